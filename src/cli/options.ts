@@ -1,0 +1,124 @@
+/** From raw words (flags and config file) to typed values; every problem is reported at once. */
+import { readFile } from 'node:fs/promises';
+import { nearestWord, ToolError } from '../errors.js';
+import { requireFile } from '../trace/files.js';
+import { parseDurationSec, parsePricePerHour, parseRate, parseWindowSec } from '../units.js';
+import { COMMON_OPTIONS, type CommandSpec, flagOf, type OptionSpec } from './command.js';
+
+/** Merges config file and flags, checks and converts. Throws one USAGE error that lists all problems. */
+export async function resolveOptions(
+  spec: CommandSpec,
+  flags: Readonly<Record<string, unknown>>,
+): Promise<Record<string, unknown>> {
+  const table = [...COMMON_OPTIONS, ...spec.options];
+  const raw: Record<string, unknown> = {};
+  const problems: string[] = [];
+  if (typeof flags['config'] === 'string') {
+    for (const [key, value] of Object.entries(await readConfig(flags['config']))) {
+      const camel = key.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+      if (table.some((option) => option.key === camel)) raw[camel] = value;
+      else {
+        const near = nearestWord(
+          camel,
+          table.map((option) => option.key),
+        );
+        problems.push(`unknown key '${key}' in ${flags['config']}${near ? ` (did you mean ${near}?)` : ''}`);
+      }
+    }
+  }
+  for (const [key, value] of Object.entries(flags)) if (value !== undefined) raw[key] = value;
+
+  const values: Record<string, unknown> = {};
+  for (const option of table) {
+    const given = raw[option.key] ?? option.default;
+    if (given === undefined) {
+      if (option.required) problems.push(`${flagOf(option.key)} is required: ${option.description}`);
+      continue;
+    }
+    try {
+      values[option.key] = convert(option, given);
+    } catch (error) {
+      if (!(error instanceof ToolError)) throw error;
+      problems.push(`${flagOf(option.key)}: ${error.message}; ${error.hint}`);
+    }
+  }
+  if (problems.length > 0) {
+    throw new ToolError({
+      code: 'USAGE',
+      message: problems.join('\n       '),
+      hint: `\`tokentide ${spec.name} --help\` lists the options with units and defaults`,
+    });
+  }
+  return values;
+}
+
+async function readConfig(path: string): Promise<Record<string, unknown>> {
+  await requireFile(path, 'config file');
+  const { parse } = await import('yaml');
+  let document: unknown;
+  try {
+    document = parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    throw new ToolError({
+      code: 'USAGE',
+      message: `${path} is not YAML: ${(cause as Error).message}`,
+      hint: 'write one `key: value` per line',
+      cause,
+    });
+  }
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) {
+    throw new ToolError({
+      code: 'USAGE',
+      message: `${path} must hold keys and values`,
+      hint: 'write one `key: value` per line',
+    });
+  }
+  return document as Record<string, unknown>;
+}
+
+function convert(option: OptionSpec, given: unknown): unknown {
+  if (option.type === 'boolean') {
+    if (typeof given === 'boolean') return given;
+    if (given === 'true' || given === 'false') return given === 'true';
+    throw bad('true or false', given);
+  }
+  if (option.type === 'strings') return (Array.isArray(given) ? given : [given]).map(String);
+  const text = String(given);
+  if (option.choices && !option.choices.includes(text)) {
+    const near = nearestWord(text, option.choices);
+    throw bad(`one of ${option.choices.join(', ')}`, given, near ? `did you mean ${near}?` : undefined);
+  }
+  switch (option.type) {
+    case 'string':
+      return text;
+    case 'integer': {
+      const value = Number(text);
+      if (text.trim() === '' || !Number.isSafeInteger(value) || value < 0)
+        throw bad('a whole number from 0', given);
+      return value;
+    }
+    case 'number': {
+      const value = Number(text);
+      if (text.trim() === '' || !Number.isFinite(value)) throw bad('a number', given);
+      return value;
+    }
+    case 'numbers': {
+      const values = (Array.isArray(given) ? given : text.split(',')).map((part) => Number(part));
+      if (values.length === 0 || values.some((value) => !Number.isFinite(value)))
+        throw bad('numbers joined by commas', given);
+      return values;
+    }
+    case 'duration':
+      return parseDurationSec(text);
+    case 'rate':
+      return parseRate(text);
+    case 'window':
+      return parseWindowSec(text);
+    case 'price':
+      return parsePricePerHour(text);
+  }
+}
+
+function bad(wanted: string, got: unknown, hint = 'correct the value'): ToolError {
+  return new ToolError({ code: 'BAD_VALUE', message: `expected ${wanted}, got '${String(got)}'`, hint });
+}

@@ -1,0 +1,32 @@
+/** The commands: names and summaries here, code loaded only when its command runs (start-up time). */
+import type { CommandSpec } from './command.js';
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly summary: string;
+  load(): Promise<{ readonly command: CommandSpec }>;
+}
+
+const entry = (name: string, summary: string, ...aliases: string[]): CommandEntry => ({
+  name,
+  aliases,
+  summary,
+  load: () =>
+    import(new URL(`./commands/${name}.js`, import.meta.url).href) as Promise<{ command: CommandSpec }>,
+});
+
+export const COMMANDS: readonly CommandEntry[] = [
+  entry('ingest', 'production logs → trace'),
+  entry('inspect', 'what is in this file: trace, model, run, profile or plan'),
+  entry('fit', 'trace → workload model, with goodness of fit'),
+  entry('synthesize', 'workload model → seeded trace', 'synth'),
+  entry('replay', 'trace → endpoint, on exact time; measures and judges itself'),
+  entry('profile', 'many load levels → knee and capacity at the SLO'),
+  entry('calibrate', 'measured latencies → engine model'),
+  entry('serve', 'the engine model behind an OpenAI-compatible server'),
+  entry('simulate', 'the engine model in virtual time'),
+  entry('plan', 'replicas, cost, autoscaler thresholds and manifests'),
+  entry('report', 'run, profile or plan → one self-contained HTML page'),
+  entry('demo', 'the whole picture on a bundled log, in about a minute'),
+];

@@ -1,0 +1,122 @@
+/** EngineModel: what one replica of an inference server costs in time and memory; and what simulation returns. */
+import type { FileHeader } from './common.js';
+import type { RequestInstants } from './run.js';
+
+/** Coefficients of one iteration's duration, seconds; all ≥ 0. */
+export interface StepCost {
+  /** Fixed cost of an iteration. */
+  readonly baseSec: number;
+  /** Per prompt token computed in the iteration. */
+  readonly perPrefillTokenSec: number;
+  /** Per sequence that decodes one token. */
+  readonly perDecodeSeqSec: number;
+  /** Per token of context held by the decoding sequences. */
+  readonly perKvTokenSec: number;
+  /** Multiplicative noise per iteration: lognormal with mean 1 and this coefficient of variation; 0 = none. */
+  readonly noiseCv: number;
+}
+
+export interface EngineLimits {
+  /** Token budget of an iteration, prefill and decode together. */
+  readonly maxBatchedTokens: number;
+  readonly maxSeqs: number;
+  readonly kvBlocks: number;
+  /** Tokens per KV block. */
+  readonly blockSize: number;
+  /** Longest prompt + output; longer requests are refused with HTTP 400. */
+  readonly maxModelLen: number;
+}
+
+/**
+ * `watermark`: admit when the prompt's blocks fit, grow while decoding, preempt the newest on shortage (vLLM).
+ * `reserve`: admit only when prompt + output fit (no preemption ever).
+ */
+export type KvAdmission = 'watermark' | 'reserve';
+
+export interface EngineModel extends FileHeader<'engine-model'> {
+  /** model-hardware-source, e.g. `llama3-8b-h100-published`. */
+  readonly name: string;
+  /** Where the coefficients come from and how far to trust them. */
+  readonly source: string;
+  readonly step: StepCost;
+  readonly limits: EngineLimits;
+  readonly kvAdmission: KvAdmission;
+  readonly prefixCaching: boolean;
+  /** From "start a replica" to "ready", seconds. */
+  readonly coldStartSec: number;
+  /** How well the coefficients explain the measurements; null for models that were not calibrated. */
+  readonly calibration: CalibrationQuality | null;
+}
+
+export interface CalibrationQuality {
+  readonly samples: number;
+  readonly runs: number;
+  /** Relative error of simulated against measured percentiles at the calibration loads. */
+  readonly errors: readonly {
+    readonly metric: string;
+    readonly percentile: number;
+    readonly ratePerSec: number;
+    readonly measuredMs: number;
+    readonly simulatedMs: number;
+  }[];
+}
+
+/** What the engine needs to know of a request. Times are seconds of the engine's clock. */
+export interface EngineRequest {
+  /** Unique within one engine or fleet. */
+  readonly id: number;
+  readonly arrivalSec: number;
+  readonly inputTokens: number;
+  /** Tokens that will be generated, ≥ 1. */
+  readonly outputTokens: number;
+  /** Chained ids of the prompt's full engine-sized blocks (block i stands for all tokens up to its end); null = no sharing. */
+  readonly prefixHashes: readonly bigint[] | null;
+  readonly sessionKey: string | null;
+}
+
+export type RouterPolicy =
+  | 'round-robin'
+  | 'least-requests'
+  | 'least-tokens'
+  | 'session-affinity'
+  | 'prefix-aware';
+
+/** State of the engine between iterations, as a server would export it. */
+export interface EngineGauges {
+  readonly running: number;
+  readonly waiting: number;
+  /** Used share of KV blocks, 0–1. */
+  readonly kvUsage: number;
+  readonly preemptions: number;
+  readonly prefixQueriedTokens: number;
+  readonly prefixHitTokens: number;
+  readonly iterations: number;
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+}
+
+/** Result of simulating a trace on a fleet. */
+export interface SimulationResult {
+  readonly replicas: number;
+  /** In arrival order; instants in ns from the trace's start (intended = sent = arrival). */
+  readonly requests: readonly RequestInstants[];
+  /** Time from first arrival to last token, seconds. */
+  readonly makespanSec: number;
+  /** Busy share of the replicas over the makespan, 0–1. */
+  readonly utilisation: number;
+  /** Time-weighted mean and maximum over replicas and time. */
+  readonly running: MeanMax;
+  readonly waiting: MeanMax;
+  readonly kvUsage: MeanMax;
+  readonly preemptions: number;
+  /** Cached ÷ prompt tokens, 0–1; null when nothing was looked up. */
+  readonly prefixHitRatio: number | null;
+  readonly refused: number;
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+}
+
+export interface MeanMax {
+  readonly mean: number;
+  readonly max: number;
+}

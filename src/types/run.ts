@@ -1,0 +1,167 @@
+/** Runs: the raw instants of each request, and the summary that is computed from them. */
+import type { Check, FileHeader, MetricSummaryMap, Verdict } from './run-support.js';
+
+/** How a replayed request ended. `empty` = finished without a single token. */
+export type RunStatus =
+  | 'ok'
+  | 'empty'
+  | 'truncated'
+  | 'stream_error'
+  | 'http_error'
+  | 'connection_error'
+  | 'timeout_connect'
+  | 'timeout_first_byte'
+  | 'timeout_idle'
+  | 'timeout_total'
+  | 'cancelled'
+  | 'unsent';
+
+/** The instants that metrics are defined on; ns from the run's t0 on a monotonic clock; null = did not happen. */
+export interface RequestInstants {
+  readonly status: RunStatus;
+  readonly stream: boolean;
+  /** From the schedule; never null. */
+  readonly intendedNs: number;
+  /** Request bytes handed to the socket. */
+  readonly sentNs: number | null;
+  /** Response head. */
+  readonly firstByteNs: number | null;
+  /** First chunk with generated text of any channel. */
+  readonly firstTokenNs: number | null;
+  /** First chunk with answer text. */
+  readonly firstAnswerTokenNs: number | null;
+  readonly lastTokenNs: number | null;
+  /** End of the response, however it ended. */
+  readonly endNs: number | null;
+  readonly outputTokens: number | null;
+  readonly inputTokens: number | null;
+  readonly tokensInFirstChunk: number | null;
+  /** Instants of the chunks that carried tokens, ns from t0; null when not kept. */
+  readonly chunkNs: readonly number[] | null;
+}
+
+export type RunPhase = 'warmup' | 'measure';
+
+/** One row of requests.parquet: raw instants only, nothing derived. */
+export interface RunRecord extends RequestInstants {
+  /** Row of the trace, 0-based. */
+  readonly index: number;
+  readonly requestId: string | null;
+  readonly sessionId: string | null;
+  readonly phase: RunPhase;
+  /** When a concurrency cap let it go; null = no cap or no wait. */
+  readonly releasedNs: number | null;
+  /** Time to open the connection; null = an open one was reused. */
+  readonly connectNs: number | null;
+  readonly httpStatus: number | null;
+  /** Short machine-readable reason with the server's message; never prompt text or keys. */
+  readonly error: string | null;
+  /** Prompt length asked for (from the trace). `inputTokens` is what the server counted. */
+  readonly inputTokensAsked: number | null;
+  readonly maxOutputTokens: number | null;
+  readonly outputTokensSource: 'usage' | 'tokenizer' | null;
+  readonly cachedTokens: number | null;
+  readonly reasoningTokens: number | null;
+  /** Chunks that carried tokens. */
+  readonly chunks: number;
+  /** e.g. stop, length; null = none seen. */
+  readonly finishReason: string | null;
+  /** The server's id of the response, to join with its log. */
+  readonly responseId: string | null;
+  readonly sender: number;
+  readonly attempt: number;
+}
+
+export interface RunCounts {
+  readonly offered: number;
+  readonly byStatus: Readonly<Partial<Record<RunStatus, number>>>;
+}
+
+/** Token and request flow; window = first intended send to last end. */
+export interface RunThroughput {
+  readonly windowSec: number;
+  readonly sentPerSec: number;
+  readonly okPerSec: number;
+  /** Output tokens of ok requests ÷ window. */
+  readonly okOutputTokensPerSec: number;
+  /** Output tokens of all requests, partial ones included ÷ window. */
+  readonly allOutputTokensPerSec: number;
+  readonly inputTokensPerSec: number;
+}
+
+/** One server gauge over the run. Failed scrapes are left out and counted. */
+export interface GaugeSummary {
+  readonly name: string;
+  readonly samples: number;
+  readonly failedScrapes: number;
+  readonly mean: number | null;
+  readonly max: number | null;
+  readonly last: number | null;
+}
+
+/** What the client did to itself while measuring. */
+export interface ClientHealth {
+  readonly senders: number;
+  /** Event-loop delay of the worst sender, ms. */
+  readonly loopDelayP99Ms: number | null;
+  readonly loopDelayMaxMs: number | null;
+  readonly gcTotalMs: number | null;
+  readonly gcMaxMs: number | null;
+  /** CPU seconds ÷ elapsed seconds, of the busiest sender, 0–1+. */
+  readonly cpuShare: number | null;
+  readonly connectionsOpened: number;
+}
+
+/** Result of one SLO term on a run. */
+export interface SloResult {
+  readonly term: string;
+  readonly value: number | null;
+  readonly limit: number;
+  readonly unit: string;
+  readonly met: boolean;
+  readonly n: number;
+}
+
+export interface RunTarget {
+  /** Without credentials or query. */
+  readonly url: string;
+  readonly protocol: string;
+  readonly model: string | null;
+}
+
+export interface RunLoad {
+  readonly traceName: string;
+  readonly traceHash: string;
+  readonly rows: number;
+  readonly durationSec: number;
+  readonly speed: number;
+  readonly rate: string | null;
+  readonly window: string | null;
+  readonly concurrency: number | null;
+  readonly warmupRequests: number;
+  readonly salt: string | null;
+  readonly plannedRatePerSec: number;
+}
+
+/** run.json */
+export interface RunSummary extends FileHeader<'run'> {
+  readonly target: RunTarget;
+  readonly load: RunLoad;
+  readonly startedUtc: string;
+  readonly interrupted: boolean;
+  readonly counts: RunCounts;
+  readonly metrics: MetricSummaryMap;
+  readonly throughput: RunThroughput;
+  /** Requests that met every SLO ÷ offered; null without SLO. */
+  readonly goodput: number | null;
+  readonly slo: readonly SloResult[];
+  readonly validity: Verdict<'valid' | 'invalid'> & { readonly checks: readonly Check[] };
+  readonly client: ClientHealth;
+  readonly server: { readonly gauges: readonly GaugeSummary[] } | null;
+  readonly promptTokens: {
+    readonly compared: number;
+    readonly exact: number;
+    readonly meanSignedError: number | null;
+  };
+  readonly notes: readonly string[];
+}
