@@ -8,7 +8,7 @@ import type { MetricSummaryMap } from './run-support.js';
 export interface FleetTrial {
   readonly replicas: number;
   readonly seed: string;
-  /** `chosen` search trials, `confirm` fresh seed, `fewer` one replica less on the fresh seed. */
+  /** `search` trials on the workload itself, `confirm` fresh seed, `fewer` one replica less on the fresh seed. */
   readonly role: 'search' | 'confirm' | 'fewer';
   readonly met: boolean;
   readonly slo: readonly SloResult[];
@@ -51,8 +51,23 @@ export interface AutoscalerAdvice {
   readonly sizedPerReplicaPerSec: number;
   readonly reactionSec: number;
   readonly headroom: number;
+  /** reaction = scrape + sync + metric window + cold start, seconds each. */
+  readonly reactionParts: {
+    readonly scrapeSec: number;
+    readonly syncSec: number;
+    readonly windowSec: number;
+    readonly coldStartSec: number;
+  };
+  /** p99 over time of the rate one reaction time later ÷ the rate now (never below one replica's capacity). */
+  readonly ramp: number;
   readonly scaleUpPods: number;
+  readonly scaleUpPeriodSec: number;
+  readonly scaleDownPods: number;
+  readonly scaleDownPeriodSec: number;
   readonly scaleDownWindowSec: number;
+  /** One sentence per number that is not a threshold: min, max, policies, windows. */
+  readonly evidence: readonly string[];
+  readonly warnings: readonly string[];
 }
 
 /** plan.json */
@@ -64,17 +79,25 @@ export interface CapacityPlan extends FileHeader<'capacity-plan'> {
     readonly requests: number;
     readonly durationSec: number;
     readonly meanRatePerSec: number;
+    /** Highest rate over a minute. */
     readonly peakRatePerSec: number;
+    readonly inputTokens: number;
+    readonly outputTokens: number;
     readonly startUtc: string | null;
   };
   readonly engine: { readonly name: string; readonly source: string };
   readonly router: RouterPolicy;
   readonly slo: string;
+  /** Traffic multiplier that the plan is for; 1 = as logged. */
+  readonly growth: number;
+  /** How the fresh seeds' workloads differ from the search's. */
+  readonly freshMethod: string;
   /** null = no fleet up to the limit meets the SLO. */
   readonly replicas: number | null;
   readonly trials: readonly FleetTrial[];
   readonly cost: PlanCost;
   readonly autoscaler: AutoscalerAdvice | null;
+  readonly warnings: readonly string[];
   /** Offered rate per minute over the trace, for the chart. */
   readonly ratePerMinute: readonly number[];
   readonly verdict: Verdict<'feasible' | 'infeasible'>;
