@@ -80,6 +80,13 @@ export function sendLag(r: RequestInstants): MetricValue {
   return r.sentNs === null ? missing('unsent') : nsToMs(r.sentNs - r.intendedNs);
 }
 
+/** Wait behind the concurrency cap: released − intended. Only for capped runs; part of `send_lag` there. */
+export function queueWait(r: RequestInstants & { readonly releasedNs?: number | null }): MetricValue {
+  if (r.releasedNs === null || r.releasedNs === undefined)
+    return missing(r.sentNs === null ? 'unsent' : 'no_cap');
+  return nsToMs(r.releasedNs - r.intendedNs);
+}
+
 /** The metrics that have one value per request. `itl` has one per gap and is pooled: see `itlGaps`. */
 export const REQUEST_METRICS: Readonly<
   Record<Exclude<MetricId, 'itl' | 'queue_wait'>, (r: RequestInstants) => MetricValue>
@@ -147,7 +154,10 @@ export function summarizeSamples(
   };
 }
 
-/** Summaries of every metric over the given requests. One pass per metric; ITL gaps are pooled. */
+/**
+ * Summaries of every metric over the given requests, in one pass; ITL gaps are pooled. `queue_wait` is there only
+ * when a concurrency cap held (or could have held) requests.
+ */
 export function summarizeMetrics(
   requests: Iterable<RequestInstants>,
 ): Partial<Record<MetricId, MetricSummary>> {
@@ -156,6 +166,8 @@ export function summarizeMetrics(
   const excluded = new Map<MetricId, Record<string, number>>(ids.map((id) => [id, {}]));
   const gaps: number[] = [];
   const gapExcluded: Record<string, number> = {};
+  const waits: number[] = [];
+  const waitExcluded: Record<string, number> = {};
   for (const request of requests) {
     for (const id of ids) {
       const value = REQUEST_METRICS[id](request);
@@ -166,10 +178,14 @@ export function summarizeMetrics(
     if (requestGaps.length === 0)
       countReason(gapExcluded, request.status === 'ok' ? 'one_chunk' : request.status);
     for (const gap of requestGaps) gaps.push(gap);
+    const wait = queueWait(request);
+    if (typeof wait === 'number') waits.push(wait);
+    else countReason(waitExcluded, wait.missing);
   }
   const result: Partial<Record<MetricId, MetricSummary>> = {};
   for (const id of ids) result[id] = summarizeSamples(id, samples.get(id)!, excluded.get(id)!);
   result.itl = summarizeSamples('itl', gaps, gapExcluded);
+  if (waits.length > 0) result.queue_wait = summarizeSamples('queue_wait', waits, waitExcluded);
   return result;
 }
 

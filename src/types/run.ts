@@ -49,13 +49,15 @@ export interface RunRecord extends RequestInstants {
   readonly requestId: string | null;
   readonly sessionId: string | null;
   readonly phase: RunPhase;
-  /** When a concurrency cap let it go; null = no cap or no wait. */
+  /** When the concurrency cap let it go (its intended instant when a place was free); null = no cap. */
   readonly releasedNs: number | null;
   /** Time to open the connection; null = an open one was reused. */
   readonly connectNs: number | null;
   readonly httpStatus: number | null;
   /** Short machine-readable reason with the server's message; never prompt text or keys. */
   readonly error: string | null;
+  /** What was odd about a request that is no error, e.g. `done_missing`; comma-joined; null = nothing. */
+  readonly note: string | null;
   /** Prompt length asked for (from the trace). `inputTokens` is what the server counted. */
   readonly inputTokensAsked: number | null;
   readonly maxOutputTokens: number | null;
@@ -107,8 +109,10 @@ export interface ClientHealth {
   readonly loopDelayMaxMs: number | null;
   readonly gcTotalMs: number | null;
   readonly gcMaxMs: number | null;
-  /** CPU seconds ÷ elapsed seconds, of the busiest sender, 0–1+. */
+  /** CPU seconds ÷ elapsed seconds of the busiest sender, without the timer's polling, 0–1+. */
   readonly cpuShare: number | null;
+  /** Time that the worst sender was ready to run but had no core ÷ elapsed, 0–1; null = the system does not tell. */
+  readonly cpuWaitShare: number | null;
   readonly connectionsOpened: number;
 }
 
