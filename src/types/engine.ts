@@ -69,8 +69,11 @@ export interface EngineRequest {
   readonly inputTokens: number;
   /** Tokens that will be generated, ≥ 1. */
   readonly outputTokens: number;
-  /** Chained ids of the prompt's full engine-sized blocks (block i stands for all tokens up to its end); null = no sharing. */
-  readonly prefixHashes: readonly bigint[] | null;
+  /**
+   * Chained ids of the full engine-sized blocks (block i stands for all tokens up to its end); entries beyond the
+   * prompt name blocks of the answer, where they are known. null = no sharing.
+   */
+  readonly prefixHashes: ArrayLike<bigint> | null;
   readonly sessionKey: string | null;
 }
 
@@ -100,8 +103,12 @@ export interface SimulationResult {
   readonly replicas: number;
   /** In arrival order; instants in ns from the trace's start (intended = sent = arrival). */
   readonly requests: readonly RequestInstants[];
+  /** From arrival to first admission, ms; same order; null = refused. */
+  readonly queueWaitMs: readonly (number | null)[];
   /** Time from first arrival to last token, seconds. */
   readonly makespanSec: number;
+  /** Time with an iteration in flight, summed over replicas, seconds. */
+  readonly busySec: number;
   /** Busy share of the replicas over the makespan, 0–1. */
   readonly utilisation: number;
   /** Time-weighted mean and maximum over replicas and time. */
