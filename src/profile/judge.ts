@@ -1,0 +1,241 @@
+/**
+ * One load level, judged: the records of a run → LoadLevel.
+ *
+ * The warm-up is left out. A level counts as met only when every SLO term is met, the queue does not grow through
+ * it, and errors stay within the limit: a server that refuses most of its load must not look fast, and a backlog
+ * that a longer run would turn into a miss is a miss.
+ */
+import { summarizeMetrics, ttft } from '../metrics.js';
+import { goodputOf, judgeSlo, type Slo } from '../slo.js';
+import type {
+  GaugeSummary,
+  LoadLevel,
+  RequestInstants,
+  RunPhase,
+  RunSummary,
+  RunThroughput,
+} from '../types.js';
+import { formatMs, formatRatio, nsToSec, significant } from '../units.js';
+
+/** The instants of a request, and whether it belongs to the warm-up. */
+export type LevelRecord = RequestInstants & { readonly phase: RunPhase };
+
+/** What running one level gave. */
+export interface LevelRun {
+  readonly records: readonly LevelRecord[];
+  readonly gauges: readonly GaugeSummary[];
+  readonly valid: boolean;
+  /** Why the run does not count; null when it does. */
+  readonly invalidBecause: string | null;
+  /** Directory of the run, relative to the profile; null when not kept. */
+  readonly runDir: string | null;
+}
+
+export interface JudgeOptions {
+  readonly ratePerSec: number;
+  readonly attempt: number;
+  readonly seed: string;
+  readonly slo: Slo;
+  readonly maxErrorRatio: number;
+}
+
+/** A finished run as a level's run. */
+export function levelRunOf(
+  summary: RunSummary,
+  records: readonly LevelRecord[],
+  runDir: string | null,
+): LevelRun {
+  const valid = summary.validity.verdict === 'valid' && !summary.interrupted;
+  return {
+    records,
+    gauges: summary.server?.gauges ?? [],
+    valid,
+    invalidBecause: valid ? null : summary.interrupted ? 'the run was interrupted' : summary.validity.because,
+    runDir,
+  };
+}
+
+/** Judges the measured part of a level's run. */
+export function judgeLevel(run: LevelRun, options: JudgeOptions): LoadLevel {
+  const measured = run.records.filter((record) => record.phase === 'measure');
+  const metrics = summarizeMetrics(measured);
+  const slo = judgeSlo(options.slo, measured);
+  const flow = flowOf(run.records, measured, options.ratePerSec);
+  const failed = measured.filter((record) => record.status !== 'ok').length;
+  const errorRatio = measured.length === 0 ? 0 : failed / measured.length;
+  const countsErrors = options.slo.terms.some((term) => term.kind !== 'latency');
+  const tooManyErrors = !countsErrors && errorRatio > options.maxErrorRatio;
+  const missed = slo.filter((term) => !term.met);
+  const sloMet = measured.length > 0 && missed.length === 0 && flow.steady && !tooManyErrors;
+  return {
+    ratePerSec: options.ratePerSec,
+    achievedPerSec: flow.achievedPerSec,
+    attempt: options.attempt,
+    seed: options.seed,
+    requests: measured.length,
+    warmupRequests: run.records.length - measured.length,
+    durationSec: flow.durationSec,
+    metrics,
+    throughput: throughputOf(measured),
+    errorRatio,
+    goodput: goodputOf(options.slo, measured),
+    slo,
+    sloMet,
+    steady: flow.steady,
+    inFlightMean: flow.inFlightMean,
+    completedPerSec: flow.completedPerSec,
+    because: reasonOf(),
+    valid: run.valid,
+    invalidBecause: run.invalidBecause,
+    notes: sampleNotes(options.slo, metrics),
+    gauges: run.gauges,
+    runDir: run.runDir,
+  };
+
+  function reasonOf(): string {
+    if (measured.length === 0) return 'no request was measured';
+    const reasons = missed.map(
+      (term) =>
+        `${term.term} missed: ${term.unit === 'ms' ? formatMs(term.value) : term.value === null ? 'no sample' : significant(term.value, 4)}`,
+    );
+    if (!flow.steady) {
+      reasons.push(
+        `the backlog grew: ${significant(flow.completedPerSec)}/s completed of ${significant(flow.achievedPerSec)}/s sent`,
+      );
+    }
+    if (tooManyErrors) {
+      reasons.push(
+        `${formatRatio(errorRatio)} of requests failed, above the ${formatRatio(options.maxErrorRatio)} limit`,
+      );
+    }
+    return reasons.length > 0 ? reasons.join('; ') : 'every term met, backlog steady';
+  }
+}
+
+/** Samples that a percentile needs to be more than its largest value: 10 beyond it. */
+export function samplesNeeded(slo: Slo): number {
+  let needed = 1;
+  for (const term of slo.terms) {
+    if (term.kind !== 'latency' || term.statistic.kind !== 'percentile' || term.statistic.p >= 1) continue;
+    needed = Math.max(needed, Math.ceil(10 / (1 - term.statistic.p) - 1e-9));
+  }
+  return needed;
+}
+
+function sampleNotes(slo: Slo, metrics: LoadLevel['metrics']): string[] {
+  const notes: string[] = [];
+  for (const term of slo.terms) {
+    if (term.kind !== 'latency' || term.statistic.kind !== 'percentile' || term.statistic.p >= 1) continue;
+    const needed = Math.ceil(10 / (1 - term.statistic.p) - 1e-9);
+    const n = metrics[term.metric]?.n ?? 0;
+    if (n < needed) notes.push(`${term.text} rests on ${n} samples; ${needed} are wanted (10 beyond it)`);
+  }
+  return notes;
+}
+
+interface Flow {
+  readonly achievedPerSec: number;
+  readonly completedPerSec: number;
+  readonly inFlightMean: number | null;
+  readonly durationSec: number;
+  readonly steady: boolean;
+}
+
+/**
+ * Flow over the window of the measured arrivals [first, last]. Not steady: over the second half of the window the
+ * number in the system grew by more than 5 % of that half's arrivals and by more than three standard deviations of a
+ * Poisson count, while the mean TTFT of the last quarter is above 1.5 × that of the second quarter (a growing number
+ * alone can be long answers still filling up).
+ */
+function flowOf(all: readonly LevelRecord[], measured: readonly LevelRecord[], ratePerSec: number): Flow {
+  const none = { achievedPerSec: 0, completedPerSec: 0, inFlightMean: null, durationSec: 0, steady: true };
+  if (measured.length === 0) return none;
+  let fromNs = Number.POSITIVE_INFINITY;
+  let lastNs = Number.NEGATIVE_INFINITY;
+  for (const record of measured) {
+    fromNs = Math.min(fromNs, record.intendedNs);
+    lastNs = Math.max(lastNs, record.intendedNs);
+  }
+  const windowNs = Math.max(lastNs - fromNs, 1e9 / ratePerSec);
+  const sent = measured.filter((record) => record.sentNs !== null);
+  if (sent.length === 0) return { ...none, durationSec: nsToSec(windowNs) };
+  let completed = 0;
+  let insideNs = 0;
+  for (const record of all) {
+    if (record.sentNs === null) continue;
+    const endNs = endOf(record);
+    if (endNs >= fromNs && endNs < fromNs + windowNs && record.status === 'ok') completed += 1;
+    insideNs += Math.max(0, Math.min(endNs, fromNs + windowNs) - Math.max(record.sentNs, fromNs));
+  }
+  const middleNs = fromNs + windowNs / 2;
+  const growth = inSystem(all, fromNs + windowNs) - inSystem(all, middleNs);
+  const halfArrivals = sent.filter((record) => record.intendedNs >= middleNs).length;
+  const early = meanTtftMs(measured, fromNs + windowNs / 4, middleNs);
+  const late = meanTtftMs(measured, fromNs + (3 * windowNs) / 4, fromNs + windowNs + 1);
+  const backlog = growth > 0.05 * halfArrivals && growth > 3 * Math.sqrt(inSystem(all, middleNs) + 1);
+  const slower = early !== null && (late === null || late > 1.5 * early);
+  return {
+    achievedPerSec: sent.length / nsToSec(windowNs),
+    completedPerSec: completed / nsToSec(windowNs),
+    inFlightMean: insideNs / windowNs,
+    durationSec: nsToSec(windowNs),
+    steady: !(backlog && slower),
+  };
+}
+
+function endOf(record: RequestInstants): number {
+  return record.endNs ?? record.lastTokenNs ?? Number.POSITIVE_INFINITY;
+}
+
+function inSystem(records: readonly LevelRecord[], atNs: number): number {
+  let count = 0;
+  for (const record of records) {
+    if (record.sentNs !== null && record.sentNs <= atNs && endOf(record) > atNs) count += 1;
+  }
+  return count;
+}
+
+function meanTtftMs(records: readonly LevelRecord[], fromNs: number, toNs: number): number | null {
+  let sum = 0;
+  let n = 0;
+  for (const record of records) {
+    if (record.intendedNs < fromNs || record.intendedNs >= toNs) continue;
+    const value = ttft(record);
+    if (typeof value !== 'number') continue;
+    sum += value;
+    n += 1;
+  }
+  return n === 0 ? null : sum / n;
+}
+
+/** Flow of the measured requests; window = first intended send to last end, as in run.json. */
+function throughputOf(measured: readonly LevelRecord[]): RunThroughput {
+  let fromNs = Number.POSITIVE_INFINITY;
+  let toNs = Number.NEGATIVE_INFINITY;
+  let sent = 0;
+  let ok = 0;
+  let okTokens = 0;
+  let allTokens = 0;
+  let inputTokens = 0;
+  for (const record of measured) {
+    fromNs = Math.min(fromNs, record.intendedNs);
+    toNs = Math.max(toNs, record.endNs ?? record.lastTokenNs ?? record.sentNs ?? record.intendedNs);
+    if (record.sentNs !== null) sent += 1;
+    if (record.status === 'ok') {
+      ok += 1;
+      okTokens += record.outputTokens ?? 0;
+      inputTokens += record.inputTokens ?? 0;
+    }
+    allTokens += record.outputTokens ?? 0;
+  }
+  const windowSec = measured.length === 0 ? 0 : nsToSec(toNs - fromNs);
+  const per = (count: number): number => (windowSec > 0 ? count / windowSec : 0);
+  return {
+    windowSec,
+    sentPerSec: per(sent),
+    okPerSec: per(ok),
+    okOutputTokensPerSec: per(okTokens),
+    allOutputTokensPerSec: per(allTokens),
+    inputTokensPerSec: per(inputTokens),
+  };
+}

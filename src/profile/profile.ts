@@ -1,0 +1,193 @@
+/**
+ * profile: many load levels → LatencyProfile. The caller brings `runLevel`, which sends one level's requests to an
+ * endpoint (or to the engine model in virtual time) and returns their raw instants; everything else is here: the
+ * levels' requests, the choice of the next level, the judgement, the knee and the capacity at the SLO.
+ */
+import { ToolError } from '../errors.js';
+import type { Slo } from '../slo.js';
+import type {
+  LatencyProfile,
+  LoadLevel,
+  Manifest,
+  ProfileLoad,
+  ProgressListener,
+  RunTarget,
+  TraceRow,
+} from '../types.js';
+import { significant } from '../units.js';
+import { capacityOf, kneeOf, profileVerdict } from './capacity.js';
+import { judgeLevel, type LevelRun, samplesNeeded } from './judge.js';
+import { drawLevelLoad, type LoadPool } from './load.js';
+import { effectiveLevels, planNextLevel, type SearchOptions } from './search.js';
+
+/** One level to run: rows sorted by arrival from 0, of which the first `warmupRequests` are not measured. */
+export interface LevelPlan {
+  readonly ratePerSec: number;
+  readonly attempt: number;
+  readonly seed: string;
+  readonly rows: readonly TraceRow[];
+  readonly warmupRequests: number;
+  /** Why this level, for people. */
+  readonly because: string;
+  readonly signal: AbortSignal | null;
+}
+
+export interface ProfileOptions {
+  /** Rates in requests/s, one run each; or a search for the capacity. */
+  readonly levels: readonly number[] | 'auto';
+  readonly slo: Slo;
+  readonly pool: LoadPool;
+  readonly workload: LatencyProfile['workload'];
+  readonly target: RunTarget;
+  readonly manifest: Manifest;
+  readonly runLevel: (plan: LevelPlan) => Promise<LevelRun>;
+  readonly load: ProfileLoad;
+  readonly seed: string;
+  /** Measured part of a level, seconds; longer when `minRequests` asks for it. */
+  readonly durationSec: number;
+  /** Measured requests of a level at least. */
+  readonly minRequests: number;
+  /** Requests of a level at most, warm-up included: keeps fast levels short. */
+  readonly maxRequests?: number;
+  readonly maxLevels?: number;
+  /** Wanted relative half-width of the capacity's bracket. Default 0.05. */
+  readonly resolution?: number;
+  /** First rate of the search. Default an eighth of the workload's own rate. */
+  readonly startRatePerSec?: number;
+  readonly maxRatePerSec?: number;
+  /** Called after each level, in the order of running. */
+  readonly onLevel?: (level: LoadLevel) => void;
+  readonly progress?: ProgressListener;
+  readonly signal?: AbortSignal | null;
+}
+
+export const DEFAULT_MAX_LEVELS = 12;
+export const DEFAULT_RESOLUTION = 0.05;
+
+/**
+ * Runs the levels and judges them. Never throws for a missed SLO: the verdict says it. Throws what `runLevel` throws,
+ * and BAD_VALUE for rates that are not above zero.
+ */
+export async function profileLoad(options: ProfileOptions): Promise<LatencyProfile> {
+  const history: LoadLevel[] = [];
+  const search: SearchOptions = {
+    startRatePerSec: options.startRatePerSec ?? options.pool.meanRatePerSec / 8,
+    maxRatePerSec: options.maxRatePerSec ?? Number.POSITIVE_INFINITY,
+    resolution: options.resolution ?? DEFAULT_RESOLUTION,
+    maxLevels: options.maxLevels ?? DEFAULT_MAX_LEVELS,
+  };
+  let ended: string;
+  if (options.levels === 'auto') {
+    for (;;) {
+      const step = planNextLevel(history, search);
+      if (step.kind === 'stop') {
+        ended = step.because;
+        break;
+      }
+      history.push(await runOne(options, step, history.length, search.maxLevels));
+    }
+  } else {
+    const rates = checkRates(options.levels);
+    for (const ratePerSec of rates) {
+      const step = { ratePerSec, attempt: 1, because: 'asked for' };
+      history.push(await runOne(options, step, history.length, rates.length));
+    }
+    ended = 'these were the rates asked for';
+  }
+  const levels = [...history].sort((a, b) => a.ratePerSec - b.ratePerSec || a.attempt - b.attempt);
+  const capacity = capacityOf(levels, ended);
+  return {
+    schemaVersion: 1,
+    kind: 'latency-profile',
+    manifest: options.manifest,
+    target: options.target,
+    workload: options.workload,
+    slo: options.slo.text,
+    load: options.load,
+    levels,
+    knee: kneeOf(levels),
+    capacity,
+    warnings: warningsOf(levels, options),
+    engine: null,
+    verdict: profileVerdict(levels, capacity, options.slo.text),
+  };
+}
+
+/** Measured and warm-up requests of a level at a rate. */
+export function levelSize(
+  ratePerSec: number,
+  options: Pick<ProfileOptions, 'durationSec' | 'minRequests' | 'maxRequests' | 'load'>,
+): { readonly requests: number; readonly warmupRequests: number } {
+  const wanted = Math.max(Math.ceil(ratePerSec * options.durationSec), options.minRequests, 2);
+  const all = Math.ceil(wanted / (1 - options.load.warmupRatio));
+  const requests = Math.min(all, options.maxRequests ?? Number.POSITIVE_INFINITY);
+  return { requests, warmupRequests: Math.floor(requests * options.load.warmupRatio) };
+}
+
+async function runOne(
+  options: ProfileOptions,
+  step: { readonly ratePerSec: number; readonly attempt: number; readonly because: string },
+  done: number,
+  total: number,
+): Promise<LoadLevel> {
+  options.signal?.throwIfAborted();
+  const { ratePerSec, attempt, because } = step;
+  options.progress?.({ stage: `level ${significant(ratePerSec)}/s`, done, total, unit: 'levels' });
+  const seed = attempt === 1 ? options.seed : `${options.seed}/repeat-${attempt}`;
+  const { requests, warmupRequests } = levelSize(ratePerSec, options);
+  const rows = drawLevelLoad({
+    pool: options.pool,
+    ratePerSec,
+    requests,
+    shape: options.load.shape,
+    gapCv: options.load.gapCv ?? 1,
+    seed,
+  });
+  const signal = options.signal ?? null;
+  const run = await options.runLevel({ ratePerSec, attempt, seed, rows, warmupRequests, because, signal });
+  const level = judgeLevel(run, {
+    ratePerSec,
+    attempt,
+    seed,
+    slo: options.slo,
+    maxErrorRatio: options.load.maxErrorRatio,
+  });
+  options.onLevel?.(level);
+  return level;
+}
+
+function checkRates(rates: readonly number[]): number[] {
+  const sorted = [...new Set(rates)].sort((a, b) => a - b);
+  if (sorted.length === 0 || sorted[0] <= 0 || !sorted.every(Number.isFinite)) {
+    throw new ToolError({
+      code: 'BAD_VALUE',
+      message: `expected rates above zero, got '${rates.join(',')}'`,
+      hint: 'write --rates 1,2,4 (requests per second) or --rates auto',
+    });
+  }
+  return sorted;
+}
+
+function warningsOf(levels: readonly LoadLevel[], options: ProfileOptions): string[] {
+  const warnings: string[] = [];
+  const needed = samplesNeeded(options.slo);
+  const thin = effectiveLevels(levels).filter((level) => level.notes.length > 0);
+  if (thin.length > 0) {
+    warnings.push(
+      `${thin.length} of ${effectiveLevels(levels).length} levels have fewer than the ${needed} samples that the SLO's percentile wants: set --min-requests ${needed}`,
+    );
+  }
+  const repeated = levels.filter((level) => level.attempt > 1);
+  if (repeated.length > 0) {
+    warnings.push(
+      `repeated because of doubt: ${repeated.map((level) => `${significant(level.ratePerSec, 4)}/s`).join(', ')}`,
+    );
+  }
+  const invalid = effectiveLevels(levels).filter((level) => !level.valid);
+  for (const level of invalid) {
+    warnings.push(
+      `${significant(level.ratePerSec, 4)}/s does not count: ${level.invalidBecause ?? 'invalid run'}`,
+    );
+  }
+  return warnings;
+}
