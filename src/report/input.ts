@@ -1,0 +1,33 @@
+/** What a report is made from: the documents that other commands wrote, already read. */
+import type { CapacityPlan, LatencyProfile, RunRecord, RunSummary } from '../types.js';
+
+export interface RunReportInput {
+  readonly kind: 'run';
+  /** Shown as the page's subject, e.g. the folder's base name. */
+  readonly name: string;
+  readonly summary: RunSummary;
+  /** Every row of requests.parquet in any order; null = only run.json is there, and the page says so. */
+  readonly records: readonly RunRecord[] | null;
+}
+
+export interface ProfileReportInput {
+  readonly kind: 'latency-profile';
+  readonly name: string;
+  readonly profile: LatencyProfile;
+}
+
+/** A file that the plan wrote, shown for copying. */
+export interface PlanFile {
+  readonly name: string;
+  readonly content: string;
+}
+
+export interface PlanReportInput {
+  readonly kind: 'capacity-plan';
+  readonly name: string;
+  readonly plan: CapacityPlan;
+  /** Contents of the manifests named in `plan.files`, as far as they were found. */
+  readonly files: readonly PlanFile[];
+}
+
+export type ReportInput = RunReportInput | ProfileReportInput | PlanReportInput;

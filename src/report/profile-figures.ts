@@ -1,0 +1,362 @@
+/** Figures of a latency profile: everything against the offered rate, with the SLO, the knee and the capacity marked. Pure. */
+import { parseSlo, type SloTerm } from '../slo.js';
+import type { MetricId } from '../types/run-support.js';
+import type { CalibrationQuality, LatencyProfile, LoadLevel } from '../types.js';
+import { formatCount, formatDurationSec, formatMs, formatRatio, significant } from '../units.js';
+import { type ChartLine, chartData } from './chart.js';
+import { METRIC_DEFINITIONS } from './definitions.js';
+import { type FigureOptions, table } from './parts.js';
+import { sloLines } from './run-data.js';
+import { inUnit, msValue, numberValue, perSecValue, ratioValue, tokensPerSecValue } from './values.js';
+
+/** A profile's valid levels by rising rate; what figures draw. Invalid levels stay in the table only. */
+export interface ProfileData {
+  readonly levels: readonly LoadLevel[];
+  readonly slo: readonly SloTerm[];
+  /** Knee and capacity as vertical lines. */
+  readonly marks: readonly ChartLine[];
+  readonly n: string;
+  readonly window: string;
+}
+
+export function arrangeProfile(profile: LatencyProfile): ProfileData {
+  const levels = profile.levels.filter((level) => level.valid).sort((a, b) => a.ratePerSec - b.ratePerSec);
+  const marks: ChartLine[] = [];
+  const { capacity, knee } = profile;
+  if (knee.ratePerSec !== null)
+    marks.push({
+      axis: 'x',
+      value: knee.ratePerSec,
+      label: `knee ${significant(knee.ratePerSec)}/s`,
+      colour: 'grey',
+    });
+  if (capacity.ratePerSec !== null)
+    marks.push({
+      axis: 'x',
+      value: capacity.ratePerSec,
+      label: `capacity ${significant(capacity.ratePerSec)}/s`,
+      colour: 'teal',
+    });
+  const requests = levels.reduce((sum, level) => sum + level.requests, 0);
+  const durations = levels.map((level) => level.durationSec);
+  return {
+    levels,
+    slo: profile.slo.trim() === '' ? [] : parseSlo(profile.slo).terms,
+    marks,
+    n: `${formatCount(requests)} requests at ${levels.length} valid load levels`,
+    window:
+      levels.length === 0
+        ? 'no valid level'
+        : `one run of ${rangeText(Math.min(...durations), Math.max(...durations))} per level`,
+  };
+}
+
+const rangeText = (fromSec: number, toSec: number): string =>
+  formatDurationSec(fromSec) === formatDurationSec(toSec)
+    ? formatDurationSec(fromSec)
+    : `${formatDurationSec(fromSec)} – ${formatDurationSec(toSec)}`;
+
+const rateAxis = { label: 'offered rate, requests per second', unit: 'perSec', scale: 'linear' } as const;
+const rates = (data: ProfileData): number[] => data.levels.map((level) => level.ratePerSec);
+const everyColumnNull = (columns: readonly (readonly unknown[])[]): boolean =>
+  columns.every((column) => column.every((value) => value === null));
+
+/** Percentiles of one metric against load. */
+export function latencyByLoad(data: ProfileData, metric: MetricId): FigureOptions | null {
+  const pick = (key: 'p50' | 'p90' | 'p99'): (number | null)[] =>
+    data.levels.map((level) => level.metrics[metric]?.[key] ?? null);
+  const [p50, p90, p99] = [pick('p50'), pick('p90'), pick('p99')];
+  if (everyColumnNull([p50, p90, p99])) return null;
+  const first = p99.find((value) => value !== null) ?? null;
+  const last = p99.findLast((value) => value !== null) ?? null;
+  const { name } = METRIC_DEFINITIONS[metric];
+  return {
+    chart: {
+      id: `load-${metric}`,
+      x: rateAxis,
+      y: { label: metric, unit: 'ms', scale: 'linear' },
+      data: chartData(rates(data), p50, p90, p99),
+      series: [
+        { label: 'p50', colour: 'blue', style: 'line-points' },
+        { label: 'p90', colour: 'teal', style: 'line-points', hidden: true },
+        { label: 'p99', colour: 'orange', style: 'line-points' },
+      ],
+      lines: [...sloLines(data.slo, metric, 'y'), ...data.marks],
+      shades: [],
+      group: 'load',
+      height: 'tall',
+    },
+    title: `${name} against load`,
+    reading: `p99 went from ${formatMs(first)} at the lowest rate to ${formatMs(last)} at the highest.`,
+    n: data.n,
+    window: data.window,
+    definitions: [metric],
+    table: table({
+      caption: `${name} by offered rate`,
+      captionHidden: true,
+      columns: [
+        { title: 'offered' },
+        { title: 'n', numeric: true },
+        { title: 'p50', numeric: true },
+        { title: 'p90', numeric: true },
+        { title: 'p99', numeric: true },
+      ],
+      rows: data.levels.map((level, i) => [
+        perSecValue(level.ratePerSec),
+        numberValue(level.metrics[metric]?.n),
+        msValue(p50[i]),
+        msValue(p90[i]),
+        msValue(p99[i]),
+      ]),
+    }),
+  };
+}
+
+/** Requests sent and completed against requests offered; below the diagonal the server falls behind. */
+export function requestsByLoad(data: ProfileData): FigureOptions {
+  const ok = data.levels.map((level) => level.completedPerSec);
+  const best = Math.max(...ok);
+  return {
+    chart: {
+      id: 'load-requests',
+      x: rateAxis,
+      y: { label: 'requests per second', unit: 'perSec', scale: 'linear' },
+      data: chartData(
+        rates(data),
+        rates(data),
+        data.levels.map((level) => level.achievedPerSec),
+        ok,
+      ),
+      series: [
+        { label: 'offered', colour: 'grey', style: 'line', dashed: true },
+        { label: 'sent', colour: 'blue', style: 'line-points' },
+        { label: 'completed', colour: 'teal', style: 'line-points' },
+      ],
+      lines: data.marks,
+      shades: [],
+      group: 'load',
+      height: 'tall',
+    },
+    title: 'Requests completed against load',
+    reading: `The most that completed was ${significant(best)}/s. Where the line leaves the diagonal the server falls behind.`,
+    n: data.n,
+    window: data.window,
+    definitions: ['sent_rate', 'completed_rate'],
+    table: table({
+      caption: 'Requests per second by offered rate',
+      captionHidden: true,
+      columns: [
+        { title: 'offered' },
+        { title: 'sent', numeric: true },
+        { title: 'completed', numeric: true },
+      ],
+      rows: data.levels.map((level) => [
+        perSecValue(level.ratePerSec),
+        perSecValue(level.achievedPerSec),
+        perSecValue(level.completedPerSec),
+      ]),
+    }),
+  };
+}
+
+/** Token flow against load. */
+export function tokensByLoad(data: ProfileData): FigureOptions {
+  const output = data.levels.map((level) => level.throughput.okOutputTokensPerSec);
+  const input = data.levels.map((level) => level.throughput.inputTokensPerSec);
+  return {
+    chart: {
+      id: 'load-tokens',
+      x: rateAxis,
+      y: { label: 'tokens per second', unit: 'tokensPerSec', scale: 'linear' },
+      data: chartData(rates(data), output, input),
+      series: [
+        { label: 'output tokens of ok requests', colour: 'teal', style: 'line-points' },
+        { label: 'prompt tokens', colour: 'purple', style: 'line-points', dashed: true, hidden: true },
+      ],
+      lines: data.marks,
+      shades: [],
+      group: 'load',
+      height: 'tall',
+    },
+    title: 'Token throughput against load',
+    reading: `At its best the endpoint generated ${significant(Math.max(...output))} tokens/s for requests that ended ok.`,
+    n: data.n,
+    window: data.window,
+    definitions: ['throughput'],
+    table: table({
+      caption: 'Tokens per second by offered rate',
+      captionHidden: true,
+      columns: [{ title: 'offered' }, { title: 'output', numeric: true }, { title: 'prompt', numeric: true }],
+      rows: data.levels.map((level, i) => [
+        perSecValue(level.ratePerSec),
+        tokensPerSecValue(output[i]),
+        tokensPerSecValue(input[i]),
+      ]),
+    }),
+  };
+}
+
+/** Goodput and errors against load. */
+export function qualityByLoad(data: ProfileData): FigureOptions {
+  const goodput = data.levels.map((level) => level.goodput);
+  const errors = data.levels.map((level) => level.errorRatio);
+  const drop = data.levels.find((level) => level.goodput !== null && level.goodput < 0.99);
+  return {
+    chart: {
+      id: 'load-quality',
+      x: rateAxis,
+      y: { label: 'share of requests offered', unit: 'ratio', scale: 'linear', range: [0, 1] },
+      data: chartData(rates(data), goodput, errors),
+      series: [
+        { label: 'goodput', colour: 'teal', style: 'line-points' },
+        { label: 'error ratio', colour: 'red', style: 'line-points', dashed: true },
+      ],
+      lines: data.marks,
+      shades: [],
+      group: 'load',
+      height: 'tall',
+    },
+    title: 'Goodput and errors against load',
+    reading:
+      drop === undefined
+        ? 'At every load at least 99 % of the requests met every objective, or no objective was set.'
+        : `Goodput first fell below 99 % at ${significant(drop.ratePerSec)}/s, to ${formatRatio(drop.goodput ?? 0)}.`,
+    n: data.n,
+    window: data.window,
+    definitions: ['goodput', 'error_ratio'],
+    table: table({
+      caption: 'Goodput and error ratio by offered rate',
+      captionHidden: true,
+      columns: [
+        { title: 'offered' },
+        { title: 'goodput', numeric: true },
+        { title: 'errors', numeric: true },
+      ],
+      rows: data.levels.map((level) => [
+        perSecValue(level.ratePerSec),
+        ratioValue(level.goodput),
+        ratioValue(level.errorRatio),
+      ]),
+    }),
+  };
+}
+
+/** One figure per server gauge that any level scraped. */
+export function gaugesByLoad(data: ProfileData): FigureOptions[] {
+  const names = [...new Set(data.levels.flatMap((level) => level.gauges.map((gauge) => gauge.name)))];
+  return names.flatMap((name, i) => {
+    const found = data.levels.map((level) => level.gauges.find((gauge) => gauge.name === name));
+    const mean = found.map((gauge) => gauge?.mean ?? null);
+    const max = found.map((gauge) => gauge?.max ?? null);
+    if (everyColumnNull([mean, max])) return [];
+    const samples = found.reduce((sum, gauge) => sum + (gauge?.samples ?? 0), 0);
+    const peak = max.reduce<number>((best, value) => Math.max(best, value ?? 0), 0);
+    return [
+      {
+        chart: {
+          id: `load-gauge-${i}`,
+          x: rateAxis,
+          y: { label: name, unit: 'number', scale: 'linear' },
+          data: chartData(rates(data), mean, max),
+          series: [
+            { label: 'mean', colour: 'purple', style: 'line-points' },
+            { label: 'max', colour: 'grey', style: 'line-points', dashed: true },
+          ],
+          lines: data.marks,
+          shades: [],
+          group: 'load',
+          height: 'low',
+        },
+        title: name,
+        reading: `As the server exported it; at most ${significant(peak)} at any load.`,
+        n: `${formatCount(samples)} scrapes`,
+        window: data.window,
+        definitions: [],
+        table: table({
+          caption: `${name} by offered rate`,
+          captionHidden: true,
+          columns: [{ title: 'offered' }, { title: 'mean', numeric: true }, { title: 'max', numeric: true }],
+          rows: data.levels.map((level, j) => [
+            perSecValue(level.ratePerSec),
+            numberValue(mean[j]),
+            numberValue(max[j]),
+          ]),
+        }),
+      } satisfies FigureOptions,
+    ];
+  });
+}
+
+/** Measured against simulated percentiles at the calibration loads. */
+export function calibrationFigure(quality: CalibrationQuality): FigureOptions | null {
+  const byKey = new Map<string, CalibrationQuality['errors'][number][]>();
+  for (const error of quality.errors) {
+    const key = `p${significant(error.percentile * 100)} ${error.metric}`;
+    byKey.set(key, [...(byKey.get(key) ?? []), error]);
+  }
+  const loads = [...new Set(quality.errors.map((error) => error.ratePerSec))].sort((a, b) => a - b);
+  if (loads.length < 2) return null;
+  const colours = ['blue', 'orange', 'teal', 'purple'] as const;
+  const shown = [...byKey].slice(0, 4);
+  const columns = shown.flatMap(([, list]) => {
+    const at = (rate: number): CalibrationQuality['errors'][number] | undefined =>
+      list.find((error) => error.ratePerSec === rate);
+    return [
+      loads.map((rate) => at(rate)?.measuredMs ?? null),
+      loads.map((rate) => at(rate)?.simulatedMs ?? null),
+    ];
+  });
+  const relative = quality.errors.filter((error) => error.measuredMs > 0).map(relativeError);
+  const worst = relative.reduce((best, value) => Math.max(best, Math.abs(value)), 0);
+  return {
+    chart: {
+      id: 'calibration',
+      x: rateAxis,
+      y: { label: 'latency (log scale)', unit: 'ms', scale: 'log' },
+      data: chartData(loads, ...columns),
+      series: shown.flatMap(([key], i) => [
+        { label: `${key} measured`, colour: colours[i], style: 'line-points' as const, hidden: i > 1 },
+        {
+          label: `${key} simulated`,
+          colour: colours[i],
+          style: 'line-points' as const,
+          dashed: true,
+          hidden: i > 1,
+        },
+      ]),
+      lines: [],
+      shades: [],
+      group: 'load',
+      height: 'tall',
+    },
+    title: 'Fitted engine against the measurement',
+    reading: `The largest relative error of a percentile at a calibration load is ${formatRatio(worst)}.`,
+    n: `${formatCount(quality.samples)} requests of ${formatCount(quality.runs)} runs`,
+    window: 'the calibration loads',
+    definitions: ['ttft', 'tpot'],
+    table: table({
+      caption: 'Measured and simulated percentiles',
+      captionHidden: true,
+      columns: [
+        { title: 'percentile' },
+        { title: 'offered', numeric: true },
+        { title: 'measured', numeric: true },
+        { title: 'simulated', numeric: true },
+        { title: 'error', numeric: true },
+      ],
+      rows: quality.errors.map((error) => [
+        `p${significant(error.percentile * 100)} ${error.metric}`,
+        perSecValue(error.ratePerSec),
+        msValue(error.measuredMs),
+        msValue(error.simulatedMs),
+        error.measuredMs > 0 ? inUnit(relativeError(error), 'ratio') : inUnit(null, 'ratio'),
+      ]),
+    }),
+    wide: true,
+  };
+}
+
+/** (simulated − measured) ÷ measured. */
+export function relativeError(error: CalibrationQuality['errors'][number]): number {
+  return error.simulatedMs / error.measuredMs - 1;
+}
