@@ -127,3 +127,42 @@ export interface MeanMax {
   readonly mean: number;
   readonly max: number;
 }
+
+/** How a served request ended. `refused` = answered with an HTTP error; `cancelled` = the client went away. */
+export type ServedStatus = 'ok' | 'refused' | 'cancelled';
+
+/**
+ * One line of the server's own record (`serve --record`). Instants are absolute ns on the machine's monotonic clock
+ * (`monotonicNs`), so that a client on the same machine can be compared; null = did not happen.
+ */
+export interface ServedRequest {
+  readonly responseId: string;
+  /** `x-request-id` of the client, else null. */
+  readonly requestId: string | null;
+  readonly replica: number | null;
+  /** null = refused before the body was understood. */
+  readonly stream: boolean | null;
+  readonly status: ServedStatus;
+  readonly httpStatus: number;
+  readonly finishReason: string | null;
+  readonly error: string | null;
+  /** Request head read. */
+  readonly headNs: number;
+  /** Body fully read. */
+  readonly readNs: number | null;
+  /** Handed to the engine, prompt counted. */
+  readonly queuedNs: number | null;
+  /** Start of the iteration that admitted it. */
+  readonly admittedNs: number | null;
+  /** First token handed to the socket, and when its iteration was planned to end. */
+  readonly firstTokenNs: number | null;
+  readonly firstTokenPlannedNs: number | null;
+  readonly lastTokenNs: number | null;
+  readonly lastTokenPlannedNs: number | null;
+  /** Response ended, or the client's leaving noticed. */
+  readonly endNs: number;
+  readonly promptTokens: number | null;
+  readonly cachedTokens: number | null;
+  readonly outputTokens: number;
+  readonly preemptions: number;
+}

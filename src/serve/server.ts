@@ -1,0 +1,201 @@
+/**
+ * The engine model behind a real OpenAI-compatible server: `serve`, and the embedded endpoint of tests and the demo.
+ *
+ * One thread: sockets, prompts (token-ends.ts) and the step clocks of all replicas. At the end of an iteration the
+ * tokens of all its sequences are written one after the other, at once.
+ */
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createScheduler, type Scheduler } from '../clock.js';
+import { ToolError } from '../errors.js';
+import type { EngineModel, RouterPolicy, ServedRequest } from '../types.js';
+import { ApiError } from './api-error.js';
+import { CompletionService } from './completions.js';
+import { openRecorder } from './recorder.js';
+import type { StepLateness } from './step-loop.js';
+
+export interface ServeOptions {
+  readonly engine: EngineModel;
+  /** 0 = any free port. */
+  readonly port: number;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Engines behind the port; default 1. */
+  readonly replicas?: number;
+  /** Default: least-requests. */
+  readonly router?: RouterPolicy;
+  readonly seed: string | number;
+  /** Divides every iteration time; default 1. */
+  readonly speed?: number;
+  /** Served model name; then other names are refused. Default: the engine's name, and any name is accepted. */
+  readonly modelName?: string;
+  /** JSON lines of every request's instants. */
+  readonly recordPath?: string;
+  /** Called with each finished request, as it is recorded. */
+  readonly onRequest?: (request: ServedRequest) => void;
+  /** Encoding that prompts are counted in; default cl100k_base. Text of pool words counts the same in all. */
+  readonly encoding?: string;
+  /** Default: the real clock with a polling tail. */
+  readonly scheduler?: Scheduler;
+}
+
+/** A running server. */
+export interface EngineServer {
+  /** e.g. http://127.0.0.1:8000 */
+  readonly url: string;
+  readonly port: number;
+  /** Requests ended so far, however they ended. */
+  readonly served: number;
+  /** Lateness of the step clock, one entry per replica. */
+  lateness(): readonly StepLateness[];
+  /** Takes no more connections, lets requests finish for `drainSec` (default 0), then cuts them off. */
+  close(options?: { readonly drainSec?: number }): Promise<void>;
+}
+
+const MAX_BODY_BYTES = 64 * 1_024 * 1_024;
+
+/** Clients that pool connections must not meet one that is just being closed; the default of 5 s is too short. */
+const KEEP_ALIVE_MS = 120_000;
+
+const LISTEN_BACKLOG = 4_096;
+
+/** Starts the server. Throws PORT_IN_USE, OUTPUT_UNWRITABLE, BAD_VALUE. */
+export async function serveEngine(options: ServeOptions): Promise<EngineServer> {
+  const host = options.host ?? '127.0.0.1';
+  const recorder = options.recordPath === undefined ? null : await openRecorder(options.recordPath);
+  let served = 0;
+  let closing = false;
+  const service = new CompletionService({
+    engine: options.engine,
+    replicas: options.replicas ?? 1,
+    router: options.router ?? null,
+    seed: options.seed,
+    speed: options.speed ?? 1,
+    modelName: options.modelName ?? null,
+    encoding: options.encoding ?? 'cl100k_base',
+    scheduler: options.scheduler ?? createScheduler(),
+    responseIdPrefix: randomBytes(6).toString('hex'),
+    onEnd(request) {
+      served += 1;
+      recorder?.add(request);
+      options.onRequest?.(request);
+      // A kept-alive connection is idle only after the response has left.
+      if (closing) setImmediate(() => server.closeIdleConnections());
+    },
+  });
+  const server = createServer(
+    { noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 },
+    (request, response) => handle(service, request, response),
+  );
+  let port: number;
+  try {
+    port = await listen(server, options.port, host);
+  } catch (error) {
+    await Promise.all([service.close(), recorder?.close()]);
+    throw error;
+  }
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    port,
+    get served() {
+      return served;
+    },
+    lateness: () => service.lateness(),
+    async close({ drainSec = 0 } = {}) {
+      closing = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const timer = setTimeout(() => server.closeAllConnections(), drainSec * 1_000);
+      await closed;
+      clearTimeout(timer);
+      await service.close();
+      await recorder?.close();
+    },
+  };
+}
+
+function listen(server: Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const taken = cause.code === 'EADDRINUSE';
+      reject(
+        new ToolError({
+          code: taken ? 'PORT_IN_USE' : 'BAD_VALUE',
+          message: taken
+            ? `port ${port} on ${host} is taken`
+            : `cannot listen on ${host}:${port}: ${cause.message}`,
+          hint: taken
+            ? 'choose another with --port, or 0 for any free one'
+            : 'choose another --host or --port',
+          cause,
+        }),
+      );
+    });
+    server.listen({ port, host, backlog: LISTEN_BACKLOG }, () =>
+      resolve((server.address() as AddressInfo).port),
+    );
+  });
+}
+
+type Route = (service: CompletionService, request: IncomingMessage, response: ServerResponse) => void;
+
+const ROUTES: Readonly<Record<string, { readonly method: 'GET' | 'POST'; readonly run: Route }>> = {
+  '/health': { method: 'GET', run: (_service, _request, response) => send(response, 200, 'text/plain', '') },
+  '/v1/models': {
+    method: 'GET',
+    run: (service, _request, response) => send(response, 200, 'application/json', service.modelsJson()),
+  },
+  '/metrics': {
+    method: 'GET',
+    run: (service, _request, response) =>
+      send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', service.metricsText()),
+  },
+  '/v1/chat/completions': { method: 'POST', run: complete('chat') },
+  '/v1/completions': { method: 'POST', run: complete('completions') },
+};
+
+function handle(service: CompletionService, request: IncomingMessage, response: ServerResponse): void {
+  const path = (request.url ?? '/').split('?', 1)[0].replace(/(?<=.)\/$/, '');
+  const route = ROUTES[path];
+  if (route === undefined) {
+    const known = Object.keys(ROUTES).join(', ');
+    sendError(response, new ApiError({ status: 404, message: `no such path: ${path}; there is ${known}` }));
+    return;
+  }
+  const method = request.method === 'HEAD' ? 'GET' : request.method;
+  if (method !== route.method) {
+    response.setHeader('allow', route.method);
+    sendError(response, new ApiError({ status: 405, message: `${path} takes ${route.method}` }));
+    return;
+  }
+  route.run(service, request, response);
+}
+
+function complete(endpoint: 'chat' | 'completions'): Route {
+  return (service, request, response) => {
+    const call = { endpoint, request, response, headNs: service.nowNs() };
+    const parts: Buffer[] = [];
+    let bytes = 0;
+    request.on('data', (part: Buffer) => {
+      bytes += part.length;
+      if (bytes <= MAX_BODY_BYTES) parts.push(part);
+    });
+    request.on('end', () => {
+      if (bytes > MAX_BODY_BYTES)
+        service.refuse(
+          call,
+          new ApiError({ status: 413, message: `the body is larger than ${MAX_BODY_BYTES} bytes` }),
+        );
+      else service.complete(call, parts.length === 1 ? parts[0] : Buffer.concat(parts));
+    });
+  };
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}
+
+function sendError(response: ServerResponse, error: ApiError): void {
+  send(response, error.status, 'application/json', error.body());
+}

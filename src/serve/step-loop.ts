@@ -1,0 +1,101 @@
+/**
+ * An engine on a real clock: its iterations end at absolute deadlines, each starting at the planned end of the last.
+ *
+ * A late callback does not shift the schedule: what follows catches up. An idle engine starts at the instant at which
+ * work arrives.
+ */
+import { createHistogram } from 'node:perf_hooks';
+import type { Scheduler } from '../clock.js';
+import type { Engine, StepPlan } from '../engine/contract.js';
+import type { StepEvents } from '../engine/events.js';
+import type { EngineRequest } from '../types.js';
+import { nsToSec, secToNs } from '../units.js';
+
+/** An iteration that has just ended. Valid during the call only. */
+export interface EndedStep {
+  readonly events: StepEvents;
+  readonly startNs: number;
+  /** When it was to end. */
+  readonly endNs: number;
+  /** When it was noticed. */
+  readonly nowNs: number;
+  readonly plan: StepPlan;
+}
+
+/** How late the server noticed the ends of its iterations, ms; null before the first one. */
+export interface StepLateness {
+  readonly steps: number;
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+  readonly maxMs: number | null;
+}
+
+/** A deadline that has passed is set a little ahead, so that sockets are read between iterations that run late. */
+const BREATH_NS = 20_000;
+
+export class StepLoop {
+  readonly #engine: Engine;
+  readonly #scheduler: Scheduler;
+  readonly #onEnd: (step: EndedStep) => void;
+  readonly #originNs: number;
+  readonly #lateness = createHistogram();
+  #cancelTimer: (() => void) | null = null;
+  #stopped = false;
+
+  constructor(engine: Engine, scheduler: Scheduler, onEnd: (step: EndedStep) => void) {
+    this.#engine = engine;
+    this.#scheduler = scheduler;
+    this.#onEnd = onEnd;
+    this.#originNs = scheduler.nowNs();
+  }
+
+  /** Hands a request to the engine and wakes it. */
+  submit(request: Omit<EngineRequest, 'arrivalSec'>): ReturnType<Engine['submit']> {
+    const nowNs = this.#scheduler.nowNs();
+    const outcome = this.#engine.submit({ ...request, arrivalSec: nsToSec(nowNs - this.#originNs) });
+    if (outcome === 'queued' && this.#cancelTimer === null && !this.#stopped) this.#start(nowNs);
+    return outcome;
+  }
+
+  cancel(id: number): boolean {
+    return this.#engine.cancel(id);
+  }
+
+  lateness(): StepLateness {
+    const h = this.#lateness;
+    const ms = (ns: number): number | null => (h.count === 0 ? null : ns / 1e6);
+    return {
+      steps: h.count,
+      p50Ms: ms(h.count === 0 ? 0 : h.percentile(50)),
+      p99Ms: ms(h.count === 0 ? 0 : h.percentile(99)),
+      maxMs: ms(h.max),
+    };
+  }
+
+  /** Stops after the iteration in flight; nothing is emitted any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+  }
+
+  #start(startNs: number): void {
+    const plan = this.#engine.planStep(nsToSec(startNs - this.#originNs));
+    if (plan === null) {
+      this.#cancelTimer = null;
+      return;
+    }
+    const endNs = startNs + secToNs(plan.durationSec);
+    const atNs = Math.max(endNs, this.#scheduler.nowNs() + BREATH_NS);
+    this.#cancelTimer = this.#scheduler.callAt(atNs, () => this.#end(plan, startNs, endNs));
+  }
+
+  #end(plan: StepPlan, startNs: number, endNs: number): void {
+    if (this.#stopped) return;
+    const nowNs = this.#scheduler.nowNs();
+    this.#lateness.record(Math.max(1, Math.round(nowNs - endNs)));
+    this.#onEnd({ events: this.#engine.finishStep(), startNs, endNs, nowNs, plan });
+    // A handler may have stopped the loop.
+    if (!this.#stopped) this.#start(endNs);
+  }
+}
