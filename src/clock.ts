@@ -69,9 +69,11 @@ export function createScheduler(options: { readonly spin?: boolean } = {}): Real
   let spunNs = 0;
   let orders = 0;
 
+  // What is asked for while due calls run waits for the next turn of the event loop, so that sockets are served.
   const runDue = (): void => {
+    const turn = orders;
     for (let first = heap.peek(); first !== null; first = heap.peek()) {
-      if (first.fn !== null && first.atNs > monotonicNs()) return;
+      if (first.fn !== null && (first.order >= turn || first.atNs > monotonicNs())) return;
       heap.pop();
       first.fn?.();
     }

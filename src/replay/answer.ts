@@ -1,0 +1,113 @@
+/** What an answer has said so far: tokens, usage, tool calls, how it ended. Filled by a protocol, read by the exchange. */
+import type { AnswerSink, Channel, UsageUpdate } from './protocol.js';
+
+export interface ToolCall {
+  name: string;
+  argumentsText: string;
+}
+
+/** Collects one answer. `keepText` keeps generated text for the case that no usage comes. */
+export class Answer implements AnswerSink {
+  inputTokens: number | null = null;
+  outputTokens: number | null = null;
+  cachedTokens: number | null = null;
+  reasoningTokens: number | null = null;
+  finishReason: string | null = null;
+  doneSeen = false;
+  failure: string | null = null;
+  id: string | null = null;
+  readonly notes = new Set<string>();
+  readonly toolCalls = new Map<number, ToolCall>();
+  /** Set by text of the event being read; the exchange resets them before each event. */
+  tokensInEvent = false;
+  answerInEvent = false;
+  usageInEvent = false;
+  usefulInEvent = false;
+  /** Output count that came with the event being read. */
+  outputTokensInEvent: number | null = null;
+  #texts: string[] = [];
+  /** Pieces of `#texts` that belong to the first event with tokens. */
+  #firstPieces = 0;
+  #firstClosed = false;
+
+  /** Call before each event. */
+  startEvent(): void {
+    if (this.tokensInEvent) this.#firstClosed = true;
+    this.tokensInEvent = false;
+    this.answerInEvent = false;
+    this.usageInEvent = false;
+    this.usefulInEvent = false;
+    this.outputTokensInEvent = null;
+  }
+
+  text(channel: Channel, text: string): void {
+    if (text === '') return;
+    this.tokensInEvent = true;
+    this.usefulInEvent = true;
+    if (channel === 'answer') this.answerInEvent = true;
+    this.#keep(text);
+  }
+
+  toolCall(index: number, name: string, argumentsText: string): void {
+    this.tokensInEvent = true;
+    this.usefulInEvent = true;
+    const call = this.toolCalls.get(index);
+    if (call === undefined) this.toolCalls.set(index, { name, argumentsText });
+    else {
+      call.name += name;
+      call.argumentsText += argumentsText;
+    }
+    this.#keep(name + argumentsText);
+  }
+
+  usage(update: UsageUpdate): void {
+    this.usageInEvent = true;
+    this.usefulInEvent = true;
+    this.inputTokens = update.inputTokens ?? this.inputTokens;
+    this.outputTokens = update.outputTokens ?? this.outputTokens;
+    this.cachedTokens = update.cachedTokens ?? this.cachedTokens;
+    this.reasoningTokens = update.reasoningTokens ?? this.reasoningTokens;
+    this.outputTokensInEvent = update.outputTokens ?? null;
+  }
+
+  finish(reason: string): void {
+    this.finishReason = reason;
+    this.usefulInEvent = true;
+  }
+
+  done(): void {
+    this.doneSeen = true;
+    this.usefulInEvent = true;
+  }
+
+  fail(message: string): void {
+    this.failure ??= message;
+  }
+
+  responseId(id: string): void {
+    this.id ??= id;
+  }
+
+  note(word: string): void {
+    this.notes.add(word);
+  }
+
+  /** All generated text, and how much of it came with the first token event. */
+  generated(): { readonly text: string; readonly firstLength: number } {
+    let firstLength = 0;
+    for (let i = 0; i < this.#firstPieces; i++) firstLength += this.#texts[i].length;
+    return { text: this.#texts.join(''), firstLength };
+  }
+
+  /** Usage came: the text will not be needed. */
+  dropText(): void {
+    this.#texts = [];
+    this.#firstPieces = 0;
+    this.#firstClosed = true;
+  }
+
+  #keep(text: string): void {
+    this.#texts.push(text);
+    if (!this.#firstClosed) this.#firstPieces += 1;
+  }
+}

@@ -1,0 +1,20 @@
+/** The protocols, by name. */
+import { nearestWord, ToolError } from '../../errors.js';
+import type { Protocol } from '../protocol.js';
+import { openaiChat } from './openai-chat.js';
+import { openaiCompletions } from './openai-completions.js';
+
+export const PROTOCOLS: readonly Protocol[] = [openaiChat, openaiCompletions];
+
+/** The protocol of a name. Throws ToolError BAD_VALUE with the nearest one. */
+export function protocolNamed(name: string): Protocol {
+  const found = PROTOCOLS.find((protocol) => protocol.name === name);
+  if (found !== undefined) return found;
+  const names = PROTOCOLS.map((protocol) => protocol.name);
+  const near = nearestWord(name, names);
+  throw new ToolError({
+    code: 'BAD_VALUE',
+    message: `expected one of the protocols ${names.join(', ')}, got '${name}'`,
+    hint: near === null ? 'pick one of them' : `did you mean ${near}?`,
+  });
+}
