@@ -1,0 +1,185 @@
+/**
+ * The smallest static fleet that meets an SLO in simulation, with the evidence.
+ *
+ * Upward by doubling from a bound by work, then halving between the last miss and the first hit; the answer is then
+ * held against fresh draws of the workload, raised while one of them misses, and set beside what one replica fewer
+ * does on the same draws. Should a larger fleet miss where a smaller one met, the answer moves above it.
+ */
+import { simulateFleet } from '../engine/fleet.js';
+import { summarizeMetrics } from '../metrics.js';
+import { goodputOf, judgeSlo, type Slo } from '../slo.js';
+import type { EngineModel, EngineRequest, FleetTrial, ProgressListener, RouterPolicy } from '../types.js';
+import { formatRatio } from '../units.js';
+import { fitsEngine, unloadedMiss, workBound } from './bounds.js';
+import { missText, sizingEvidence } from './evidence.js';
+
+/** Requests that no replica can hold may be this share, unless an SLO term counts errors. */
+const MAX_REFUSED_RATIO = 0.01;
+
+/** Requests of one trial. */
+export type DrawRequests = (seed: string, fresh: boolean) => Promise<readonly EngineRequest[]>;
+
+export interface SizingOptions {
+  readonly engine: EngineModel;
+  readonly router: RouterPolicy;
+  readonly slo: Slo;
+  readonly draw: DrawRequests;
+  readonly seed: string;
+  readonly maxReplicas: number;
+  /** Fresh draws that the chosen size must meet. */
+  readonly freshSeeds: number;
+  readonly signal?: AbortSignal | null;
+  readonly progress?: ProgressListener;
+}
+
+export interface Sizing {
+  /** null = infeasible. */
+  readonly replicas: number | null;
+  readonly trials: readonly FleetTrial[];
+  /** Sentence for people: the evidence, or why nothing is enough. */
+  readonly because: string;
+  readonly warnings: readonly string[];
+}
+
+/** Sizes a fleet; see the file's header. Cost: one simulation per trial, about log2(n) + 2·freshSeeds of them. */
+export async function sizeFleet(options: SizingOptions): Promise<Sizing> {
+  const { engine, slo, maxReplicas } = options;
+  const trials: FleetTrial[] = [];
+  const warnings: string[] = [];
+  const requests = await options.draw(options.seed, false);
+  const refused = requests.filter((request) => !fitsEngine(engine, request)).length;
+  if (refused > 0) {
+    const share = formatRatio(refused / requests.length);
+    const because = `${refused} of ${requests.length} requests (${share}) do not fit the engine and are refused at any size`;
+    if (!countsErrors(slo) && refused > MAX_REFUSED_RATIO * requests.length) {
+      return { replicas: null, trials, because, warnings };
+    }
+    warnings.push(because);
+  }
+  const unloaded = unloadedMiss(engine, slo, requests, options.seed);
+  if (unloaded !== null) return { replicas: null, trials, because: unloaded, warnings };
+
+  const tried = new Map<number, FleetTrial>();
+  const search = (replicas: number): boolean => {
+    let trial = tried.get(replicas);
+    if (trial === undefined) {
+      trial = runTrial(options, requests, replicas, options.seed, 'search');
+      tried.set(replicas, trial);
+      trials.push(trial);
+    }
+    return trial.met;
+  };
+  const found = smallestFleet(search, workBound(engine, requests, maxReplicas), maxReplicas);
+  if (found === null) {
+    const largest = tried.get(maxReplicas)!;
+    const because = `${maxReplicas} replicas, the limit, still miss: ${missText(largest.slo)}`;
+    return { replicas: null, trials, because, warnings };
+  }
+  let chosen = aboveContradictions(found, tried, warnings);
+
+  const freshSeeds = Array.from({ length: options.freshSeeds }, (_, i) => `${options.seed}/fresh-${i + 1}`);
+  const fresh = await Promise.all(freshSeeds.map((seed) => options.draw(seed, true)));
+  const triedFresh = new Map<number, readonly FleetTrial[]>();
+  const onFresh = (replicas: number, role: FleetTrial['role']): FleetTrial[] => {
+    const known =
+      triedFresh.get(replicas) ??
+      freshSeeds.map((seed, i) => runTrial(options, fresh[i], replicas, seed, role));
+    triedFresh.set(replicas, known);
+    return known.map((trial) => ({ ...trial, role }));
+  };
+  for (;;) {
+    const confirm = onFresh(chosen, 'confirm');
+    const missed = confirm.filter((trial) => !trial.met);
+    trials.push(...confirm);
+    if (missed.length === 0) break;
+    warnings.push(
+      `${chosen} replicas met the SLO in the search but missed it on ${missed.length} of ${freshSeeds.length} fresh seeds (${missText(missed[0].slo)}): one more was taken`,
+    );
+    if (chosen === maxReplicas) {
+      const because = `${maxReplicas} replicas, the limit, miss on a fresh seed: ${missText(missed[0].slo)}`;
+      return { replicas: null, trials, because, warnings };
+    }
+    chosen += 1;
+    search(chosen);
+  }
+  const fewer = chosen > 1 ? onFresh(chosen - 1, 'fewer') : [];
+  trials.push(...fewer);
+  if (chosen > 1) search(chosen - 1);
+  return { replicas: chosen, trials, because: sizingEvidence(chosen, trials, warnings), warnings };
+}
+
+/** Smallest size that meets, by doubling and halving; null when the limit misses. */
+export function smallestFleet(
+  meets: (replicas: number) => boolean,
+  start: number,
+  maxReplicas: number,
+): number | null {
+  let missed = 0;
+  let met = Math.min(start, maxReplicas);
+  while (!meets(met)) {
+    if (met === maxReplicas) return null;
+    missed = met;
+    met = Math.min(met * 2, maxReplicas);
+  }
+  // The start comes from a bound, not from a trial: what lies below it was not tried.
+  if (missed === 0) {
+    while (met > 1 && meets(met - 1)) met -= 1;
+    return met;
+  }
+  while (met - missed > 1) {
+    const middle = Math.floor((met + missed) / 2);
+    if (meets(middle)) met = middle;
+    else missed = middle;
+  }
+  return met;
+}
+
+/** A larger fleet that missed is a reason to go above it. */
+function aboveContradictions(
+  found: number,
+  tried: ReadonlyMap<number, FleetTrial>,
+  warnings: string[],
+): number {
+  const above = [...tried.values()].filter((trial) => trial.replicas > found && !trial.met);
+  if (above.length === 0) return found;
+  const highest = Math.max(...above.map((trial) => trial.replicas));
+  warnings.push(`not monotonic: ${found} replicas met the SLO and ${highest} missed it; sized above both`);
+  return highest + 1;
+}
+
+function runTrial(
+  options: SizingOptions,
+  requests: readonly EngineRequest[],
+  replicas: number,
+  seed: string,
+  role: FleetTrial['role'],
+): FleetTrial {
+  options.signal?.throwIfAborted();
+  options.progress?.({ stage: `simulating ${replicas} replicas (${role})`, done: 0, total: null, unit: '' });
+  const result = simulateFleet({
+    requests,
+    engine: options.engine,
+    replicas,
+    router: options.router,
+    seed,
+    signal: options.signal ?? undefined,
+  });
+  const slo = judgeSlo(options.slo, result.requests);
+  const refusedRatio = result.refused / Math.max(1, result.requests.length);
+  return {
+    replicas,
+    seed,
+    role,
+    met: slo.every((term) => term.met) && (countsErrors(options.slo) || refusedRatio <= MAX_REFUSED_RATIO),
+    slo,
+    metrics: summarizeMetrics(result.requests),
+    goodput: goodputOf(options.slo, result.requests) ?? 0,
+    utilisation: result.utilisation,
+    running: result.running,
+    waiting: result.waiting,
+    kvUsage: result.kvUsage,
+    preemptions: result.preemptions,
+  };
+}
+
+const countsErrors = (slo: Slo): boolean => slo.terms.some((term) => term.kind !== 'latency');
