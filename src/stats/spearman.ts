@@ -3,9 +3,10 @@
  *
  * Source: Pearson correlation of midranks, as `scipy.stats.spearmanr`. Ranks are made on typed arrays here because
  * simple-statistics' own routine needs an array of pairs per value; the correlation is simple-statistics'.
- * Cost: two sorts. Measured relative error against SciPy: below 1e-12.
+ * Cost: two sorts, or linear for token columns (Int32Array). Measured relative error against SciPy: below 1e-12.
  */
 import { sampleCorrelation } from 'simple-statistics';
+import { groupSample } from './sample.js';
 
 /** ρ in [−1, 1]; null when there are fewer than two pairs or one side is constant. */
 export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number | null {
@@ -18,6 +19,7 @@ export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number | n
 
 /** Ranks from 0, equal values sharing the mean of their ranks. */
 export function midranks(values: ArrayLike<number>): Float64Array {
+  if (values instanceof Int32Array) return midranksOfIntegers(values);
   const n = values.length;
   const order = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => values[a] - values[b]);
   const ranks = new Float64Array(n);
@@ -28,6 +30,18 @@ export function midranks(values: ArrayLike<number>): Float64Array {
     i = j + 1;
   }
   return ranks;
+}
+
+/** Token columns: ten million rows have a few thousand values, so ranks are looked up instead of sorted. */
+function midranksOfIntegers(values: Int32Array): Float64Array {
+  const grouped = groupSample(values);
+  const rankOf = new Map<number, number>();
+  let below = 0;
+  grouped.values.forEach((value, i) => {
+    rankOf.set(value, below + (grouped.counts[i] - 1) / 2);
+    below += grouped.counts[i];
+  });
+  return Float64Array.from(values, (value) => rankOf.get(value)!);
 }
 
 function isConstant(values: Float64Array): boolean {

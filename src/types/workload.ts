@@ -1,5 +1,6 @@
 /** WorkloadModel: everything `synthesize` needs, readable by a person, with the fit's quality inside. */
 import type { FamilyName, FileHeader, FitSummary } from './common.js';
+import type { Operation } from './trace.js';
 
 /**
  * Distribution by quantiles: exact atoms plus a sketch of the rest. `probs[k]` (0 … 1, rising) has value
@@ -13,7 +14,10 @@ export interface QuantileTable {
   readonly values: readonly number[];
 }
 
-/** Output lengths for inputs in [inputFrom, inputTo] (both inclusive). */
+/**
+ * Output lengths for inputs in [inputFrom, inputTo] (both inclusive). A table for one value (an atom of the input)
+ * wins over the range that holds it; inputs outside every range take the nearest one.
+ */
 export interface ConditionalTable {
   readonly inputFrom: number;
   readonly inputTo: number;
@@ -25,8 +29,8 @@ export interface LengthModel {
   readonly kind: 'pairs';
   readonly input: QuantileTable;
   readonly outputGivenInput: readonly ConditionalTable[];
-  /** Rank correlation of the source pairs, for the check after synthesis. */
-  readonly spearman: number;
+  /** Rank correlation of the source pairs, for the check after synthesis; null when one side is constant. */
+  readonly spearman: number | null;
   /** Parametric fits, for reporting and comparison; the generator does not use them. */
   readonly inputFits: readonly FitSummary[];
   readonly outputFits: readonly FitSummary[];
@@ -57,13 +61,47 @@ export interface RateCurve {
   readonly bandwidthSec: number | null;
 }
 
-/** Gaps in operational time (after removing the slow rate), scaled to mean 1. */
+/** Gaps in operational time (after removing the slow rate), scaled so that their mean, zeros included, is 1. */
 export interface GapModel {
   readonly family: FamilyName;
   readonly params: Readonly<Record<string, number>>;
   readonly candidates: readonly FitSummary[];
   /** Coefficient of variation of the rescaled gaps. */
   readonly cv: number;
+  /** Probability that a gap is exactly zero (requests at one instant); the family describes the others. Absent = 0. */
+  readonly zeroShare?: number;
+}
+
+/**
+ * Bursty arrivals as counts per bin: a hidden Markov chain over load states, each with its own count distribution.
+ * When present it replaces rate curve and gaps in synthesis.
+ */
+export interface CountHmmModel {
+  readonly binSec: number;
+  /** Mean count per bin of each state, rising. */
+  readonly mean: readonly number[];
+  /** Size of the negative binomial of each state (variance = mean + mean²/size); null = Poisson. */
+  readonly size: readonly (number | null)[];
+  /** Row i: probabilities of the next state after state i; each row sums to 1. */
+  readonly transition: readonly (readonly number[])[];
+  /** Where inside a bin requests fall, copied from real bins by count; offsets in shares of a bin, rising. */
+  readonly offsets: readonly OffsetBucket[];
+  /** Natural-log likelihood of the counts. */
+  readonly logLikelihood: number;
+  readonly bic: number;
+  /** Numbers of states tried, with their BIC; the lowest was chosen. */
+  readonly candidates: readonly {
+    readonly states: number;
+    readonly logLikelihood: number;
+    readonly bic: number;
+  }[];
+}
+
+/** Patterns of bins whose count lies in [countFrom, countTo] (both inclusive). */
+export interface OffsetBucket {
+  readonly countFrom: number;
+  readonly countTo: number;
+  readonly patterns: readonly (readonly number[])[];
 }
 
 export interface ArrivalModel {
@@ -77,6 +115,13 @@ export interface ArrivalModel {
   }[];
   /** Grid that fitting spread arrivals over (coarse source clock), ns; null = exact times used. */
   readonly dequantizedGridNs: number | null;
+  /**
+   * Index of dispersion of 10-s counts after removing the slow rate: about 1 when rate and gaps explain the stream,
+   * above 4 when only bursts do. null = window too short.
+   */
+  readonly burstIndex?: number | null;
+  /** Present = arrivals are drawn from this chain. */
+  readonly bursts?: CountHmmModel | null;
 }
 
 /** One class of requests (a client, a model, or everything) with its own arrivals and lengths. */
@@ -86,6 +131,8 @@ export interface WorkloadClass {
   readonly clientId: string | null;
   readonly model: string | null;
   readonly requests: number;
+  /** What the source's requests mostly were; absent = unknown, rows then say `other`. */
+  readonly operation?: Operation;
   readonly arrivals: ArrivalModel;
   readonly lengths: LengthModel | ParametricLengthModel;
 }
@@ -97,8 +144,21 @@ export interface WorkloadSource {
   /** Content hash of the trace that was fitted. */
   readonly traceHash: string;
   readonly rows: number;
+  /** Rows whose lengths were fitted. All rows count as arrivals. */
   readonly rowsUsed: number;
+  /** Rows kept out of the length fit, by reason. */
+  readonly excluded?: Readonly<Record<string, number>>;
   readonly startUtc: string | null;
+}
+
+/**
+ * How far the second half of the window is from the first, beside what chance alone gives: a copy of the window
+ * cannot predict better than this. `floor` = 95 % point over random halves of the same window (null = not computed).
+ */
+export interface DriftCheck {
+  readonly metric: string;
+  readonly value: number;
+  readonly floor: number | null;
 }
 
 export interface WorkloadModel extends FileHeader<'workload-model'> {
@@ -110,5 +170,7 @@ export interface WorkloadModel extends FileHeader<'workload-model'> {
   readonly meanRatePerSec: number;
   readonly by: 'client' | 'model' | 'none';
   readonly classes: readonly WorkloadClass[];
+  /** Absent in hand-written models. */
+  readonly drift?: readonly DriftCheck[];
   readonly warnings: readonly string[];
 }

@@ -1,0 +1,70 @@
+/** `tokentide fit`: trace → workload model file, with the quality of the fit on the screen. */
+import { EXIT } from '../../errors.js';
+import { fitTraceFile, writeWorkloadModel } from '../../fit/fit-file.js';
+import { formatFitReport } from '../../fit/report.js';
+import type { CommandSpec } from '../command.js';
+
+export const command: CommandSpec = {
+  name: 'fit',
+  summary: 'trace → workload model, with goodness of fit',
+  description:
+    'Fits a workload model to a trace: the slow rate, the law of gaps after removing it, bursts, and pairs of input and ' +
+    'output lengths. The model file holds every fit with the candidates it beat, and what it is not valid for.',
+  arguments: [
+    { name: 'trace', description: 'trace Parquet, as `tokentide ingest` writes it', required: true },
+  ],
+  options: [
+    {
+      key: 'output',
+      short: 'o',
+      type: 'string',
+      value: '<file>',
+      required: true,
+      description: 'model file to write',
+    },
+    {
+      key: 'by',
+      type: 'string',
+      choices: ['client', 'model', 'none'],
+      default: 'none',
+      description: 'one class per large client or model (the small ones pooled), or one for everything',
+    },
+    { key: 'name', type: 'string', description: "the model's name; the trace's name when left out" },
+    {
+      key: 'bandwidth',
+      type: 'duration',
+      description: "standard deviation of the rate's smoothing kernel; 60s, or 300s for traces above 6 h",
+    },
+    {
+      key: 'seed',
+      type: 'string',
+      default: '1',
+      description:
+        'seed of what fitting draws: spreading of coarse clocks, simulated dispersion, drift floor',
+    },
+    { key: 'licence', type: 'string', description: "licence of the trace's data, kept in the model" },
+    { key: 'citation', type: 'string', description: 'how to cite the data, kept in the model' },
+  ],
+  examples: [
+    'tokentide fit conv.parquet -o conv.workload.json',
+    'tokentide fit gateway.parquet --by client --bandwidth 5m -o gateway.workload.json',
+  ],
+  async run({ args, options, io, signal }) {
+    const path = options['output'] as string;
+    const model = await fitTraceFile(args[0], {
+      by: options['by'] as 'client' | 'model' | 'none',
+      name: options['name'] as string | undefined,
+      bandwidthSec: options['bandwidth'] as number | undefined,
+      seed: options['seed'] as string,
+      licence: options['licence'] as string | undefined,
+      citation: options['citation'] as string | undefined,
+      signal,
+      progress: io.progress,
+    });
+    await writeWorkloadModel(path, model);
+    io.print(formatFitReport(model));
+    io.print(`wrote ${path}`);
+    io.result(model);
+    return EXIT.ok;
+  },
+};

@@ -1,0 +1,107 @@
+/**
+ * When requests come: slow rate, law of gaps after removing it, the burst test, and the dispersion that the model
+ * gives beside the real one.
+ */
+import { randomOf } from '../random.js';
+import { renewalArrivals } from '../stats/arrivals.js';
+import { countsPerWindow, dispersionIndex } from '../stats/dispersion.js';
+import { CumulativeRate } from '../stats/rate-curve.js';
+import { gapSampler, sampleFirstGap } from '../stats/renewal.js';
+import type { ArrivalModel, GapModel, RateCurve } from '../types.js';
+import { NS_PER_SEC } from '../units.js';
+import { spreadOverGrid } from './clock-grid.js';
+import { fitGaps } from './gaps.js';
+import { defaultBandwidthSec, fitRateCurve } from './rate.js';
+
+export interface ArrivalFitOptions {
+  /** Sorted, seconds from the trace's start. */
+  readonly arrivalSec: Float64Array;
+  /** Length of the observed window. */
+  readonly durationSec: number;
+  /** Grid of a coarse clock, ns; null = exact. */
+  readonly gridNs: number | null;
+  /** null = by the trace's length. */
+  readonly bandwidthSec: number | null;
+  readonly seed: string;
+  /** Name of the class: its draws are its own. */
+  readonly classId: string;
+}
+
+/** Windows of the dispersion table. */
+const WINDOWS_SEC = [1, 10, 60];
+const BURST_WINDOW_SEC = 10;
+/** Above this, neither rate nor gaps explain the bursts (STATISTICS §2.4). */
+export const BURST_LIMIT = 4;
+const MOST_SIMULATIONS = 20;
+const SIMULATED_ARRIVALS = 2_000_000;
+
+export function fitArrivals(options: ArrivalFitOptions): ArrivalModel {
+  const { durationSec, seed, classId, gridNs } = options;
+  const times =
+    gridNs === null
+      ? options.arrivalSec
+      : spreadOverGrid(options.arrivalSec, gridNs / NS_PER_SEC, randomOf(seed, 'jitter', classId));
+  const bandwidthSec = options.bandwidthSec ?? defaultBandwidthSec(durationSec);
+  const rate = fitRateCurve(times, durationSec, bandwidthSec);
+  const cumulative = new CumulativeRate(rate, durationSec);
+  const operational = times.map((t) => cumulative.at(t));
+  const gaps = fitGaps(operational.subarray(1).map((u, i) => u - operational[i]));
+  return {
+    rate,
+    gaps,
+    dispersion: dispersionTable(times, rate, gaps, options),
+    dequantizedGridNs: gridNs,
+    burstIndex: burstIndexOf(operational, durationSec),
+  };
+}
+
+/** Index of dispersion of 10-s counts of the rescaled process, at its mean rate. */
+function burstIndexOf(operational: Float64Array, durationSec: number): number | null {
+  const meanRatePerSec = operational.length / durationSec;
+  const rescaled = operational.map((u) => u / meanRatePerSec);
+  return dispersionIndex(countsPerWindow(rescaled, BURST_WINDOW_SEC, durationSec));
+}
+
+function dispersionTable(
+  times: Float64Array,
+  rate: RateCurve,
+  gaps: GapModel,
+  options: ArrivalFitOptions,
+): ArrivalModel['dispersion'] {
+  const { durationSec } = options;
+  const windows = WINDOWS_SEC.filter((windowSec) => durationSec >= 2 * windowSec);
+  const runs = Math.max(1, Math.min(MOST_SIMULATIONS, Math.floor(SIMULATED_ARRIVALS / times.length)));
+  const sums = windows.map(() => ({ total: 0, runs: 0 }));
+  for (let run = 0; run < runs; run++) {
+    const simulated = simulateArrivals(rate, gaps, options, run);
+    windows.forEach((windowSec, w) => {
+      const index = dispersionIndex(countsPerWindow(simulated, windowSec, durationSec));
+      if (index === null) return;
+      sums[w].total += index;
+      sums[w].runs += 1;
+    });
+  }
+  return windows.flatMap((windowSec, w) => {
+    const source = dispersionIndex(countsPerWindow(times, windowSec, durationSec));
+    if (source === null) return [];
+    return [{ windowSec, source, model: sums[w].runs > 0 ? sums[w].total / sums[w].runs : null }];
+  });
+}
+
+function simulateArrivals(
+  rate: RateCurve,
+  gaps: GapModel,
+  options: ArrivalFitOptions,
+  run: number,
+): number[] {
+  const rng = randomOf(options.seed, 'bootstrap', 'arrivals', options.classId, run);
+  const gap = gapSampler(gaps);
+  const next = renewalArrivals({
+    rate: new CumulativeRate(rate, options.durationSec),
+    firstGap: sampleFirstGap(gaps, rng),
+    nextGap: () => gap(rng),
+  });
+  const times: number[] = [];
+  for (let t = next(); t < options.durationSec; t = next()) times.push(t);
+  return times;
+}

@@ -1,0 +1,46 @@
+/** The edge of fit: reads a trace file, writes a model file that a person can read. */
+import { hashInput } from '../manifest.js';
+import { stringifyStrict, writeFileAtomic } from '../trace/files.js';
+import { openTrace } from '../trace/read.js';
+import type { WorkloadModel } from '../types.js';
+import { ColumnCollector, FIT_COLUMNS } from './columns.js';
+import { type FitSettings, fitColumns } from './fit.js';
+
+/** Fits the trace at `path`. Throws what opening a trace throws, and TOO_FEW_ROWS. */
+export async function fitTraceFile(
+  path: string,
+  settings: Omit<FitSettings, 'meta' | 'inputs'> = {},
+): Promise<WorkloadModel> {
+  const input = await hashInput(path);
+  const reader = await openTrace(path);
+  try {
+    const collector = new ColumnCollector();
+    for await (const batch of reader.batches({ columns: FIT_COLUMNS, signal: settings.signal })) {
+      collector.add(batch);
+      settings.progress?.({
+        stage: 'read trace',
+        done: collector.rows,
+        total: reader.rowCount,
+        unit: 'rows',
+      });
+    }
+    return fitColumns(collector.finish(), { ...settings, meta: reader.meta, inputs: [input] });
+  } finally {
+    reader.close();
+  }
+}
+
+/** Writes a model: two-space JSON with every list of numbers on one line. */
+export async function writeWorkloadModel(path: string, model: WorkloadModel): Promise<void> {
+  await writeFileAtomic(path, formatWorkloadModel(model));
+}
+
+/** Text of a model file. Numbers are written in full, so reading gives the same model. */
+export function formatWorkloadModel(model: WorkloadModel): string {
+  const text = stringifyStrict(model);
+  // JSON texts hold no raw line break, so only real lists of numbers match.
+  const flat = text.replace(/\[\n\s*(-?[\d.eE+-]+(?:,\n\s*-?[\d.eE+-]+)*)\n\s*\]/g, (_, list: string) => {
+    return `[${list.split(/,\s+/).join(', ')}]`;
+  });
+  return `${flat}\n`;
+}

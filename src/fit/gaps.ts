@@ -1,0 +1,33 @@
+/**
+ * The law of gaps in operational time: four families by maximum likelihood, the lowest AIC chosen.
+ *
+ * Gaps of exactly zero have no density under any of them (ln 0): they become an atom with its own probability, and the
+ * families describe the rest. The chosen family is scaled so that the mean gap, zeros included, is 1: the rate curve
+ * alone decides how many requests come.
+ */
+import { familyOf } from '../stats/families.js';
+import { fitAllFamilies } from '../stats/fit-families.js';
+import { variationOf } from '../stats/moments.js';
+import { groupSorted, positivePart } from '../stats/sample.js';
+import type { GapModel } from '../types.js';
+
+/** Fits gaps (any order, not negative). Too few distinct gaps to tell families apart give an exponential. */
+export function fitGaps(gaps: Float64Array): GapModel {
+  const cv = variationOf(gaps);
+  const { positive, leftOut } = positivePart(groupSorted(gaps.slice().sort()));
+  const zeroShare = gaps.length > 0 ? leftOut / gaps.length : 0;
+  const candidates = fitAllFamilies(positive);
+  const best = candidates[0];
+  if (best === undefined || cv === null) {
+    return { family: 'exponential', params: { scale: 1 }, candidates, cv: 1 };
+  }
+  const family = familyOf(best.family);
+  const mean = family.mean(best.params);
+  return {
+    family: best.family,
+    params: family.scaled(best.params, 1 / (mean * (1 - zeroShare))),
+    candidates,
+    cv,
+    ...(zeroShare > 0 ? { zeroShare } : {}),
+  };
+}

@@ -1,0 +1,112 @@
+/** The quality of a fit for the terminal: one screen per class, within 80 columns. */
+import { familyOf } from '../stats/families.js';
+import type { FitSummary, WorkloadClass, WorkloadModel } from '../types.js';
+import { formatCount, formatDurationSec, significant } from '../units.js';
+
+/** Text of a fitted model: families with the chosen one marked, dispersion real against model, drift, warnings. */
+export function formatFitReport(model: WorkloadModel): string {
+  const { source } = model;
+  const rows = source === null ? '' : `${formatCount(source.rows)} requests over `;
+  const lines = [
+    `${model.name}: ${rows}${formatDurationSec(model.durationSec)}, ${significant(model.meanRatePerSec)}/s on average`,
+    ...model.classes.flatMap((one) => classLines(one, model.classes.length > 1)),
+    ...driftLines(model),
+    ...model.warnings.flatMap((warning) => wrap(warning, 'warning: ')),
+  ];
+  return lines.join('\n');
+}
+
+function classLines(one: WorkloadClass, named: boolean): string[] {
+  const { arrivals, lengths } = one;
+  const kernel =
+    arrivals.rate.bandwidthSec === null ? '' : `, kernel ${formatDurationSec(arrivals.rate.bandwidthSec)}`;
+  const lines = [
+    '',
+    ...(named ? [`class ${one.id}: ${formatCount(one.requests)} requests`] : []),
+    `rate      ${formatCount(arrivals.rate.ratePerSec.length)} knots, ${significant(Math.min(...arrivals.rate.ratePerSec))} to ${significant(Math.max(...arrivals.rate.ratePerSec))}/s${kernel}`,
+    '',
+    ...familyTable(
+      'gaps, slow rate removed',
+      arrivals.gaps.candidates,
+      arrivals.bursts ? null : arrivals.gaps.family,
+    ),
+    '',
+    '  dispersion of counts (Poisson = 1)',
+    '    window        real    model',
+    ...arrivals.dispersion.map(
+      ({ windowSec, source, model }) =>
+        `    ${pad(formatDurationSec(windowSec), 6)} ${pad(significant(source), 8)} ${pad(model === null ? '–' : significant(model), 8)}`,
+    ),
+  ];
+  if (typeof arrivals.burstIndex === 'number') {
+    lines.push(
+      `  burst index ${significant(arrivals.burstIndex)} (1 = Poisson once the slow rate is removed)`,
+    );
+  }
+  if (arrivals.bursts) lines.push(...burstLines(arrivals.bursts));
+  lines.push('');
+  if (lengths.kind === 'parametric') return lines;
+  const { input, outputGivenInput } = lengths;
+  return [
+    ...lines,
+    ...familyTable('input tokens', lengths.inputFits, null),
+    ...familyTable('output tokens', lengths.outputFits, null),
+    `  drawn as pairs: input from ${input.atoms.length} atoms and ${input.probs.length} knots, output from ${outputGivenInput.length} tables`,
+    `  by input; rank correlation ${lengths.spearman === null ? 'undefined' : lengths.spearman.toFixed(3)}; the families are for comparison`,
+  ];
+}
+
+function burstLines(bursts: NonNullable<WorkloadClass['arrivals']['bursts']>): string[] {
+  const tried = bursts.candidates.map(({ states, bic }) => `${states}: ${significant(bic, 5)}`).join(', ');
+  return [
+    `  arrivals from ${bursts.mean.length} load states of ${formatDurationSec(bursts.binSec)} counts (BIC by states ${tried})`,
+    `  mean count by state ${bursts.mean.map((mean) => significant(mean)).join(', ')}`,
+  ];
+}
+
+function familyTable(title: string, fits: readonly FitSummary[], chosen: string | null): string[] {
+  if (fits.length === 0) return [`  ${title}: too few distinct values for a family`];
+  const sample = fits.find((fit) => fit.family === 'exponential');
+  const facts = `n ${formatCount(fits[0].n)}${sample === undefined ? '' : `, mean ${significant(sample.params['scale'])}`}`;
+  return [
+    `  ${title} (${facts})`,
+    `    family      ${pad('log-likelihood', 14)}${pad('AIC', 10)}${pad('KS', 8)}${pad('mean', 9)}  parameters`,
+    ...fits.map((fit) => {
+      const mark = fit.family === chosen ? '*' : ' ';
+      const mean = familyOf(fit.family).mean(fit.params);
+      const params = Object.entries(fit.params).map(([name, value]) => `${name} ${significant(value)}`);
+      return `  ${mark} ${fit.family.padEnd(12)}${pad(fit.logLikelihood.toFixed(1), 14)}${pad(fit.aic.toFixed(0), 10)}${pad(fit.ksDistance.toFixed(4), 8)}${pad(significant(mean), 9)}  ${params.join(' ')}`;
+    }),
+  ];
+}
+
+function driftLines(model: WorkloadModel): string[] {
+  if (model.drift === undefined || model.drift.length === 0) return [];
+  return [
+    '',
+    '  drift, first to second half      value    chance alone stays below',
+    ...model.drift.map(
+      ({ metric, value, floor }) =>
+        `  ${metric.padEnd(26)} ${pad(significant(value), 11)}    ${floor === null ? '–' : significant(floor)}`,
+    ),
+    '',
+  ];
+}
+
+function pad(text: string, width: number): string {
+  return text.padStart(width);
+}
+
+/** Wraps at 80 columns; further lines are indented to the first word. */
+function wrap(text: string, prefix: string): string[] {
+  const lines: string[] = [];
+  let line = prefix;
+  for (const word of text.split(' ')) {
+    const isFirst = line === prefix || line.trim() === '';
+    if (!isFirst && line.length + 1 + word.length > 80) {
+      lines.push(line);
+      line = ' '.repeat(prefix.length) + word;
+    } else line = isFirst ? line + word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}

@@ -1,0 +1,31 @@
+/** Worker thread of block-pool.ts: draws the blocks that it is asked for, in the order asked. */
+import { workerData } from 'node:worker_threads';
+import type { BlockReply, BlockRequest, BlockWorkerData } from './block-pool.js';
+import { BlockDrawer } from './blocks.js';
+
+const { classes, seed, port, replies } = workerData as BlockWorkerData;
+const drawers = new Map<number, BlockDrawer>();
+
+function answer(reply: BlockReply, transfer: ArrayBuffer[] = []): void {
+  port.postMessage(reply, transfer);
+  Atomics.add(replies, 0, 1);
+  Atomics.notify(replies, 0);
+}
+
+port.on('message', ({ classIndex, blockIndex }: BlockRequest) => {
+  try {
+    let drawer = drawers.get(classIndex);
+    if (drawer === undefined) {
+      drawer = new BlockDrawer(classes[classIndex], seed);
+      drawers.set(classIndex, drawer);
+    }
+    const block = drawer.block(blockIndex);
+    answer({ kind: 'block', classIndex, blockIndex, block }, [
+      block.gaps.buffer as ArrayBuffer,
+      block.input.buffer as ArrayBuffer,
+      block.output.buffer as ArrayBuffer,
+    ]);
+  } catch (error) {
+    answer({ kind: 'failed', error: error as Error });
+  }
+});

@@ -1,0 +1,196 @@
+/**
+ * Refuses workload models that cannot be drawn from, naming every wrong key, before a single row is made: hand-edited
+ * files are where negative rates, misspelt families and impossible correlations come from.
+ */
+import { basename } from 'node:path';
+import { ToolError } from '../errors.js';
+import { FAMILIES, findFamily } from '../stats/families.js';
+import { readJsonDocument } from '../trace/files.js';
+import type { FamilyDistribution, GapModel, QuantileTable, WorkloadModel } from '../types.js';
+import { massWithinBounds } from './family-sampler.js';
+import {
+  anything,
+  both,
+  list,
+  number,
+  object,
+  oneOf,
+  optional,
+  orNull,
+  type Rule,
+  record,
+  text,
+  tuple,
+} from './model-schema.js';
+import { meanRatePerSec } from './plan.js';
+
+const LARGEST_TOKENS = 2_147_483_647;
+const tokens = number({ min: 0, max: LARGEST_TOKENS, integer: true });
+const familyNames = FAMILIES.map((family) => family.name);
+
+/** Parameters that the family has, all above zero, and no others. */
+function checkParams(
+  family: string,
+  params: Readonly<Record<string, number>>,
+  path: string,
+  problems: string[],
+): void {
+  const names = family === 'constant' ? ['value'] : (findFamily(family)?.parameters ?? []);
+  object(Object.fromEntries(names.map((name) => [name, number({ above: 0 })])))(params, path, problems);
+}
+
+const quantileTable: Rule = both(
+  object({
+    n: number({ above: 0 }),
+    atoms: list(tuple(tokens, number({ above: 0 }))),
+    probs: list(number({ min: 0, max: 1 })),
+    values: list(tokens),
+  }),
+  (value, path, problems) => {
+    const { n, atoms, probs, values } = value as QuantileTable;
+    const rising = (items: readonly number[], strictly: boolean): boolean =>
+      items.every((item, i) => i === 0 || item > items[i - 1] || (!strictly && item === items[i - 1]));
+    if (probs.length !== values.length) problems.push(`${path}.probs and .values must be equally long`);
+    if (!rising(probs, true)) problems.push(`${path}.probs must rise`);
+    if (!rising(values, false)) problems.push(`${path}.values must not fall`);
+    if (probs.length === 1 || (probs.length > 0 && (probs[0] !== 0 || probs.at(-1) !== 1)))
+      problems.push(`${path}.probs must run from 0 to 1`);
+    const atomRows = atoms.reduce((sum, [, count]) => sum + count, 0);
+    if (atomRows > n * (1 + 1e-9)) problems.push(`${path}.atoms count ${atomRows} rows of ${n}`);
+    if (atoms.length === 0 && probs.length === 0) problems.push(`${path} has neither atoms nor probs`);
+  },
+);
+
+const familyDistribution: Rule = both(
+  object({
+    family: oneOf(...familyNames, 'constant'),
+    params: record(anything),
+    min: orNull(tokens),
+    max: orNull(tokens),
+  }),
+  (value, path, problems) => {
+    const distribution = value as FamilyDistribution;
+    const before = problems.length;
+    checkParams(distribution.family, distribution.params, `${path}.params`, problems);
+    if (distribution.min !== null && distribution.max !== null && distribution.min > distribution.max) {
+      problems.push(`${path}.min must not be above .max`);
+    } else if (problems.length === before && !(massWithinBounds(distribution) > 1e-9)) {
+      problems.push(`${path} has no probability between min and max`);
+    }
+  },
+);
+
+const pairLengths = object({
+  kind: oneOf('pairs'),
+  input: quantileTable,
+  outputGivenInput: list(
+    both(object({ inputFrom: tokens, inputTo: tokens, output: quantileTable }), (value, path, problems) => {
+      const { inputFrom, inputTo } = value as { inputFrom: number; inputTo: number };
+      if (inputFrom > inputTo) problems.push(`${path}.inputFrom must not be above .inputTo`);
+    }),
+    1,
+  ),
+  spearman: orNull(number({ min: -1, max: 1 })),
+  inputFits: list(anything),
+  outputFits: list(anything),
+});
+
+const parametricLengths = object({
+  kind: oneOf('parametric'),
+  input: familyDistribution,
+  output: familyDistribution,
+  copulaRho: number({ min: -1, max: 1 }),
+});
+
+const lengths: Rule = (value, path, problems) => {
+  const kind = (value as { kind?: unknown } | null | undefined)?.kind;
+  if (kind === 'parametric') parametricLengths(value, path, problems);
+  else if (kind === 'pairs') pairLengths(value, path, problems);
+  else oneOf('pairs', 'parametric')(kind, `${path}.kind`, problems);
+};
+
+const gaps: Rule = both(
+  object({
+    family: oneOf(...familyNames),
+    params: record(anything),
+    candidates: list(anything),
+    cv: number({ min: 0 }),
+    zeroShare: optional(number({ min: 0, max: 0.999_999 })),
+  }),
+  (value, path, problems) => {
+    const { family, params, zeroShare } = value as GapModel;
+    const before = problems.length;
+    checkParams(family, params, `${path}.params`, problems);
+    if (problems.length > before) return;
+    const mean = findFamily(family)!.mean(params) * (1 - (zeroShare ?? 0));
+    if (!(Math.abs(mean - 1) < 1e-6)) problems.push(`${path} must have mean gap 1, it has ${mean}`);
+  },
+);
+
+const operation = oneOf('chat', 'completion', 'embedding', 'rerank', 'other');
+
+const workloadClass = object({
+  id: text,
+  clientId: orNull(text),
+  model: orNull(text),
+  requests: number({ min: 0 }),
+  operation: optional(operation),
+  arrivals: object({
+    rate: object({
+      stepSec: number({ above: 0 }),
+      ratePerSec: list(number({ min: 0 }), 1),
+      bandwidthSec: orNull(number({ above: 0 })),
+    }),
+    gaps,
+    dispersion: list(anything),
+    dequantizedGridNs: orNull(number({ above: 0 })),
+    burstIndex: optional(orNull(number({ min: 0 }))),
+    bursts: optional(orNull(anything)),
+  }),
+  lengths,
+});
+
+const workloadModel: Rule = both(
+  object({
+    schemaVersion: oneOf(1),
+    kind: oneOf('workload-model'),
+    manifest: record(anything),
+    name: text,
+    source: orNull(record(anything)),
+    durationSec: number({ above: 0 }),
+    meanRatePerSec: number({ above: 0 }),
+    by: oneOf('client', 'model', 'none'),
+    classes: list(workloadClass, 1),
+    drift: optional(list(anything)),
+    warnings: list(text),
+  }),
+  (value, _path, problems) => {
+    const model = value as WorkloadModel;
+    const ids = model.classes.map((one) => one.id);
+    const twice = ids.find((id, k) => ids.indexOf(id) !== k);
+    if (twice !== undefined) problems.push(`classes must have different ids, '${twice}' occurs twice`);
+    if (!(meanRatePerSec(model) > 0)) problems.push('classes must have a rate above zero somewhere');
+  },
+);
+
+const MOST_PROBLEMS = 8;
+
+/** Throws BAD_MODEL that lists the wrong keys; returns when the model can be drawn from. `name` is shown. */
+export function checkWorkloadModel(model: unknown, name = 'workload model'): asserts model is WorkloadModel {
+  const problems: string[] = [];
+  workloadModel(model, '', problems);
+  if (problems.length === 0) return;
+  const more = problems.length > MOST_PROBLEMS ? [`and ${problems.length - MOST_PROBLEMS} more`] : [];
+  throw new ToolError({
+    code: 'BAD_MODEL',
+    message: `${name}: ${[...problems.slice(0, MOST_PROBLEMS), ...more].join('\n       ')}`,
+    hint: 'correct these keys, or fit the model again with `tokentide fit`',
+  });
+}
+
+/** Reads and checks a model file. Throws FILE_NOT_FOUND, FILE_EMPTY or BAD_MODEL. */
+export async function readWorkloadModel(path: string): Promise<WorkloadModel> {
+  const document = await readJsonDocument<WorkloadModel>(path, 'workload-model', 'BAD_MODEL');
+  checkWorkloadModel(document, basename(path));
+  return document;
+}
