@@ -15,6 +15,12 @@ import { CompletionService } from './completions.js';
 import { openRecorder } from './recorder.js';
 import type { StepLateness } from './step-loop.js';
 
+/**
+ * What `serve` serves when nothing is asked: a realistic engine, because that is what people point clients and
+ * autoscalers at. `tiny-demo` is the one for tests and the demo.
+ */
+export const DEFAULT_ENGINE = 'llama3-8b-h100-published';
+
 export interface ServeOptions {
   readonly engine: EngineModel;
   /** 0 = any free port. */
@@ -63,15 +69,22 @@ const LISTEN_BACKLOG = 4_096;
 /** Starts the server. Throws PORT_IN_USE, OUTPUT_UNWRITABLE, BAD_VALUE. */
 export async function serveEngine(options: ServeOptions): Promise<EngineServer> {
   const host = options.host ?? '127.0.0.1';
+  const replicas = options.replicas ?? 1;
+  const speed = options.speed ?? 1;
+  if (!(Number.isSafeInteger(replicas) && replicas >= 1))
+    throw badOption('replicas', 'a whole number from 1', replicas);
+  if (!(Number.isFinite(speed) && speed > 0)) throw badOption('speed', 'a number above zero', speed);
+  if (!(Number.isSafeInteger(options.port) && options.port <= 65_535))
+    throw badOption('port', 'a number from 0 to 65535', options.port);
   const recorder = options.recordPath === undefined ? null : await openRecorder(options.recordPath);
   let served = 0;
   let closing = false;
   const service = new CompletionService({
     engine: options.engine,
-    replicas: options.replicas ?? 1,
+    replicas,
     router: options.router ?? null,
     seed: options.seed,
-    speed: options.speed ?? 1,
+    speed,
     modelName: options.modelName ?? null,
     encoding: options.encoding ?? 'cl100k_base',
     scheduler: options.scheduler ?? createScheduler(),
@@ -112,6 +125,14 @@ export async function serveEngine(options: ServeOptions): Promise<EngineServer> 
       await recorder?.close();
     },
   };
+}
+
+function badOption(name: string, wanted: string, got: unknown): ToolError {
+  return new ToolError({
+    code: 'BAD_VALUE',
+    message: `${name}: expected ${wanted}, got ${String(got)}`,
+    hint: 'correct the value',
+  });
 }
 
 function listen(server: Server, port: number, host: string): Promise<number> {

@@ -1,6 +1,7 @@
 /** EngineModel: what one replica of an inference server costs in time and memory; and what simulation returns. */
 import type { FileHeader } from './common.js';
-import type { RequestInstants } from './run.js';
+import type { RequestInstants, SloResult } from './run.js';
+import type { MetricSummaryMap } from './run-support.js';
 
 /** Coefficients of one iteration's duration, seconds; all ≥ 0. */
 export interface StepCost {
@@ -165,4 +166,59 @@ export interface ServedRequest {
   readonly cachedTokens: number | null;
   readonly outputTokens: number;
   readonly preemptions: number;
+}
+
+/** What `simulate` found: a trace on a fleet of engines in virtual time. */
+export interface SimulationDocument extends FileHeader<'simulation'> {
+  readonly trace: {
+    readonly name: string;
+    readonly hash: string;
+    readonly rows: number;
+    /** From the first to the last arrival of the trace as it is, seconds. */
+    readonly durationSec: number;
+  };
+  readonly engine: { readonly name: string; readonly source: string };
+  readonly replicas: number;
+  readonly router: RouterPolicy;
+  /** Arrival times were divided by this. */
+  readonly speed: number;
+  /** Iteration times were divided by this. */
+  readonly engineSpeed: number;
+  readonly counts: {
+    /** Rows that were simulated, refused ones included. */
+    readonly offered: number;
+    readonly ok: number;
+    /** Longer than the model's context or than the whole KV cache. */
+    readonly refused: number;
+    /** Rows left out because no engine could run them as they are, by reason. */
+    readonly excluded: Readonly<Record<string, number>>;
+  };
+  /** Mean offered rate over the scaled span of arrivals; null for fewer than two requests. */
+  readonly offeredPerSec: number | null;
+  readonly outputTokensPerSec: number | null;
+  readonly metrics: MetricSummaryMap;
+  /** Wait for admission to a batch, ms; the server's queue, not the client's. */
+  readonly queueWaitMs: WaitSummary;
+  readonly makespanSec: number;
+  readonly utilisation: number;
+  readonly running: MeanMax;
+  readonly waiting: MeanMax;
+  readonly kvUsage: MeanMax;
+  readonly preemptions: number;
+  readonly prefixHitRatio: number | null;
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+  readonly slo: readonly SloResult[];
+  /** null without SLO. */
+  readonly sloMet: boolean | null;
+  readonly goodput: number | null;
+  readonly notes: readonly string[];
+}
+
+export interface WaitSummary {
+  readonly n: number;
+  readonly mean: number | null;
+  readonly p50: number | null;
+  readonly p99: number | null;
+  readonly max: number | null;
 }

@@ -1,0 +1,63 @@
+/** The screen text of a simulation, within 80 columns. */
+import type { MetricId } from '../types/run-support.js';
+import type { SimulationDocument } from '../types.js';
+import { formatCount, formatDurationSec, formatMs, formatRatio, significant } from '../units.js';
+
+const SHOWN: readonly MetricId[] = ['ttft', 'tpot', 'itl', 'e2e'];
+
+/** What a person wants to know first. */
+export function formatSimulation(document: SimulationDocument): string {
+  const { counts, trace, engine } = document;
+  const replicas = `${document.replicas} ${document.replicas === 1 ? 'replica' : 'replicas'}`;
+  const lines = [
+    `${trace.name} on ${replicas} of ${engine.name} (${document.router})`,
+    `${formatCount(counts.offered)} requests in ${formatDurationSec(document.makespanSec)}` +
+      `${document.offeredPerSec === null ? '' : `, ${significant(document.offeredPerSec)}/s offered`}` +
+      `${counts.refused > 0 ? `, ${formatCount(counts.refused)} refused` : ''}`,
+    '',
+    row('', 'p50', 'p90', 'p99', 'mean', 'max', 'n'),
+  ];
+  for (const id of SHOWN) {
+    const m = document.metrics[id];
+    if (m === undefined) continue;
+    lines.push(
+      row(
+        id,
+        formatMs(m.p50),
+        formatMs(m.p90),
+        formatMs(m.p99),
+        formatMs(m.mean),
+        formatMs(m.max),
+        formatCount(m.n),
+      ),
+    );
+  }
+  const wait = document.queueWaitMs;
+  lines.push(
+    row(
+      'queue',
+      formatMs(wait.p50),
+      '',
+      formatMs(wait.p99),
+      formatMs(wait.mean),
+      formatMs(wait.max),
+      formatCount(wait.n),
+    ),
+    '',
+    `utilisation ${formatRatio(document.utilisation)}   running mean ${significant(document.running.mean)} max ${document.running.max}   waiting mean ${significant(document.waiting.mean)} max ${document.waiting.max}`,
+    `KV mean ${formatRatio(document.kvUsage.mean)} max ${formatRatio(document.kvUsage.max)}   preemptions ${formatCount(document.preemptions)}${document.prefixHitRatio === null ? '' : `   prefix hits ${formatRatio(document.prefixHitRatio)}`}`,
+  );
+  if (document.outputTokensPerSec !== null)
+    lines.push(`output ${significant(document.outputTokensPerSec)} tokens/s`);
+  for (const term of document.slo) {
+    const value =
+      term.value === null ? '–' : term.unit === 'ms' ? formatMs(term.value) : formatRatio(term.value);
+    lines.push(`${term.met ? 'met   ' : 'MISSED'}  ${term.term}   got ${value} (n ${formatCount(term.n)})`);
+  }
+  if (document.goodput !== null) lines.push(`goodput ${formatRatio(document.goodput)} of offered requests`);
+  return lines.join('\n');
+}
+
+function row(name: string, ...cells: readonly string[]): string {
+  return `${name.padEnd(7)}${cells.map((cell) => cell.padStart(11)).join('')}`.trimEnd();
+}

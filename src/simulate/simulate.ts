@@ -1,0 +1,222 @@
+/** `simulate`: a trace on a fleet of engines in virtual time, judged like a run. */
+import { createFleet } from '../engine/fleet.js';
+import { DEFAULT_ROUTER } from '../engine/router.js';
+import { requestsOfTrace } from '../engine/trace-requests.js';
+import { ToolError } from '../errors.js';
+import { createManifest, hashInput } from '../manifest.js';
+import { summarizeMetrics, summarizeSamples } from '../metrics.js';
+import { goodputOf, judgeSlo, type Slo } from '../slo.js';
+import { openTrace, type TraceReader } from '../trace/read.js';
+import type { MetricSummaryMap } from '../types/run-support.js';
+import type {
+  EngineModel,
+  ProgressListener,
+  RouterPolicy,
+  SimulationDocument,
+  SimulationResult,
+  WaitSummary,
+} from '../types.js';
+import { nsToSec, type RateSpec } from '../units.js';
+
+export interface SimulateTraceOptions {
+  /** Path of a trace file, or an open trace (left open). */
+  readonly trace: string | TraceReader;
+  readonly engine: EngineModel;
+  readonly replicas: number;
+  /** Default: least-requests. */
+  readonly router?: RouterPolicy;
+  readonly seed: string | number;
+  /** Divides arrival times, like `replay --speed`; default 1. */
+  readonly speed?: number;
+  /** Scales arrival times to this rate, after `speed`. */
+  readonly rate?: RateSpec;
+  /** Divides iteration times; default 1. */
+  readonly engineSpeed?: number;
+  readonly slo?: Slo;
+  /** Keep every token's instant for ITL (8 bytes each). Default: for traces up to 50 000 rows. */
+  readonly keepChunks?: boolean;
+  readonly signal?: AbortSignal;
+  readonly progress?: ProgressListener;
+}
+
+/** The summary, and the fleet's result with the instants of each request. */
+export interface TraceSimulation {
+  readonly document: SimulationDocument;
+  readonly result: SimulationResult;
+}
+
+const MAX_ROWS_WITH_CHUNKS = 50_000;
+
+/**
+ * Simulates a trace. Rows without known, positive lengths are left out and counted.
+ * Throws NO_ROWS when nothing is left, BAD_VALUE for impossible options, BAD_TRACE, and the signal's reason.
+ */
+export async function simulateTrace(options: SimulateTraceOptions): Promise<TraceSimulation> {
+  if (typeof options.trace !== 'string') return simulateReader(options.trace, options);
+  const reader = await openTrace(options.trace);
+  try {
+    return await simulateReader(reader, options);
+  } finally {
+    reader.close();
+  }
+}
+
+async function simulateReader(reader: TraceReader, options: SimulateTraceOptions): Promise<TraceSimulation> {
+  const { engine, replicas, seed, signal, progress } = options;
+  const span = await arrivalSpan(reader, signal);
+  const speed = speedOf(options, reader.rowCount, span.durationSec);
+  const keepChunks = options.keepChunks ?? reader.rowCount <= MAX_ROWS_WITH_CHUNKS;
+  const router = options.router ?? DEFAULT_ROUTER;
+  const engineSpeed = options.engineSpeed ?? 1;
+  requirePositive('engine speed', engineSpeed);
+  const fleet = createFleet({ engine, replicas, router, seed, engineSpeed, keepChunks });
+  const requests = requestsOfTrace(reader, { engine, speed, signal });
+  for await (const batch of requests.batches()) {
+    for (const request of batch) fleet.offer(request);
+    progress?.({ stage: 'simulating', done: fleet.offered, total: reader.rowCount, unit: 'requests' });
+    // Reading is asynchronous only now and then; without this an interrupt would wait for the end.
+    await new Promise((resolve) => setImmediate(resolve));
+    signal?.throwIfAborted();
+  }
+  const { excluded } = requests;
+  if (fleet.offered === 0) {
+    throw new ToolError({
+      code: 'NO_ROWS',
+      message: `no row of ${reader.meta.name} can be simulated: ${describe(excluded) || 'it is empty'}`,
+      hint: 'simulation needs input and output lengths; `tokentide inspect` shows what the trace has',
+    });
+  }
+  const result = fleet.finish();
+  const arrivals = result.requests;
+  const offeredSpanSec = nsToSec(arrivals[arrivals.length - 1].intendedNs - arrivals[0].intendedNs);
+  const slo = options.slo === undefined ? [] : judgeSlo(options.slo, result.requests);
+  const document: SimulationDocument = {
+    schemaVersion: 1,
+    kind: 'simulation',
+    manifest: createManifest({
+      command: 'simulate',
+      options: {
+        engine: engine.name,
+        replicas,
+        router,
+        speed,
+        engineSpeed,
+        slo: options.slo?.text,
+      },
+      seed: String(seed),
+      inputs: [await hashInput(reader.path)],
+      timestamp: true,
+    }),
+    trace: {
+      name: reader.meta.name,
+      hash: reader.meta.contentHash,
+      rows: reader.rowCount,
+      durationSec: span.durationSec,
+    },
+    engine: { name: engine.name, source: engine.source },
+    replicas,
+    router,
+    speed,
+    engineSpeed,
+    counts: {
+      offered: result.requests.length,
+      ok: result.requests.length - result.refused,
+      refused: result.refused,
+      excluded: { ...excluded },
+    },
+    offeredPerSec: offeredSpanSec > 0 ? (arrivals.length - 1) / offeredSpanSec : null,
+    outputTokensPerSec: result.makespanSec > 0 ? result.generatedTokens / result.makespanSec : null,
+    metrics: metricsOf(result, keepChunks),
+    queueWaitMs: waitOf(result),
+    makespanSec: result.makespanSec,
+    utilisation: result.utilisation,
+    running: result.running,
+    waiting: result.waiting,
+    kvUsage: result.kvUsage,
+    preemptions: result.preemptions,
+    prefixHitRatio: result.prefixHitRatio,
+    promptTokens: result.promptTokens,
+    generatedTokens: result.generatedTokens,
+    slo,
+    sloMet: options.slo === undefined ? null : slo.every((term) => term.met),
+    goodput: options.slo === undefined ? null : goodputOf(options.slo, result.requests),
+    notes: notesOf(reader, engine, excluded, keepChunks),
+  };
+  return { document, result };
+}
+
+async function arrivalSpan(reader: TraceReader, signal?: AbortSignal): Promise<{ durationSec: number }> {
+  let firstNs: bigint | null = null;
+  let lastNs = 0n;
+  for await (const batch of reader.batches({ columns: [], signal })) {
+    if (batch.rowCount === 0) continue;
+    firstNs ??= batch.arrivalNs[0];
+    lastNs = batch.arrivalNs[batch.rowCount - 1];
+  }
+  return { durationSec: firstNs === null ? 0 : nsToSec(Number(lastNs - firstNs)) };
+}
+
+/** The factor that arrival times are divided by. */
+function speedOf(options: SimulateTraceOptions, rows: number, durationSec: number): number {
+  const speed = options.speed ?? 1;
+  requirePositive('speed', speed);
+  const { rate } = options;
+  if (rate === undefined) return speed;
+  if (rate.kind === 'factor') return speed * rate.factor;
+  if (rows < 2 || durationSec === 0) {
+    throw new ToolError({
+      code: 'BAD_TRACE',
+      message: `a rate of ${rate.ratePerSec}/s needs a trace with at least two distinct arrivals`,
+      hint: 'leave out --rate',
+    });
+  }
+  return rate.ratePerSec / ((rows - 1) / durationSec);
+}
+
+function requirePositive(what: string, value: number): void {
+  if (Number.isFinite(value) && value > 0) return;
+  throw new ToolError({
+    code: 'BAD_VALUE',
+    message: `expected a ${what} above zero, got ${value}`,
+    hint: 'give a positive number',
+  });
+}
+
+function metricsOf(result: SimulationResult, keepChunks: boolean): MetricSummaryMap {
+  // Nothing is sent late in virtual time: what counts from the intended instant equals what counts from the send.
+  const { ttft, e2e, tpot, ntpot, itl } = summarizeMetrics(result.requests);
+  return keepChunks ? { ttft, e2e, tpot, ntpot, itl } : { ttft, e2e, tpot, ntpot };
+}
+
+function waitOf(result: SimulationResult): WaitSummary {
+  const samples = result.queueWaitMs.filter((wait) => wait !== null);
+  const { n, mean, p50, p99, max } = summarizeSamples('queue_wait', samples);
+  return { n, mean, p50, p99, max };
+}
+
+function notesOf(
+  reader: TraceReader,
+  engine: EngineModel,
+  excluded: Readonly<Record<string, number>>,
+  keepChunks: boolean,
+): string[] {
+  const notes: string[] = [];
+  if (engine.calibration === null) notes.push(`engine ${engine.name} is not calibrated: ${engine.source}`);
+  const left = describe(excluded);
+  if (left !== '') notes.push(`rows left out: ${left}`);
+  if (!keepChunks) notes.push('itl left out: token instants were not kept');
+  const grid = reader.meta.quality?.clock.gridNs ?? null;
+  if (grid !== null)
+    notes.push(
+      `arrivals come in bursts every ${nsToSec(grid)} s because the source's clock is coarse; latencies suffer`,
+    );
+  if (engine.prefixCaching && !reader.columns.includes('blockHashes'))
+    notes.push('the trace has no prefix blocks: no request shares a prefix here');
+  return notes;
+}
+
+function describe(excluded: Readonly<Record<string, number>>): string {
+  return Object.entries(excluded)
+    .map(([reason, rows]) => `${reason} ${rows}`)
+    .join(', ');
+}
