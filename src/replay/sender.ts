@@ -88,6 +88,12 @@ export class Sender {
     this.#arm();
   }
 
+  /** Keeps jobs back until the next `start`. */
+  hold(): void {
+    this.#t0Ns = null;
+    this.#arm();
+  }
+
   /** Sends nothing more. Requests in flight go on. Returns the places of the jobs that have not left. */
   stop(): number[] {
     const left = this.#jobs.slice(this.#next).map((job) => job.index);
