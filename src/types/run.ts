@@ -91,13 +91,18 @@ export interface RunThroughput {
   readonly inputTokensPerSec: number;
 }
 
-/** One server gauge over the run. Failed scrapes are left out and counted. */
+/** What the server said of itself over the measured part of a run. Failed scrapes are left out and counted. */
 export interface GaugeSummary {
+  /** One vocabulary for all servers: running, waiting, kv_usage, prefix_hit, preemptions, … */
   readonly name: string;
+  /** The server's own metric, e.g. `vllm:num_requests_running`. */
+  readonly source?: string;
   readonly samples: number;
   readonly failedScrapes: number;
+  /** null for counters. */
   readonly mean: number | null;
   readonly max: number | null;
+  /** Last value of a gauge; growth over the run of a counter. */
   readonly last: number | null;
 }
 
