@@ -1,0 +1,210 @@
+/** A trace on one screen. Pure: facts and metadata → lines of at most 80 columns. */
+import type { TraceMeta } from '../types.js';
+import { formatCount, formatDurationSec, formatRatio, significant } from '../units.js';
+import { provenanceLine } from './provenance.js';
+import { nameValues, sparkline, textTable } from './text.js';
+import { LENGTH_PROBS, type LengthFacts, TIMELINE_CELLS, type TraceFacts } from './trace-scan.js';
+
+/** What a person should know before using the trace. */
+export function traceLines(meta: TraceMeta, facts: TraceFacts): string[] {
+  return [
+    ...nameValues([
+      ['requests', requestsText(facts)],
+      ['rate', rateText(facts)],
+      ['starts', meta.startUtc ?? 'unknown: the source has only relative time'],
+      ['clock', clockText(meta, facts)],
+      ['tokens', tokensText(facts)],
+      ['known', knownText(facts)],
+      ['zeros', zerosText(facts)],
+      ['who', whoText(facts)],
+      ['endings', countsText(facts.statuses, 'unknown')],
+      ['prefixes', prefixText(meta, facts)],
+      ['dropped', droppedText(meta)],
+      ['made by', provenanceLine(meta.manifest)],
+      ['content', `sha256 ${meta.contentHash}`],
+    ]),
+    '',
+    ...lengthTable(facts),
+    '',
+    ...histogramLines(facts),
+    ...timelineLines(facts),
+    '',
+    ...quarterTable(facts),
+    ...noteLines(meta),
+  ];
+}
+
+function requestsText(facts: TraceFacts): string {
+  const span = facts.spanSec === null ? 'at one instant' : `over ${formatDurationSec(facts.spanSec)}`;
+  return `${formatCount(facts.rows)} ${span}`;
+}
+
+function tokensText(facts: TraceFacts): string | null {
+  const { input, output } = facts;
+  if (input.known + output.known === 0) return null;
+  return `${formatCount(input.sum)} prompt + ${formatCount(output.sum)} output`;
+}
+
+function zerosText({ input, output }: TraceFacts): string | null {
+  const parts = [
+    input.zero > 0 ? `${formatCount(input.zero)} requests with 0 prompt tokens` : '',
+    output.zero > 0 ? `${formatCount(output.zero)} with 0 output tokens` : '',
+  ].filter((part) => part !== '');
+  return parts.length === 0 ? null : parts.join(', ');
+}
+
+/** Columns with values: those known in every row first, then the others with their share. */
+function knownText(facts: TraceFacts): string {
+  const entries = Object.entries(facts.known).filter(([, rows]) => rows > 0);
+  const always = entries.filter(([, rows]) => rows === facts.rows).map(([name]) => name);
+  const partly = entries
+    .filter(([, rows]) => rows < facts.rows)
+    .map(([name, rows]) => `${name} ${formatRatio(rows / facts.rows)}`);
+  return [always.join(' '), ...partly].filter((part) => part !== '').join(', ');
+}
+
+function rateText(facts: TraceFacts): string {
+  const mean =
+    facts.meanRatePerSec === null ? 'no mean' : `${significant(facts.meanRatePerSec)}/s on average`;
+  return `${mean}, busiest minute ${significant(facts.peakMinute / 60)}/s, busiest second ${formatCount(facts.peakSecond)}`;
+}
+
+function clockText(meta: TraceMeta, facts: TraceFacts): string {
+  const basis = {
+    arrival: 'times are arrivals',
+    end: 'times are ends of answers',
+    log_write: 'times are log writes',
+    synthetic: 'times are drawn from a model',
+    unknown: 'meaning of times unknown',
+  }[meta.arrivalBasis];
+  const resolution =
+    meta.timeResolutionNs === null ? '' : `, resolution ${formatDurationSec(meta.timeResolutionNs / 1e9)}`;
+  const ties = facts.tieShare === null ? '' : `, ${formatRatio(facts.tieShare)} of gaps are zero`;
+  const grid = meta.quality?.clock.gridNs
+    ? `; COARSE: steps of ${formatDurationSec(meta.quality.clock.gridNs / 1e9)}`
+    : '';
+  return `${basis}${resolution}${ties}${grid}`;
+}
+
+function whoText(facts: TraceFacts): string | null {
+  const parts = [
+    facts.clients === null ? null : `${formatCount(facts.clients)} clients`,
+    facts.sessions === null ? null : `${formatCount(facts.sessions)} sessions`,
+    facts.models.length === 0
+      ? null
+      : facts.models.length <= 3
+        ? `model ${facts.models.join(', ')}`
+        : `${formatCount(facts.models.length)} models`,
+    Object.keys(facts.operations).some((name) => name !== 'other')
+      ? countsText(facts.operations, null)
+      : null,
+  ].filter((part) => part !== null);
+  return parts.length === 0 ? null : parts.join(' · ');
+}
+
+/** `ok 12 000, http_error 31`, most frequent first; null when only `silent` occurs. */
+function countsText(counts: Readonly<Record<string, number>>, silent: string | null): string | null {
+  const entries = Object.entries(counts).sort((a, b) => b[1] - a[1]);
+  if (entries.every(([name]) => name === silent)) return null;
+  return entries.map(([name, count]) => `${name} ${formatCount(count)}`).join(', ');
+}
+
+function prefixText(meta: TraceMeta, facts: TraceFacts): string | null {
+  if (facts.prefix === null) return null;
+  const { requests, blocks, repeated } = facts.prefix;
+  const size = meta.blockSize === null ? '' : ` of ${formatCount(meta.blockSize)} tokens`;
+  const share =
+    repeated === null
+      ? 'share of repeats not counted: too many distinct blocks'
+      : `${formatRatio(repeated / blocks)} seen before: the most that a prefix cache can hit`;
+  return `${formatCount(requests)} requests with ${formatCount(blocks)} blocks${size}, ${share}`;
+}
+
+function droppedText(meta: TraceMeta): string | null {
+  const dropped = Object.entries(meta.droppedRows).filter(([, rows]) => rows > 0);
+  if (dropped.length === 0) return meta.quality === null ? null : 'no rows';
+  return dropped.map(([reason, rows]) => `${formatCount(rows)} ${reason}`).join(', ');
+}
+
+function tokens(value: number | null): string {
+  if (value === null) return '–';
+  if (value >= 1e6) return `${significant(value / 1e6)}M`;
+  if (value >= 1e5) return `${significant(value / 1e3)}k`;
+  return value >= 1_000 ? formatCount(value) : significant(value, 4);
+}
+
+function lengthTable(facts: TraceFacts): string[] {
+  const titles = LENGTH_PROBS.map((p) => (p === 0 ? 'min' : p === 1 ? 'max' : `p${p * 100}`));
+  const row = (name: string, length: LengthFacts): string[] => [
+    name,
+    formatCount(length.known),
+    ...(length.known === 0
+      ? [...titles, ''].map(() => '–')
+      : [tokens(length.mean), ...length.quantiles.map(tokens)]),
+  ];
+  return textTable(
+    [
+      { title: 'tokens' },
+      { title: 'known', right: true },
+      { title: 'mean', right: true },
+      ...titles.map((title) => ({ title, right: true })),
+    ],
+    [row('input', facts.input), row('output', facts.output)],
+  );
+}
+
+function histogramLines(facts: TraceFacts): string[] {
+  return (
+    [
+      ['input', facts.input],
+      ['output', facts.output],
+    ] as const
+  ).flatMap(([name, length]) => {
+    const smallest = length.quantiles[0];
+    const largest = length.quantiles[length.quantiles.length - 1];
+    if (length.histogram.length === 0 || smallest === null || largest === null) return [];
+    const from = length.zero > 0 ? 1 : smallest;
+    return [`${name.padEnd(9)}${sparkline(length.histogram)}  ${tokens(from)}–${tokens(largest)}, log`];
+  });
+}
+
+function timelineLines(facts: TraceFacts): string[] {
+  if (facts.spanSec === null) return [];
+  const stepSec = facts.spanSec / TIMELINE_CELLS;
+  return [`arrivals ${sparkline(facts.timeline)}  ${formatDurationSec(stepSec)} a cell`];
+}
+
+function quarterTable(facts: TraceFacts): string[] {
+  if (facts.spanSec === null) return [];
+  const quarterSec = facts.spanSec / 4;
+  return textTable(
+    [
+      { title: 'quarter' },
+      { title: 'requests', right: true },
+      { title: 'rate', right: true },
+      { title: 'input mean', right: true },
+      { title: 'output mean', right: true },
+    ],
+    facts.quarters.map((quarter, i) => [
+      `${i + 1}: to ${formatDurationSec(quarterSec * (i + 1))}`,
+      formatCount(quarter.requests),
+      quarter.ratePerSec === null ? '–' : `${significant(quarter.ratePerSec)}/s`,
+      tokens(quarter.meanInputTokens),
+      tokens(quarter.meanOutputTokens),
+    ]),
+  );
+}
+
+function noteLines(meta: TraceMeta): string[] {
+  const { quality } = meta;
+  if (quality === null) return [];
+  const notes = [
+    quality.clock.finding,
+    quality.zoneRule,
+    quality.outOfOrderRows > 0 ? `${formatCount(quality.outOfOrderRows)} rows came out of order` : '',
+    ...quality.notes,
+  ].filter((note) => note !== '');
+  return notes.length === 0
+    ? []
+    : ['', ...nameValues(notes.slice(0, 5).map((note) => ['note', note] as const))];
+}
