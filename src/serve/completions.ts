@@ -105,8 +105,10 @@ export class CompletionService {
     return this.#replicas.map((replica) => replica.loop.lateness());
   }
 
+  /** Stops the engines; what is still in flight ends as cancelled. */
   async close(): Promise<void> {
     for (const replica of this.#replicas) replica.loop.stop();
+    for (const id of [...this.#live.keys()]) this.#onClose(id);
     await this.#measurer.close();
   }
 
@@ -252,7 +254,7 @@ export class CompletionService {
     }
   }
 
-  /** The connection is gone; nothing to do when the answer was complete. */
+  /** The connection is gone, or will be; nothing to do when the answer was complete. */
   #onClose(id: number): void {
     const live = this.#live.get(id);
     if (live === undefined) return;

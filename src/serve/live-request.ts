@@ -48,8 +48,9 @@ export class LiveRequest {
     if (request.stream) this.#writer = new StreamWriter(response, headers);
   }
 
-  admitted(atNs: number, cachedTokens: number): void {
-    this.#admittedNs = atNs;
+  /** An iteration that starts at its planned instant may have done so before a request that it takes in came. */
+  admitted(startNs: number, cachedTokens: number): void {
+    this.#admittedNs = Math.max(startNs, this.#start.queuedNs);
     this.#cachedTokens = cachedTokens;
   }
 

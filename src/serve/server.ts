@@ -78,7 +78,7 @@ export async function serveEngine(options: ServeOptions): Promise<EngineServer> 
     throw badOption('port', 'a number from 0 to 65535', options.port);
   const recorder = options.recordPath === undefined ? null : await openRecorder(options.recordPath);
   let served = 0;
-  let closing = false;
+  let closing: Promise<void> | null = null;
   const service = new CompletionService({
     engine: options.engine,
     replicas,
@@ -94,7 +94,7 @@ export async function serveEngine(options: ServeOptions): Promise<EngineServer> 
       recorder?.add(request);
       options.onRequest?.(request);
       // A kept-alive connection is idle only after the response has left.
-      if (closing) setImmediate(() => server.closeIdleConnections());
+      if (closing !== null) setImmediate(() => server.closeIdleConnections());
     },
   });
   const server = createServer(
@@ -108,6 +108,14 @@ export async function serveEngine(options: ServeOptions): Promise<EngineServer> 
     await Promise.all([service.close(), recorder?.close()]);
     throw error;
   }
+  const shutDown = async (drainSec: number): Promise<void> => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    const timer = setTimeout(() => server.closeAllConnections(), drainSec * 1_000);
+    await closed;
+    clearTimeout(timer);
+    await service.close();
+    await recorder?.close();
+  };
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     port,
@@ -115,14 +123,9 @@ export async function serveEngine(options: ServeOptions): Promise<EngineServer> 
       return served;
     },
     lateness: () => service.lateness(),
-    async close({ drainSec = 0 } = {}) {
-      closing = true;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      const timer = setTimeout(() => server.closeAllConnections(), drainSec * 1_000);
-      await closed;
-      clearTimeout(timer);
-      await service.close();
-      await recorder?.close();
+    close({ drainSec = 0 } = {}) {
+      closing ??= shutDown(drainSec);
+      return closing;
     },
   };
 }

@@ -1,6 +1,6 @@
 /** The screen text of a simulation, within 80 columns. */
 import type { MetricId } from '../types/run-support.js';
-import type { SimulationDocument } from '../types.js';
+import type { MeanMax, SimulationDocument } from '../types.js';
 import { formatCount, formatDurationSec, formatMs, formatRatio, significant } from '../units.js';
 
 const SHOWN: readonly MetricId[] = ['ttft', 'tpot', 'itl', 'e2e'];
@@ -44,7 +44,7 @@ export function formatSimulation(document: SimulationDocument): string {
       formatCount(wait.n),
     ),
     '',
-    `utilisation ${formatRatio(document.utilisation)}   running mean ${significant(document.running.mean)} max ${document.running.max}   waiting mean ${significant(document.waiting.mean)} max ${document.waiting.max}`,
+    `busy ${formatRatio(document.utilisation)}   running ${meanMax(document.running)}   waiting ${meanMax(document.waiting)}`,
     `KV mean ${formatRatio(document.kvUsage.mean)} max ${formatRatio(document.kvUsage.max)}   preemptions ${formatCount(document.preemptions)}${document.prefixHitRatio === null ? '' : `   prefix hits ${formatRatio(document.prefixHitRatio)}`}`,
   );
   if (document.outputTokensPerSec !== null)
@@ -56,6 +56,10 @@ export function formatSimulation(document: SimulationDocument): string {
   }
   if (document.goodput !== null) lines.push(`goodput ${formatRatio(document.goodput)} of offered requests`);
   return lines.join('\n');
+}
+
+function meanMax({ mean, max }: MeanMax): string {
+  return `${significant(mean)} (max ${formatCount(max)})`;
 }
 
 function row(name: string, ...cells: readonly string[]): string {

@@ -140,7 +140,7 @@ async function simulateReader(reader: TraceReader, options: SimulateTraceOptions
     slo,
     sloMet: options.slo === undefined ? null : slo.every((term) => term.met),
     goodput: options.slo === undefined ? null : goodputOf(options.slo, result.requests),
-    notes: notesOf(reader, engine, excluded, keepChunks),
+    notes: notesOf(reader, engine, result, excluded, keepChunks),
   };
   return { document, result };
 }
@@ -197,13 +197,20 @@ function waitOf(result: SimulationResult): WaitSummary {
 function notesOf(
   reader: TraceReader,
   engine: EngineModel,
+  result: SimulationResult,
   excluded: Readonly<Record<string, number>>,
   keepChunks: boolean,
 ): string[] {
   const notes: string[] = [];
-  if (engine.calibration === null) notes.push(`engine ${engine.name} is not calibrated: ${engine.source}`);
+  if (engine.calibration === null)
+    notes.push(`engine ${engine.name} is not calibrated; its file says where the numbers come from`);
   const left = describe(excluded);
   if (left !== '') notes.push(`rows left out: ${left}`);
+  if (result.refused > 0) {
+    const { maxModelLen, kvBlocks, blockSize } = engine.limits;
+    const limit = Math.min(maxModelLen, kvBlocks * blockSize);
+    notes.push(`${result.refused} requests refused: prompt and answer exceed ${limit} tokens`);
+  }
   if (!keepChunks) notes.push('itl left out: token instants were not kept');
   const grid = reader.meta.quality?.clock.gridNs ?? null;
   if (grid !== null)

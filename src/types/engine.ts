@@ -153,7 +153,7 @@ export interface ServedRequest {
   readonly readNs: number | null;
   /** Handed to the engine, prompt counted. */
   readonly queuedNs: number | null;
-  /** Start of the iteration that admitted it. */
+  /** Start of the iteration that admitted it, or its being queued where that iteration had begun late. */
   readonly admittedNs: number | null;
   /** First token handed to the socket, and when its iteration was planned to end. */
   readonly firstTokenNs: number | null;

@@ -87,7 +87,8 @@ export const command: CommandSpec = {
     const serving = `serving ${engine.name} at ${server.url}`;
     if (io.json) io.note(serving);
     else io.print(serving);
-    if (engine.calibration === null) io.note(`note: not calibrated: ${engine.source}`);
+    if (engine.calibration === null)
+      io.note('note: this engine is not calibrated; its file says where the numbers come from');
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve(), { once: true });
