@@ -1,0 +1,121 @@
+/**
+ * How fine the source's clock was: ties, and whether arrivals fall on a grid. Rule: g = the most common positive gap;
+ * with more than 20 % ties, g ≥ 50 ms, and at least 80 % of the positive gaps within 0.5 % of g of its multiples, the clock
+ * ticks in steps of g. A fine clock can still beat: the phases of the arrivals at a period T pile up, measured by the
+ * length R of their mean unit vector (Rayleigh); above 0.1 that period is reported.
+ */
+import type { ClockAudit } from '../types.js';
+import { formatDurationSec, formatRatio } from '../units.js';
+
+const TIE_LIMIT = 0.2;
+const GRID_MIN_NS = 50e6;
+const GRID_SHARE = 0.8;
+const GRID_TOLERANCE = 0.005;
+/** Coarse clocks have few distinct gaps; more than this many and there is no grid to find. */
+const MAX_DISTINCT_GAPS = 1_000_000;
+const BEAT_PERIODS_NS = [10e6, 20e6, 50e6, 100e6, 200e6, 250e6, 500e6, 1e9];
+const BEAT_LIMIT = 0.1;
+const BEAT_ROWS = 200_000;
+
+export interface ClockFindings {
+  readonly clock: ClockAudit;
+  readonly notes: readonly string[];
+}
+
+/** Audits arrivals given as offsets in ns, in order, in blocks. `resolutionNs`: the digit step as written. */
+export function auditClock(blocks: Iterable<Float64Array>, resolutionNs: number): ClockFindings {
+  const gaps = new Map<number, number>();
+  const beats = new BeatMeter(resolutionNs);
+  let rows = 0;
+  let ties = 0;
+  let previous = 0;
+  for (const block of blocks) {
+    beats.add(block);
+    for (const offset of block) {
+      if (rows > 0) {
+        const gap = offset - previous;
+        if (gap === 0) ties += 1;
+        else if (gaps.size < MAX_DISTINCT_GAPS) gaps.set(gap, (gaps.get(gap) ?? 0) + 1);
+      }
+      previous = offset;
+      rows += 1;
+    }
+  }
+  const tieShare = rows > 1 ? ties / (rows - 1) : 0;
+  const grid = tieShare > TIE_LIMIT && gaps.size < MAX_DISTINCT_GAPS ? findGrid(gaps) : null;
+  const written = formatDurationSec(resolutionNs / 1e9);
+  if (grid !== null) {
+    const step = formatDurationSec(grid.stepNs / 1e9);
+    const finding = `coarse clock: arrivals fall on a grid of ${step} (${formatRatio(tieShare)} ties, ${formatRatio(grid.share)} of the other gaps are multiples); nothing finer than ${step} was observed`;
+    return { clock: { resolutionNs, tieShare, gridNs: grid.stepNs, finding }, notes: [] };
+  }
+  const finding = `no grid: times written to ${written}, ${formatRatio(tieShare)} ties`;
+  return { clock: { resolutionNs, tieShare, gridNs: null, finding }, notes: beats.notes() };
+}
+
+function findGrid(gaps: ReadonlyMap<number, number>): { stepNs: number; share: number } | null {
+  let stepNs = 0;
+  let best = 0;
+  let positive = 0;
+  for (const [gap, count] of gaps) {
+    positive += count;
+    if (count > best || (count === best && gap < stepNs)) {
+      best = count;
+      stepNs = gap;
+    }
+  }
+  if (stepNs < GRID_MIN_NS) return null;
+  let onGrid = 0;
+  for (const [gap, count] of gaps) {
+    const steps = Math.max(1, Math.round(gap / stepNs));
+    if (Math.abs(gap - steps * stepNs) <= GRID_TOLERANCE * stepNs) onGrid += count;
+  }
+  const share = onGrid / positive;
+  return share >= GRID_SHARE ? { stepNs, share } : null;
+}
+
+/** Mean unit vector of the arrivals' phases, for a few natural periods. */
+class BeatMeter {
+  readonly #periods: readonly number[];
+  readonly #cos: Float64Array;
+  readonly #sin: Float64Array;
+  #rows = 0;
+
+  constructor(resolutionNs: number) {
+    // A clock of whole milliseconds has every period of one: only longer ones tell.
+    this.#periods = BEAT_PERIODS_NS.filter((period) => period >= 20 * resolutionNs);
+    this.#cos = new Float64Array(this.#periods.length);
+    this.#sin = new Float64Array(this.#periods.length);
+  }
+
+  add(block: Float64Array): void {
+    const rows = block.subarray(0, Math.max(0, BEAT_ROWS - this.#rows));
+    this.#rows += rows.length;
+    this.#periods.forEach((period, i) => {
+      for (const offset of rows) {
+        const phase = (2 * Math.PI * (offset % period)) / period;
+        this.#cos[i] += Math.cos(phase);
+        this.#sin[i] += Math.sin(phase);
+      }
+    });
+  }
+
+  notes(): string[] {
+    if (this.#rows < 1_000) return [];
+    let best = -1;
+    let bestLength = BEAT_LIMIT;
+    this.#periods.forEach((_, i) => {
+      const length = Math.hypot(this.#cos[i], this.#sin[i]) / this.#rows;
+      // The longest period that beats explains its divisors.
+      if (length > BEAT_LIMIT && length >= bestLength * 0.8) {
+        best = i;
+        bestLength = Math.max(bestLength, length);
+      }
+    });
+    if (best < 0) return [];
+    const period = formatDurationSec(this.#periods[best] / 1e9);
+    return [
+      `arrivals beat at ${period} (phase concentration R = ${bestLength.toFixed(3)}, chance ${(1 / Math.sqrt(this.#rows)).toFixed(3)}): a poller or dispatcher of that period wrote the log, so structure below ${period} is its own`,
+    ];
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * From a file (or standard input) to the bytes of its records: gzip is recognised by its first bytes, whatever the
+ * name says, and all its members are read; a byte-order mark is removed; UTF-16 is refused. The file's SHA-256 is
+ * taken on the way, so that the input is read once.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { createGunzip } from 'node:zlib';
+import { ToolError } from '../errors.js';
+import { requireFile } from '../trace/files.js';
+import type { ManifestInput } from '../types.js';
+
+const READ_BYTES = 1 << 20;
+/** Compressed bytes unpacked at a time: bounds memory even when a thousand to one. */
+const GZIP_READ_BYTES = 1 << 16;
+
+export interface SourceOptions {
+  /** Keep what a truncated gzip file still gives. */
+  readonly allowTruncated: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** One input, opened. */
+export interface InputSource {
+  /** Base name; `stdin` for `-`. */
+  readonly name: string;
+  readonly path: string;
+  /** On disk; null for standard input. */
+  readonly fileBytes: number | null;
+  /** Bytes read from disk so far. */
+  readonly readBytes: number;
+  /** Set when a gzip file ended early and that was allowed. */
+  readonly truncation: string | null;
+  /** The decoded bytes. Can be read once. */
+  chunks(): AsyncGenerator<Buffer>;
+  /** The same file, unread. Not for standard input. */
+  reopened(): InputSource;
+  /** Digest of the file as it is on disk; complete after the last chunk. */
+  manifest(): ManifestInput;
+}
+
+/** A gzip file that ends inside a member; everything that could be unpacked was handed over before. */
+export class TruncatedInput extends Error {}
+
+/** Opens a file or `-`. Throws FILE_NOT_FOUND, FILE_EMPTY or FILE_UNREADABLE (folder). */
+export async function openInput(path: string, options: SourceOptions): Promise<InputSource> {
+  const isStdin = path === '-';
+  if (!isStdin) await requireFile(path, 'a log');
+  const fileBytes = isStdin ? null : (await stat(path)).size;
+  return new FileInput(path, isStdin ? 'stdin' : basename(path), fileBytes, options);
+}
+
+class FileInput implements InputSource {
+  readonly path: string;
+  readonly name: string;
+  readonly fileBytes: number | null;
+  readBytes = 0;
+  truncation: string | null = null;
+  readonly #hash = createHash('sha256');
+  readonly #options: SourceOptions;
+
+  constructor(path: string, name: string, fileBytes: number | null, options: SourceOptions) {
+    this.path = path;
+    this.name = name;
+    this.fileBytes = fileBytes;
+    this.#options = options;
+  }
+
+  async *chunks(): AsyncGenerator<Buffer> {
+    const raw = this.#rawChunks();
+    const first = await raw.next();
+    if (first.done) throw emptyInput(this.name);
+    const isGzip = first.value.length >= 2 && first.value[0] === 0x1f && first.value[1] === 0x8b;
+    const whole = prepend(first.value, raw);
+    yield* withoutByteOrderMark(isGzip ? this.#gunzip(whole) : whole, this.name);
+  }
+
+  reopened(): InputSource {
+    return new FileInput(this.path, this.name, this.fileBytes, this.#options);
+  }
+
+  manifest(): ManifestInput {
+    return { name: this.name, bytes: this.readBytes, sha256: this.#hash.copy().digest('hex') };
+  }
+
+  async *#rawChunks(): AsyncGenerator<Buffer> {
+    const stream =
+      this.path === '-' ? process.stdin : createReadStream(this.path, { highWaterMark: READ_BYTES });
+    for await (const chunk of stream) {
+      this.#options.signal?.throwIfAborted();
+      this.readBytes += (chunk as Buffer).length;
+      this.#hash.update(chunk as Buffer);
+      yield chunk as Buffer;
+    }
+  }
+
+  async *#gunzip(raw: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+    try {
+      yield* gunzipChunks(raw);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'Z_BUF_ERROR') {
+        const where = `${this.name} is a truncated gzip file: it ends inside a member, after ${this.readBytes} bytes`;
+        if (!this.#options.allowTruncated) throw new TruncatedInput(where);
+        this.truncation = where;
+        return;
+      }
+      if (code?.startsWith('Z_') !== true) throw error;
+      throw new ToolError({
+        code: 'FILE_UNREADABLE',
+        message: `${this.name} is a damaged gzip file: ${message}, within the first ${this.readBytes} bytes`,
+        hint: 'fetch the file again',
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Unpacks all members. Everything that could be unpacked is yielded before an error is thrown. */
+async function* gunzipChunks(raw: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  const gunzip = createGunzip({ chunkSize: 1 << 18 });
+  let unpacked: Buffer[] = [];
+  let failure: Error | null = null;
+  gunzip.on('data', (chunk: Buffer) => unpacked.push(chunk));
+  const ended = new Promise<void>((resolve) => {
+    gunzip.on('end', resolve);
+    gunzip.on('error', (error) => {
+      failure = error;
+      resolve();
+    });
+  });
+  try {
+    for await (const chunk of raw) {
+      for (let at = 0; at < chunk.length && failure === null; at += GZIP_READ_BYTES) {
+        await Promise.race([
+          ended,
+          new Promise<void>((resolve) => {
+            gunzip.write(chunk.subarray(at, at + GZIP_READ_BYTES), () => resolve());
+          }),
+        ]);
+        yield* unpacked;
+        unpacked = [];
+      }
+      if (failure !== null) break;
+    }
+    if (failure === null) gunzip.end();
+    await ended;
+    yield* unpacked;
+    if (failure !== null) throw failure;
+  } finally {
+    gunzip.destroy();
+  }
+}
+
+async function* prepend(first: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  yield first;
+  yield* rest;
+}
+
+async function* withoutByteOrderMark(chunks: AsyncGenerator<Buffer>, name: string): AsyncGenerator<Buffer> {
+  let head: Buffer = Buffer.alloc(0);
+  let isOpen = true;
+  for await (const chunk of chunks) {
+    if (!isOpen) {
+      yield chunk;
+      continue;
+    }
+    head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
+    if (head.length < 4) continue;
+    isOpen = false;
+    yield withoutMark(head, name);
+  }
+  if (isOpen && head.length > 0) yield withoutMark(head, name);
+}
+
+function withoutMark(head: Buffer, name: string): Buffer {
+  const isUtf16 =
+    (head[0] === 0xff && head[1] === 0xfe) ||
+    (head[0] === 0xfe && head[1] === 0xff) ||
+    (head.length >= 4 && head[0] !== 0 && head[1] === 0 && head[2] !== 0 && head[3] === 0);
+  if (isUtf16) {
+    throw new ToolError({
+      code: 'FILE_UNREADABLE',
+      message: `${name} is UTF-16 text, expected UTF-8`,
+      hint: `convert it first: iconv -f UTF-16 -t UTF-8 ${name} > utf8-${name}`,
+    });
+  }
+  const hasMark = head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf;
+  return hasMark ? head.subarray(3) : head;
+}
+
+function emptyInput(name: string): ToolError {
+  return new ToolError({
+    code: 'FILE_EMPTY',
+    message: `${name} is empty (0 bytes)`,
+    hint: 'was the command that writes it stopped early?',
+  });
+}

@@ -1,0 +1,119 @@
+/**
+ * What a log format is: one file in `formats/` exports one `LogFormat` const, `formats/index.ts` lists it.
+ *
+ * A format declares its columns (so that header checks, detection and documentation need no code of their own) and
+ * turns one record into one staged row. Records of CSV and JSON Lines look the same to it: a span of bytes per declared
+ * column, read by typed accessors that never pass through a lossy number. Formats that join several records into one
+ * row keep their state in the handler that `open` returns.
+ */
+import type { ArrivalBasis } from '../types.js';
+import type { Pseudonyms } from './pseudonyms.js';
+import type { SourceRecord } from './record.js';
+import type { RowField, StagedRow } from './rows.js';
+
+/** How a time is written. `iso`: date and time with 0–9 fraction digits, with or without offset. */
+export type TimeUnit = 'iso' | 's' | 'ms' | 'us' | 'ns' | 'dotnet-ticks';
+
+/** The container of the records. */
+export type RecordShape = 'csv' | 'jsonl';
+
+/** A column or field of the source. */
+export interface SourceColumn {
+  /** Header name (CSV) or dotted path (JSON). */
+  readonly name: string;
+  /** Other spellings of the same column. Case, blanks, `_` and `-` never matter in CSV headers. */
+  readonly aliases?: readonly string[];
+  readonly required: boolean;
+  /** Unit and meaning, for `--list-formats` and the documentation. */
+  readonly meaning: string;
+}
+
+/** Beginning of a file, decoded. */
+export interface Sample {
+  readonly fileName: string;
+  /** 64 KiB or the first line, whichever is longer. */
+  readonly bytes: Buffer;
+  readonly shape: RecordShape | 'json-array' | 'parquet' | 'text';
+  /** CSV: the first record's fields; JSON Lines: the dotted paths of the first record. */
+  readonly names: readonly string[];
+}
+
+/** How well a format fits a sample. */
+export interface Detection {
+  /** 0–1; 1 = everything that the format requires is there. */
+  readonly score: number;
+  readonly reason: string;
+}
+
+/** What a format may ask of the ingest that runs it. */
+export interface FormatContext {
+  readonly pseudonyms: Pseudonyms;
+}
+
+/** Turns records into rows. */
+export interface RecordHandler {
+  /** Fills the staged row, which starts with everything unknown. Returns false when the record is no request. */
+  read(record: SourceRecord, row: StagedRow): boolean;
+}
+
+export interface LogFormat {
+  readonly name: string;
+  readonly title: string;
+  readonly sourceUrl: string;
+  readonly shape: RecordShape;
+  readonly columns: readonly SourceColumn[];
+  /** Trace columns that it can fill, beside the arrival. */
+  readonly fills: readonly RowField[];
+  readonly arrivalBasis: ArrivalBasis;
+  /** Whether times count from 1970 (or are dates) or from the trace's start; `auto` = epoch when after the year 2000. */
+  readonly timeOrigin: 'epoch' | 'start' | 'auto';
+  /** Tokens per block of block_hashes; null = the source has none. */
+  readonly blockSize: number | null;
+  /** CSV: field separator, default a comma; names when the file has no header line. */
+  readonly separator?: string;
+  readonly headerNames?: readonly string[];
+  /** Words that mean unknown, beside the usual ones. */
+  readonly nullWords?: readonly string[];
+  /** Default: by the share of required columns in the sample. */
+  detect?(sample: Sample): Detection;
+  open(context: FormatContext): RecordHandler;
+}
+
+/** Whether names agree apart from case, blanks, `_` and `-`. */
+export function normalName(name: string): string {
+  return name.toLowerCase().replace(/[\s_-]+/g, '');
+}
+
+/** All spellings of a column. */
+export function spellings(column: SourceColumn): readonly string[] {
+  return [column.name, ...(column.aliases ?? [])];
+}
+
+/** The names among `found` under which a CSV column may appear; exact spelling first. −1 when absent. */
+export function findColumn(column: SourceColumn, found: readonly string[]): number {
+  for (const name of spellings(column)) {
+    const exact = found.indexOf(name);
+    if (exact >= 0) return exact;
+  }
+  const normal = found.map(normalName);
+  for (const name of spellings(column)) {
+    const near = normal.indexOf(normalName(name));
+    if (near >= 0) return near;
+  }
+  return -1;
+}
+
+/** The default detector: the share of required columns that the sample has. */
+export function detectByColumns(format: LogFormat, sample: Sample): Detection {
+  if (sample.shape !== format.shape) return { score: 0, reason: `it is no ${format.shape}` };
+  const required = format.columns.filter((column) => column.required);
+  const isPresent = (column: SourceColumn): boolean =>
+    format.shape === 'csv'
+      ? findColumn(column, sample.names) >= 0
+      : spellings(column).some((name) => sample.names.includes(name));
+  const missing = required.filter((column) => !isPresent(column)).map((column) => column.name);
+  const score = (required.length - missing.length) / Math.max(required.length, 1);
+  return missing.length === 0
+    ? { score, reason: `it has ${required.map((column) => column.name).join(', ')}` }
+    : { score, reason: `it lacks ${missing.join(', ')}` };
+}

@@ -1,0 +1,77 @@
+/** JSON Lines: one object per line, blank lines skipped, LF or CRLF, a missing last newline. */
+import { JsonScanner, type PathNode } from './json-scan.js';
+import { RowReject, type SourceRecord } from './record.js';
+import { ByteQueue, MAX_RECORD_BYTES, type ReadStep, type RecordReader } from './record-reader.js';
+
+const LF = 10;
+
+export class JsonLinesReader implements RecordReader {
+  line = 0;
+  problem: RowReject | null = null;
+
+  readonly #queue = new ByteQueue();
+  readonly #scanner: JsonScanner;
+  #nextLine = 1;
+
+  constructor(root: PathNode) {
+    this.#scanner = new JsonScanner(root);
+  }
+
+  feed(chunk: Buffer): void {
+    this.#queue.feed(chunk);
+  }
+
+  finish(): void {
+    this.#queue.finish();
+  }
+
+  next(record: SourceRecord): ReadStep {
+    const queue = this.#queue;
+    for (;;) {
+      if (queue.at === queue.bytes.length && !queue.join()) {
+        if (!queue.isLast) return 'more';
+        return this.#isSkipping ? this.#endSkipping() : 'end';
+      }
+      const { bytes, at: start } = queue;
+      const lf = bytes.indexOf(LF, start);
+      if (lf < 0 && !queue.isLast) {
+        if (bytes.length - start > MAX_RECORD_BYTES) return this.#tooLong();
+        if (queue.join()) continue;
+        queue.wait();
+        return 'more';
+      }
+      const end = lf < 0 ? bytes.length : lf;
+      queue.at = lf < 0 ? end : lf + 1;
+      this.line = this.#nextLine;
+      this.#nextLine += 1;
+      if (this.#isSkipping) return this.#endSkipping();
+      if (isBlank(bytes, start, end)) continue;
+      if (this.#scanner.scan(bytes, start, end, record)) return 'row';
+      this.problem = new RowReject(this.#scanner.problem);
+      return 'reject';
+    }
+  }
+
+  /** Set while the rest of an overlong line is thrown away. */
+  #isSkipping = false;
+
+  #endSkipping(): ReadStep {
+    this.#isSkipping = false;
+    this.problem = new RowReject(`a line longer than ${MAX_RECORD_BYTES >> 20} MiB`);
+    return 'reject';
+  }
+
+  #tooLong(): ReadStep {
+    this.#isSkipping = true;
+    this.#queue.at = this.#queue.bytes.length;
+    return 'more';
+  }
+}
+
+function isBlank(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at];
+    if (byte !== 32 && byte !== 9 && byte !== 13) return false;
+  }
+  return true;
+}
