@@ -240,7 +240,7 @@ function limitsOf(
         : `most sequences at once: ${seen}, where the runs stop rising while requests wait`,
     );
   }
-  const kvBlocks = given.kvBlocks ?? gaugeValue(options.runs, 'num_gpu_blocks') ?? base?.kvBlocks;
+  const kvBlocks = given.kvBlocks ?? base?.kvBlocks;
   if (kvBlocks === undefined) {
     warnings.push(`KV cache size unknown: ${DEFAULT_LIMITS.kvBlocks} blocks assumed (give --kv-blocks)`);
   }
@@ -248,11 +248,7 @@ function limitsOf(
     maxBatchedTokens: budget ?? knownBudget(options) ?? DEFAULT_LIMITS.maxBatchedTokens,
     maxSeqs,
     kvBlocks: kvBlocks ?? DEFAULT_LIMITS.kvBlocks,
-    blockSize:
-      given.blockSize ??
-      gaugeValue(options.runs, 'block_size') ??
-      base?.blockSize ??
-      DEFAULT_LIMITS.blockSize,
+    blockSize: given.blockSize ?? base?.blockSize ?? DEFAULT_LIMITS.blockSize,
     maxModelLen: given.maxModelLen ?? base?.maxModelLen ?? DEFAULT_LIMITS.maxModelLen,
   };
 }
@@ -264,19 +260,9 @@ function seenMaxSeqs(options: FitEngineOptions, reconstructions: readonly Recons
     (one) => one.maxDecodeSeqs === most && one.iterationsAtMax > 0.05 * one.iterations,
   );
   if (plateau && most > 1) return most;
-  const running = gaugeMax(options.runs, 'vllm:num_requests_running');
-  const waiting = gaugeMax(options.runs, 'vllm:num_requests_waiting');
+  const running = gaugeMax(options.runs, 'running');
+  const waiting = gaugeMax(options.runs, 'waiting');
   return running !== null && running > 0 && waiting !== null && waiting > 3 ? Math.round(running) : null;
-}
-
-/** A gauge whose name ends in the given word, e.g. a label of vllm:cache_config_info; positive whole numbers only. */
-function gaugeValue(runs: readonly CalibrationRun[], word: string): number | undefined {
-  for (const run of runs) {
-    for (const gauge of run.gauges) {
-      if (gauge.name.endsWith(word) && gauge.last !== null && gauge.last >= 1) return Math.round(gauge.last);
-    }
-  }
-  return undefined;
 }
 
 function gaugeMax(runs: readonly CalibrationRun[], name: string): number | null {

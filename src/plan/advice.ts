@@ -38,6 +38,7 @@ const SCALE_DOWN_PERIOD_SEC = 60;
 const RATE_STEP_SEC = 5;
 const MIN_HEADROOM = 0.25;
 
+/** What vLLM exports; a profile that scraped another server names that server's metrics. */
 const QUERIES: Readonly<Record<SignalName, string>> = {
   waiting: 'vllm:num_requests_waiting',
   running: 'vllm:num_requests_running',
@@ -178,7 +179,7 @@ function thresholdsOf(options: AdviceOptions, sized: number, capacity: number): 
       (curve.signal === 'kv_usage' ? 2 : 0);
     const threshold = {
       signal: curve.signal,
-      query: QUERIES[curve.signal],
+      query: curve.source ?? QUERIES[curve.signal],
       target,
       because: notes.join('; '),
     };

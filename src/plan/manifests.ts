@@ -16,14 +16,6 @@ export interface ManifestTarget {
   readonly fallbackReplicas: number | null;
 }
 
-/** Names that prometheus-adapter serves the signals under: the custom-metrics API takes no colon. */
-const ADAPTER_NAMES: Readonly<Record<Threshold['signal'], string>> = {
-  waiting: 'vllm_num_requests_waiting',
-  running: 'vllm_num_requests_running',
-  kv_usage: 'vllm_kv_cache_usage_perc',
-  request_rate: 'vllm_requests_per_second',
-};
-
 type Comments = readonly (readonly [path: readonly (string | number)[], text: string])[];
 
 /** hpa.yaml */
@@ -41,7 +33,7 @@ export function hpaManifest(advice: AutoscalerAdvice, target: ManifestTarget): s
         {
           type: 'Pods',
           pods: {
-            metric: { name: ADAPTER_NAMES[recommended.signal] },
+            metric: { name: adapterName(recommended) },
             target: { type: 'AverageValue', averageValue: quantity(recommended.target) },
           },
         },
@@ -130,16 +122,22 @@ function adapterRule(threshold: Threshold): object {
   return {
     seriesQuery: `${series}{namespace!="",pod!=""}`,
     resources: { overrides: { namespace: { resource: 'namespace' }, pod: { resource: 'pod' } } },
-    name: { matches: `^${series}$`, as: ADAPTER_NAMES[threshold.signal] },
+    name: { matches: `^${series}$`, as: adapterName(threshold) },
     metricsQuery: counter
       ? 'sum(rate(<<.Series>>{<<.LabelMatchers>>}[1m])) by (<<.GroupBy>>)'
       : 'sum(<<.Series>>{<<.LabelMatchers>>}) by (<<.GroupBy>>)',
   };
 }
 
-/** The Prometheus series behind a threshold's query. */
+/** The Prometheus series behind a threshold's query: a gauge by its name, or the counter inside `rate(…[1m])`. */
 function seriesOf(threshold: Threshold): string {
-  return /[a-z_]+:[a-z_]+/.exec(threshold.query)![0];
+  return /^rate\(([\w:]+)\[/.exec(threshold.query)?.[1] ?? threshold.query;
+}
+
+/** Name that prometheus-adapter serves a signal under: the custom-metrics API takes no colon. */
+function adapterName(threshold: Threshold): string {
+  const name = seriesOf(threshold).replace(':', '_');
+  return threshold.signal === 'request_rate' ? `${name.replace(/_total$/, '')}_per_second` : name;
 }
 
 /** Sum over the fleet's pods: KEDA's AverageValue divides it by the number of replicas. */
@@ -168,7 +166,7 @@ function evidenceOf(advice: AutoscalerAdvice, start: string): string {
 }
 
 function alternativesText(advice: AutoscalerAdvice): string {
-  const others = advice.alternatives.map((one) => `${ADAPTER_NAMES[one.signal]} at ${decimal(one.target)}`);
+  const others = advice.alternatives.map((one) => `${adapterName(one)} at ${decimal(one.target)}`);
   const sized = advice.evidence.filter((sentence) => /^(reaction|head-room)/.test(sentence)).join('. ');
   return `${sized}.${others.length === 0 ? '' : ` Other signals that would do: ${others.join(', ')} per replica.`}`;
 }

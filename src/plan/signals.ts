@@ -15,13 +15,9 @@ export interface SignalCurve {
   readonly points: readonly { readonly ratePerSec: number; readonly value: number }[];
   /** Where the values come from, for people. */
   readonly origin: string;
+  /** The server's own name of the metric; null = not scraped from a server. */
+  readonly source: string | null;
 }
-
-const GAUGES = {
-  running: ['vllm:num_requests_running', 'sglang:num_running_reqs'],
-  waiting: ['vllm:num_requests_waiting', 'sglang:num_queue_reqs'],
-  kv_usage: ['vllm:kv_cache_usage_perc', 'vllm:gpu_cache_usage_perc', 'sglang:token_usage'],
-} as const;
 
 /** The curves that a profile of `replicas` replicas gives. Levels that are invalid are left out. */
 export function signalCurves(profile: LatencyProfile, replicas: number): SignalCurve[] {
@@ -30,6 +26,7 @@ export function signalCurves(profile: LatencyProfile, replicas: number): SignalC
     {
       signal: 'request_rate',
       origin: 'offered rate',
+      source: null,
       points: levels.map((level) => ({
         ratePerSec: level.ratePerSec / replicas,
         value: level.ratePerSec / replicas,
@@ -42,7 +39,10 @@ export function signalCurves(profile: LatencyProfile, replicas: number): SignalC
       const perReplica = value === null ? null : signal === 'kv_usage' ? value : value / replicas;
       return perReplica === null ? [] : [{ ratePerSec: level.ratePerSec / replicas, value: perReplica }];
     });
-    if (points.length > 0) curves.push({ signal, origin: 'server gauge, mean over the level', points });
+    if (points.length > 0) {
+      const source = sourceOf(levels, signal);
+      curves.push({ signal, source, origin: 'server gauge, mean over the level', points });
+    }
   }
   if (!curves.some((curve) => curve.signal === 'running')) {
     const points = levels.flatMap((level) =>
@@ -51,7 +51,7 @@ export function signalCurves(profile: LatencyProfile, replicas: number): SignalC
         : [{ ratePerSec: level.ratePerSec / replicas, value: level.inFlightMean / replicas }],
     );
     if (points.length > 0)
-      curves.push({ signal: 'running', origin: 'requests in flight at the client', points });
+      curves.push({ signal: 'running', source: null, origin: 'requests in flight at the client', points });
   }
   return curves;
 }
@@ -78,10 +78,15 @@ function countMean(level: LoadLevel, signal: 'running' | 'waiting'): number | nu
   return own * Math.min(2, Math.max(0.5, scale));
 }
 
-function gaugeMean(level: LoadLevel, signal: keyof typeof GAUGES): number | null {
-  for (const name of GAUGES[signal]) {
-    const gauge = level.gauges.find((candidate) => candidate.name === name);
-    if (gauge !== undefined && gauge.mean !== null) return gauge.mean;
+function gaugeMean(level: LoadLevel, signal: Exclude<SignalName, 'request_rate'>): number | null {
+  return level.gauges.find((gauge) => gauge.name === signal)?.mean ?? null;
+}
+
+/** A metric name that a server exported; simulated levels have none. */
+function sourceOf(levels: readonly LoadLevel[], signal: SignalName): string | null {
+  for (const level of levels) {
+    const source = level.gauges.find((gauge) => gauge.name === signal)?.source;
+    if (source !== undefined && /^[a-z]\w*[:_]\w+$/i.test(source)) return source;
   }
   return null;
 }

@@ -5,7 +5,7 @@
  * held against fresh draws of the workload, raised while one of them misses, and set beside what one replica fewer
  * does on the same draws. Should a larger fleet miss where a smaller one met, the answer moves above it.
  */
-import { simulateFleet } from '../engine/fleet.js';
+import { createFleet } from '../engine/fleet.js';
 import { summarizeMetrics } from '../metrics.js';
 import { goodputOf, judgeSlo, type Slo } from '../slo.js';
 import type { EngineModel, EngineRequest, FleetTrial, ProgressListener, RouterPolicy } from '../types.js';
@@ -15,6 +15,9 @@ import { missText, sizingEvidence } from './evidence.js';
 
 /** Requests that no replica can hold may be this share, unless an SLO term counts errors. */
 const MAX_REFUSED_RATIO = 0.01;
+
+/** Requests between two turns of the event loop. */
+const REQUESTS_PER_BREATH = 8_192;
 
 /** Requests of one trial. */
 export type DrawRequests = (seed: string, fresh: boolean) => Promise<readonly EngineRequest[]>;
@@ -60,16 +63,16 @@ export async function sizeFleet(options: SizingOptions): Promise<Sizing> {
   if (unloaded !== null) return { replicas: null, trials, because: unloaded, warnings };
 
   const tried = new Map<number, FleetTrial>();
-  const search = (replicas: number): boolean => {
+  const search = async (replicas: number): Promise<boolean> => {
     let trial = tried.get(replicas);
     if (trial === undefined) {
-      trial = runTrial(options, requests, replicas, options.seed, 'search');
+      trial = await runTrial(options, requests, replicas, options.seed, 'search');
       tried.set(replicas, trial);
       trials.push(trial);
     }
     return trial.met;
   };
-  const found = smallestFleet(search, workBound(engine, requests, maxReplicas), maxReplicas);
+  const found = await smallestFleet(search, workBound(engine, requests, maxReplicas), maxReplicas);
   if (found === null) {
     const largest = tried.get(maxReplicas)!;
     const because = `${maxReplicas} replicas, the limit, still miss: ${missText(largest.slo)}`;
@@ -80,15 +83,20 @@ export async function sizeFleet(options: SizingOptions): Promise<Sizing> {
   const freshSeeds = Array.from({ length: options.freshSeeds }, (_, i) => `${options.seed}/fresh-${i + 1}`);
   const fresh = await Promise.all(freshSeeds.map((seed) => options.draw(seed, true)));
   const triedFresh = new Map<number, readonly FleetTrial[]>();
-  const onFresh = (replicas: number, role: FleetTrial['role']): FleetTrial[] => {
-    const known =
-      triedFresh.get(replicas) ??
-      freshSeeds.map((seed, i) => runTrial(options, fresh[i], replicas, seed, role));
-    triedFresh.set(replicas, known);
+  const onFresh = async (replicas: number, role: FleetTrial['role']): Promise<FleetTrial[]> => {
+    let known = triedFresh.get(replicas);
+    if (known === undefined) {
+      const made: FleetTrial[] = [];
+      for (const [i, seed] of freshSeeds.entries()) {
+        made.push(await runTrial(options, fresh[i], replicas, seed, role));
+      }
+      known = made;
+      triedFresh.set(replicas, known);
+    }
     return known.map((trial) => ({ ...trial, role }));
   };
   for (;;) {
-    const confirm = onFresh(chosen, 'confirm');
+    const confirm = await onFresh(chosen, 'confirm');
     const missed = confirm.filter((trial) => !trial.met);
     trials.push(...confirm);
     if (missed.length === 0) break;
@@ -100,35 +108,35 @@ export async function sizeFleet(options: SizingOptions): Promise<Sizing> {
       return { replicas: null, trials, because, warnings };
     }
     chosen += 1;
-    search(chosen);
+    await search(chosen);
   }
-  const fewer = chosen > 1 ? onFresh(chosen - 1, 'fewer') : [];
+  const fewer = chosen > 1 ? await onFresh(chosen - 1, 'fewer') : [];
   trials.push(...fewer);
-  if (chosen > 1) search(chosen - 1);
+  if (chosen > 1) await search(chosen - 1);
   return { replicas: chosen, trials, because: sizingEvidence(chosen, trials, warnings), warnings };
 }
 
 /** Smallest size that meets, by doubling and halving; null when the limit misses. */
-export function smallestFleet(
-  meets: (replicas: number) => boolean,
+export async function smallestFleet(
+  meets: (replicas: number) => Promise<boolean>,
   start: number,
   maxReplicas: number,
-): number | null {
+): Promise<number | null> {
   let missed = 0;
   let met = Math.min(start, maxReplicas);
-  while (!meets(met)) {
+  while (!(await meets(met))) {
     if (met === maxReplicas) return null;
     missed = met;
     met = Math.min(met * 2, maxReplicas);
   }
   // The start comes from a bound, not from a trial: what lies below it was not tried.
   if (missed === 0) {
-    while (met > 1 && meets(met - 1)) met -= 1;
+    while (met > 1 && (await meets(met - 1))) met -= 1;
     return met;
   }
   while (met - missed > 1) {
     const middle = Math.floor((met + missed) / 2);
-    if (meets(middle)) met = middle;
+    if (await meets(middle)) met = middle;
     else missed = middle;
   }
   return met;
@@ -147,23 +155,25 @@ function aboveContradictions(
   return highest + 1;
 }
 
-function runTrial(
+async function runTrial(
   options: SizingOptions,
   requests: readonly EngineRequest[],
   replicas: number,
   seed: string,
   role: FleetTrial['role'],
-): FleetTrial {
+): Promise<FleetTrial> {
+  const { engine, router } = options;
+  const fleet = createFleet({ engine, replicas, router, seed });
+  const stage = `${replicas} ${replicas === 1 ? 'replica' : 'replicas'} (${role})`;
+  for (let from = 0; from < requests.length; from += REQUESTS_PER_BREATH) {
+    options.signal?.throwIfAborted();
+    options.progress?.({ stage, done: from, total: requests.length, unit: 'requests' });
+    for (const request of requests.slice(from, from + REQUESTS_PER_BREATH)) fleet.offer(request);
+    // An interrupt or a timer is seen only when the event loop turns.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   options.signal?.throwIfAborted();
-  options.progress?.({ stage: `simulating ${replicas} replicas (${role})`, done: 0, total: null, unit: '' });
-  const result = simulateFleet({
-    requests,
-    engine: options.engine,
-    replicas,
-    router: options.router,
-    seed,
-    signal: options.signal ?? undefined,
-  });
+  const result = fleet.finish();
   const slo = judgeSlo(options.slo, result.requests);
   const refusedRatio = result.refused / Math.max(1, result.requests.length);
   return {

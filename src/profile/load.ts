@@ -13,7 +13,8 @@
  */
 import { ToolError } from '../errors.js';
 import { randomOf } from '../random.js';
-import type { ProfileLoad, TraceRow } from '../types.js';
+import { rowsOfBatch } from '../trace/batch.js';
+import type { LatencyProfile, ProfileLoad, TraceBatch, TraceMeta, TraceRow } from '../types.js';
 import { NS_PER_SEC } from '../units.js';
 
 /** The workload that levels draw from. */
@@ -46,6 +47,35 @@ export function drawLevelLoad(options: LevelLoadOptions): TraceRow[] {
     });
   }
   return options.shape === 'trace' ? scaledLoad(options, usable) : stationaryLoad(options, usable);
+}
+
+/** Rows that load levels draw from at most; of a longer workload, evenly spread runs of consecutive rows are kept. */
+const POOL_ROWS = 50_000;
+const POOL_RUN_ROWS = 500;
+
+/** The pool of a workload: its rows with both lengths, and its own rate. */
+export async function collectPool(
+  batches: AsyncIterable<TraceBatch>,
+  meanRatePerSec: number,
+): Promise<LoadPool> {
+  const rows: TraceRow[] = [];
+  for await (const batch of batches) {
+    for (const row of rowsOfBatch(batch)) if (hasLengths(row)) rows.push(row);
+  }
+  const keepEvery = Math.ceil(rows.length / POOL_ROWS);
+  return { rows: rows.filter((_, i) => Math.floor(i / POOL_RUN_ROWS) % keepEvery === 0), meanRatePerSec };
+}
+
+/** What a profile says about its workload. */
+export function poolFacts(meta: TraceMeta, { rows }: LoadPool): LatencyProfile['workload'] {
+  const mean = (key: 'inputTokens' | 'outputTokens'): number =>
+    rows.reduce((sum, row) => sum + row[key]!, 0) / Math.max(1, rows.length);
+  return {
+    name: meta.name,
+    hash: meta.contentHash,
+    meanInputTokens: mean('inputTokens'),
+    meanOutputTokens: mean('outputTokens'),
+  };
 }
 
 /** Whether a row says how long its prompt and its answer are. */

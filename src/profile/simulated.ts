@@ -1,14 +1,14 @@
 /**
  * Levels in virtual time: the engine model stands in for the endpoint, so that a model can be profiled in seconds and
- * `plan` knows one replica's capacity without a server. The gauges carry the names that a server would export.
+ * `plan` knows one replica's capacity without a server. The gauges are named as a run's are.
  */
 import { simulateFleet } from '../engine/fleet.js';
 import type {
   EngineModel,
   EngineRequest,
   GaugeSummary,
-  MeanMax,
   RouterPolicy,
+  RunTarget,
   SimulationResult,
   TraceRow,
 } from '../types.js';
@@ -21,14 +21,14 @@ export interface SimulatedLevelOptions {
   readonly replicas?: number;
   readonly router?: RouterPolicy;
   /** Trace rows as the engine takes them (prefix blocks cut to the engine's size). */
-  readonly requestsOf: (rows: readonly TraceRow[]) => readonly EngineRequest[];
+  readonly requestsOf: (rows: readonly TraceRow[]) => Promise<readonly EngineRequest[]>;
 }
 
 /** A `runLevel` for `profileLoad` that simulates. */
 export function simulatedLevels(options: SimulatedLevelOptions): (plan: LevelPlan) => Promise<LevelRun> {
   return async (plan) => {
     const result = simulateFleet({
-      requests: options.requestsOf(plan.rows),
+      requests: await options.requestsOf(plan.rows),
       engine: options.engine,
       replicas: options.replicas ?? 1,
       router: options.router,
@@ -48,24 +48,17 @@ export function simulatedLevels(options: SimulatedLevelOptions): (plan: LevelPla
   };
 }
 
+/** What a simulated profile says it measured. */
+export function simulationTarget(engine: EngineModel, replicas: number): RunTarget {
+  return { url: `simulation of ${replicas} × ${engine.name}`, protocol: 'none', model: engine.name };
+}
+
 function gaugesOf(result: SimulationResult): GaugeSummary[] {
-  const gauge = (name: string, value: MeanMax): GaugeSummary => ({
-    name,
-    samples: result.requests.length,
-    failedScrapes: 0,
-    mean: value.mean,
-    max: value.max,
-    last: null,
-  });
+  const common = { source: 'simulation', samples: result.requests.length, failedScrapes: 0, last: null };
   return [
-    gauge('vllm:num_requests_running', result.running),
-    gauge('vllm:num_requests_waiting', result.waiting),
-    gauge('vllm:kv_cache_usage_perc', result.kvUsage),
-    {
-      ...gauge('vllm:num_preemptions_total', { mean: 0, max: 0 }),
-      mean: null,
-      max: null,
-      last: result.preemptions,
-    },
+    { ...common, name: 'running', ...result.running },
+    { ...common, name: 'waiting', ...result.waiting },
+    { ...common, name: 'kv_usage', ...result.kvUsage },
+    { ...common, name: 'preemptions', mean: null, max: null, last: result.preemptions },
   ];
 }

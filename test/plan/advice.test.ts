@@ -22,6 +22,7 @@ async function profile(gauges: 'all' | 'none' = 'all'): Promise<LatencyProfile> 
   const server = scriptedServer((rate) => ({ ttftMs: rate > 8 ? 5_000 : 200 }));
   const gauge = (name: string, mean: number): GaugeSummary => ({
     name,
+    source: name === 'running' ? 'sglang:num_running_reqs' : undefined,
     samples: 10,
     failedScrapes: 0,
     mean,
@@ -41,9 +42,9 @@ async function profile(gauges: 'all' | 'none' = 'all'): Promise<LatencyProfile> 
         gauges === 'none'
           ? []
           : [
-              gauge('vllm:num_requests_running', 10 * level.ratePerSec),
-              gauge('vllm:num_requests_waiting', level.ratePerSec > 8 ? 50 : 0),
-              gauge('vllm:gpu_cache_usage_perc', 0.05 * level.ratePerSec),
+              gauge('running', 10 * level.ratePerSec),
+              gauge('waiting', level.ratePerSec > 8 ? 50 : 0),
+              gauge('kv_usage', 0.05 * level.ratePerSec),
             ],
     })),
   };
@@ -94,6 +95,8 @@ test('the recipe, number by number', async () => {
   assert.equal(advice.recommended.signal, 'running');
   assert.match(advice.recommended.because, /40 running at 4 requests\/s per replica/);
   assert.match(targets.get('waiting')!.because, /lags/);
+  assert.equal(targets.get('running')!.query, 'sglang:num_running_reqs', 'as the profiled server calls it');
+  assert.equal(targets.get('waiting')!.query, 'vllm:num_requests_waiting');
   // 15 s after the step, half of the 30-s window is at the new rate: a rise of 5/s, at 4/s per replica.
   assert.equal(advice.scaleUpPods, 2);
   assert.equal(advice.scaleDownWindowSec, 300);
@@ -157,6 +160,7 @@ test('curves interpolate, start at zero and rank', () => {
   const curve = {
     signal: 'running' as const,
     origin: '',
+    source: null,
     points: [
       { ratePerSec: 2, value: 10 },
       { ratePerSec: 4, value: 30 },

@@ -6,12 +6,12 @@ import { type DrawRequests, type SizingOptions, sizeFleet, smallestFleet } from 
 import { parseSlo } from '../../src/slo.js';
 import { hiddenEngine, hiddenLoad } from '../calibrate/hidden-engine.js';
 
-test('the smallest size is found for every answer and every start', () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 80 }), fc.integer({ min: 1, max: 100 }), (answer, start) => {
+test('the smallest size is found for every answer and every start', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: 80 }), fc.integer({ min: 1, max: 100 }), async (answer, start) => {
       let asked = 0;
-      const found = smallestFleet(
-        (n) => {
+      const found = await smallestFleet(
+        async (n) => {
           asked += 1;
           return n >= answer;
         },

@@ -50,7 +50,7 @@ export function erlangRows(setting: ErlangSetting, rows: number, seed: string): 
 }
 
 /** Rows as engine requests, without prefixes. */
-export function plainRequests(rows: readonly TraceRow[]): EngineRequest[] {
+export async function plainRequests(rows: readonly TraceRow[]): Promise<EngineRequest[]> {
   return rows.map((row, id) => ({
     id,
     arrivalSec: Number(row.arrivalNs) / 1e9,

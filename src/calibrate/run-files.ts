@@ -1,0 +1,92 @@
+/** The edge of calibrate: the runs to learn from (run folders, or the levels of a profile) and the engine file. */
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ToolError } from '../errors.js';
+import { hashInput } from '../manifest.js';
+import { readJsonDocument, writeJson } from '../trace/files.js';
+import { readRunRecords } from '../trace/run-records.js';
+import type { EngineModel, LatencyProfile, ManifestInput, RunRecord, RunSummary } from '../types.js';
+import type { CalibrationRun } from './calibrate.js';
+
+export interface LoadedRuns {
+  readonly runs: readonly CalibrationRun[];
+  readonly inputs: readonly ManifestInput[];
+  /** Runs that were passed over, with the reason. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Reads run folders and profiles (whose levels' runs were kept). Invalid runs are passed over with a note.
+ * Throws FILE_NOT_FOUND, BAD_RUN, BAD_PROFILE; NO_ROWS when no run is left.
+ */
+export async function loadCalibrationRuns(paths: readonly string[]): Promise<LoadedRuns> {
+  const folders = (await Promise.all(paths.map(runFoldersOf))).flat();
+  const runs: CalibrationRun[] = [];
+  const inputs: ManifestInput[] = [];
+  const notes: string[] = [];
+  for (const folder of folders) {
+    const summary = await readJsonDocument<RunSummary>(join(folder, 'run.json'), 'run', 'BAD_RUN');
+    if (summary.validity.verdict !== 'valid') {
+      notes.push(`${folder} passed over: ${summary.validity.because}`);
+      continue;
+    }
+    const file = join(folder, 'requests.parquet');
+    runs.push(calibrationRun(summary, await readRunRecords(file)));
+    inputs.push(await hashInput(file));
+  }
+  if (runs.length === 0) {
+    throw new ToolError({
+      code: 'NO_ROWS',
+      message: `no valid run in ${paths.join(', ')}${notes.length > 0 ? `: ${notes.join('; ')}` : ''}`,
+      hint: 'name run folders of `tokentide replay -o`, or a profile whose runs were kept',
+    });
+  }
+  return { runs, inputs, notes };
+}
+
+/** A run as calibration takes it. */
+export function calibrationRun(summary: RunSummary, records: readonly RunRecord[]): CalibrationRun {
+  return {
+    ratePerSec: summary.load.plannedRatePerSec,
+    records,
+    gauges: summary.server?.gauges ?? [],
+  };
+}
+
+/** Writes an engine model, whole or not at all. */
+export async function writeEngineModel(path: string, engine: EngineModel): Promise<void> {
+  await writeJson(path, engine);
+}
+
+/** A run folder is itself; run.json names its folder; a profile names the folders of its valid levels. */
+async function runFoldersOf(path: string): Promise<string[]> {
+  const info = await stat(path).catch((cause: Error) => {
+    throw new ToolError({
+      code: 'FILE_NOT_FOUND',
+      message: `no run or profile at ${path}`,
+      hint: 'check the spelling and the current folder',
+      cause,
+    });
+  });
+  if (info.isDirectory()) return [path];
+  const kind = await kindOf(path);
+  if (kind === 'run') return [dirname(path)];
+  const profile = await readJsonDocument<LatencyProfile>(path, 'latency-profile', 'BAD_PROFILE');
+  const folders = profile.levels.flatMap((level) =>
+    level.valid && level.runDir !== null ? [join(dirname(path), level.runDir)] : [],
+  );
+  if (folders.length > 0) return folders;
+  throw new ToolError({
+    code: 'BAD_PROFILE',
+    message: `${path} kept no runs of its levels`,
+    hint: 'profile an endpoint (not a simulation), and keep the .runs folder beside the profile',
+  });
+}
+
+async function kindOf(path: string): Promise<unknown> {
+  try {
+    return (JSON.parse(await readFile(path, 'utf8')) as { kind?: unknown } | null)?.kind;
+  } catch {
+    return null;
+  }
+}
