@@ -10,12 +10,13 @@ import type {
   LatencyProfile,
   ProgressListener,
   RunSummary,
+  SimulationDocument,
   TraceMeta,
   WorkloadModel,
 } from '../types.js';
 import { formatBytes } from '../units.js';
 import { engineModelLines, workloadModelLines } from './model-lines.js';
-import { planLines, profileLines, runLines } from './result-lines.js';
+import { planLines, profileLines, runLines, simulationLines } from './result-lines.js';
 import { clip, SCREEN_COLUMNS } from './text.js';
 import { traceLines } from './trace-lines.js';
 import { scanTrace, type TraceFacts } from './trace-scan.js';
@@ -36,6 +37,7 @@ export type InspectResult = {
   | { readonly subject: 'run'; readonly document: RunSummary }
   | { readonly subject: 'latency-profile'; readonly document: LatencyProfile }
   | { readonly subject: 'capacity-plan'; readonly document: CapacityPlan }
+  | { readonly subject: 'simulation'; readonly document: SimulationDocument }
 );
 
 export interface InspectOptions {
@@ -107,6 +109,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   run: 'BAD_RUN',
   'latency-profile': 'BAD_PROFILE',
   'capacity-plan': 'BAD_PLAN',
+  simulation: 'FORMAT_UNKNOWN',
 };
 
 async function inspectDocument(
@@ -149,6 +152,11 @@ async function inspectDocument(
     case 'latency-profile': {
       const document = await read<LatencyProfile>();
       const lines = described(`latency profile ${name}`, document, profileLines);
+      return { subject: kind, name, bytes, document, lines };
+    }
+    case 'simulation': {
+      const document = await read<SimulationDocument>();
+      const lines = described(`simulation ${name}`, document, simulationLines);
       return { subject: kind, name, bytes, document, lines };
     }
     default: {

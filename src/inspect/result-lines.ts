@@ -1,6 +1,6 @@
-/** Runs, profiles and plans on one screen. Pure. */
+/** Runs, simulations, profiles and plans on one screen. Pure. */
 import type { MetricId, MetricSummaryMap } from '../types/run-support.js';
-import type { CapacityPlan, LatencyProfile, RunSummary, SloResult } from '../types.js';
+import type { CapacityPlan, LatencyProfile, RunSummary, SimulationDocument, SloResult } from '../types.js';
 import { formatCount, formatDurationSec, formatMs, formatRatio, significant } from '../units.js';
 import { provenanceLine } from './provenance.js';
 import { clip, nameValues, textTable } from './text.js';
@@ -99,6 +99,47 @@ function sloLines(results: readonly SloResult[]): string[] {
         result.met ? 'met' : 'MISSED',
       ]),
     ),
+  ];
+}
+
+/** A simulation: what the engine model would have done with the trace. */
+export function simulationLines(document: SimulationDocument): string[] {
+  const { trace, counts, engine } = document;
+  const left = Object.entries(counts.excluded).filter(([, rows]) => rows > 0);
+  return [
+    ...nameValues([
+      [
+        'trace',
+        `${trace.name}, ${formatCount(counts.offered)} requests${document.offeredPerSec === null ? '' : ` at ${significant(document.offeredPerSec)}/s`}, content sha256 ${trace.hash}`,
+      ],
+      [
+        'fleet',
+        `${formatCount(document.replicas)} × ${engine.name}, router ${document.router}, busy ${formatRatio(document.utilisation)}`,
+      ],
+      ['refused', counts.refused > 0 ? formatCount(counts.refused) : null],
+      [
+        'left out',
+        left.length === 0 ? null : left.map(([reason, rows]) => `${formatCount(rows)} ${reason}`).join(', '),
+      ],
+      [
+        'running',
+        `${significant(document.running.mean)} on average, ${significant(document.running.max)} at most, per replica`,
+      ],
+      [
+        'waiting',
+        `${significant(document.waiting.mean)} on average, ${significant(document.waiting.max)} at most`,
+      ],
+      [
+        'KV cache',
+        `${formatRatio(document.kvUsage.mean)} on average, ${formatRatio(document.kvUsage.max)} at most, ${formatCount(document.preemptions)} preemptions`,
+      ],
+      ['goodput', document.goodput === null ? null : formatRatio(document.goodput)],
+      ['made by', provenanceLine(document.manifest)],
+    ]),
+    '',
+    ...metricTable(document.metrics),
+    ...sloLines(document.slo),
+    ...noteLines('note', document.notes),
   ];
 }
 

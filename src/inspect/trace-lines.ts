@@ -23,18 +23,18 @@ export function traceLines(meta: TraceMeta, facts: TraceFacts): string[] {
       ['made by', provenanceLine(meta.manifest)],
       ['content', `sha256 ${meta.contentHash}`],
     ]),
-    '',
-    ...lengthTable(facts),
-    '',
-    ...histogramLines(facts),
-    ...timelineLines(facts),
-    '',
-    ...quarterTable(facts),
-    ...noteLines(meta),
+    ...paragraph(facts.rows === 0 ? [] : lengthTable(facts)),
+    ...paragraph([...histogramLines(facts), ...timelineLines(facts)]),
+    ...paragraph(quarterTable(facts)),
+    ...paragraph(noteLines(meta)),
   ];
 }
 
+/** Lines with an empty one before them; nothing for nothing. */
+const paragraph = (lines: readonly string[]): readonly string[] => (lines.length === 0 ? [] : ['', ...lines]);
+
 function requestsText(facts: TraceFacts): string {
+  if (facts.rows === 0) return 'none: the trace is empty';
   const span = facts.spanSec === null ? 'at one instant' : `over ${formatDurationSec(facts.spanSec)}`;
   return `${formatCount(facts.rows)} ${span}`;
 }
@@ -54,7 +54,8 @@ function zerosText({ input, output }: TraceFacts): string | null {
 }
 
 /** Columns with values: those known in every row first, then the others with their share. */
-function knownText(facts: TraceFacts): string {
+function knownText(facts: TraceFacts): string | null {
+  if (facts.rows === 0) return null;
   const entries = Object.entries(facts.known).filter(([, rows]) => rows > 0);
   const always = entries.filter(([, rows]) => rows === facts.rows).map(([name]) => name);
   const partly = entries
@@ -63,7 +64,8 @@ function knownText(facts: TraceFacts): string {
   return [always.join(' '), ...partly].filter((part) => part !== '').join(', ');
 }
 
-function rateText(facts: TraceFacts): string {
+function rateText(facts: TraceFacts): string | null {
+  if (facts.rows === 0) return null;
   const mean =
     facts.meanRatePerSec === null ? 'no mean' : `${significant(facts.meanRatePerSec)}/s on average`;
   return `${mean}, busiest minute ${significant(facts.peakMinute / 60)}/s, busiest second ${formatCount(facts.peakSecond)}`;
@@ -204,7 +206,5 @@ function noteLines(meta: TraceMeta): string[] {
     quality.outOfOrderRows > 0 ? `${formatCount(quality.outOfOrderRows)} rows came out of order` : '',
     ...quality.notes,
   ].filter((note) => note !== '');
-  return notes.length === 0
-    ? []
-    : ['', ...nameValues(notes.slice(0, 5).map((note) => ['note', note] as const))];
+  return nameValues(notes.slice(0, 5).map((note) => ['note', note] as const));
 }

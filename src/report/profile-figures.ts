@@ -241,50 +241,61 @@ export function qualityByLoad(data: ProfileData): FigureOptions {
   };
 }
 
-/** One figure per server gauge that any level scraped. */
+/** One figure per gauge of the server that any level scraped; counters (without a mean) show their growth. */
 export function gaugesByLoad(data: ProfileData): FigureOptions[] {
   const names = [...new Set(data.levels.flatMap((level) => level.gauges.map((gauge) => gauge.name)))];
-  return names.flatMap((name, i) => {
-    const found = data.levels.map((level) => level.gauges.find((gauge) => gauge.name === name));
-    const mean = found.map((gauge) => gauge?.mean ?? null);
-    const max = found.map((gauge) => gauge?.max ?? null);
-    if (everyColumnNull([mean, max])) return [];
-    const samples = found.reduce((sum, gauge) => sum + (gauge?.samples ?? 0), 0);
-    const peak = max.reduce<number>((best, value) => Math.max(best, value ?? 0), 0);
-    return [
-      {
-        chart: {
-          id: `load-gauge-${i}`,
-          x: rateAxis,
-          y: { label: name, unit: 'number', scale: 'linear' },
-          data: chartData(rates(data), mean, max),
-          series: [
-            { label: 'mean', colour: 'purple', style: 'line-points' },
-            { label: 'max', colour: 'grey', style: 'line-points', dashed: true },
-          ],
-          lines: data.marks,
-          shades: [],
-          group: 'load',
-          height: 'low',
-        },
-        title: name,
-        reading: `As the server exported it; at most ${significant(peak)} at any load.`,
-        n: `${formatCount(samples)} scrapes`,
-        window: data.window,
-        definitions: [],
-        table: table({
-          caption: `${name} by offered rate`,
-          captionHidden: true,
-          columns: [{ title: 'offered' }, { title: 'mean', numeric: true }, { title: 'max', numeric: true }],
-          rows: data.levels.map((level, j) => [
-            perSecValue(level.ratePerSec),
-            numberValue(mean[j]),
-            numberValue(max[j]),
-          ]),
-        }),
-      } satisfies FigureOptions,
-    ];
-  });
+  return names.flatMap((name, i) => gaugeByLoad(data, name, `load-gauge-${i}`) ?? []);
+}
+
+function gaugeByLoad(data: ProfileData, name: string, id: string): FigureOptions | null {
+  const found = data.levels.map((level) => level.gauges.find((gauge) => gauge.name === name));
+  const pick = (key: 'mean' | 'max' | 'last'): (number | null)[] =>
+    found.map((gauge) => gauge?.[key] ?? null);
+  const isCounter = everyColumnNull([pick('mean')]);
+  const shown = isCounter
+    ? [{ label: 'growth over the level', values: pick('last') }]
+    : [
+        { label: 'mean', values: pick('mean') },
+        { label: 'max', values: pick('max') },
+      ];
+  if (everyColumnNull(shown.map((column) => column.values))) return null;
+  const samples = found.reduce((sum, gauge) => sum + (gauge?.samples ?? 0), 0);
+  const source = found.find((gauge) => gauge?.source !== undefined)?.source ?? name;
+  const peak = shown
+    .flatMap((column) => column.values)
+    .reduce<number>((best, v) => Math.max(best, v ?? 0), 0);
+  return {
+    chart: {
+      id,
+      x: rateAxis,
+      y: { label: name, unit: 'number', scale: 'linear' },
+      data: chartData(rates(data), ...shown.map((column) => column.values)),
+      series: shown.map(({ label }, i) => ({
+        label,
+        colour: i === 0 ? 'purple' : 'grey',
+        style: 'line-points',
+        dashed: i > 0,
+      })),
+      lines: data.marks,
+      shades: [],
+      group: 'load',
+      height: 'low',
+    },
+    title: `${name} against load`,
+    reading: `The server exports it as ${source}; at most ${significant(peak)} at any load.`,
+    n: `${formatCount(samples)} scrapes`,
+    window: data.window,
+    definitions: [],
+    table: table({
+      caption: `${name} by offered rate`,
+      captionHidden: true,
+      columns: [{ title: 'offered' }, ...shown.map(({ label }) => ({ title: label, numeric: true }))],
+      rows: data.levels.map((level, i) => [
+        perSecValue(level.ratePerSec),
+        ...shown.map(({ values }) => numberValue(values[i])),
+      ]),
+    }),
+  };
 }
 
 /** Measured against simulated percentiles at the calibration loads. */

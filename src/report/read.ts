@@ -2,22 +2,20 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ToolError } from '../errors.js';
-import { readJsonDocument } from '../trace/files.js';
-import type { CapacityPlan, LatencyProfile, RunRecord, RunSummary } from '../types.js';
+import { readJsonDocument, requireFile } from '../trace/files.js';
+import { readRunRecords } from '../trace/run-records.js';
+import type { CapacityPlan, LatencyProfile, RunSummary } from '../types.js';
 import type { PlanFile, ReportInput } from './input.js';
-
-/** Reads the rows of a run folder's requests.parquet. */
-export type ReadRunRecords = (runDir: string) => Promise<readonly RunRecord[]>;
 
 /**
  * Finds out what `path` is and reads it. Throws FILE_NOT_FOUND, FORMAT_UNKNOWN for other kinds of file, and BAD_RUN,
  * BAD_PROFILE or BAD_PLAN for documents that are damaged.
  */
-export async function readReportInput(path: string, readRecords: ReadRunRecords): Promise<ReportInput> {
+export async function readReportInput(path: string): Promise<ReportInput> {
   const file = await documentOf(path);
   switch (await kindOf(file)) {
     case 'run':
-      return readRunInput(file, readRecords);
+      return readRunInput(file);
     case 'latency-profile':
       return {
         kind: 'latency-profile',
@@ -52,6 +50,7 @@ async function documentOf(path: string): Promise<string> {
 }
 
 async function kindOf(file: string): Promise<ReportInput['kind']> {
+  await requireFile(file, 'a run, profile or plan');
   let kind: unknown = null;
   const text = await readFile(file, 'utf8');
   try {
@@ -69,20 +68,20 @@ async function kindOf(file: string): Promise<ReportInput['kind']> {
   if (kind === 'run' || kind === 'latency-profile' || kind === 'capacity-plan') return kind;
   throw new ToolError({
     code: 'FORMAT_UNKNOWN',
-    message: `expected a run, a latency profile or a capacity plan, ${basename(file)} is ${kind === null ? 'of no kind' : `a ${String(kind)}`}`,
+    message: `expected a run, a latency profile or a capacity plan, ${basename(file)} is of ${kind === null ? 'no kind' : `kind '${String(kind)}'`}`,
     hint: `\`tokentide inspect ${basename(file)}\` shows what it is`,
   });
 }
 
-async function readRunInput(file: string, readRecords: ReadRunRecords): Promise<ReportInput> {
+async function readRunInput(file: string): Promise<ReportInput> {
   const summary = await readJsonDocument<RunSummary>(file, 'run', 'BAD_RUN');
   const folder = dirname(file);
-  const kept = await exists(join(folder, 'requests.parquet'));
+  const records = join(folder, 'requests.parquet');
   return {
     kind: 'run',
     name: basename(resolve(folder)),
     summary,
-    records: kept ? await readRecords(folder) : null,
+    records: (await exists(records)) ? await readRunRecords(records) : null,
   };
 }
 

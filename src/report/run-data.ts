@@ -76,8 +76,9 @@ export function sloLines(terms: readonly SloTerm[], metric: MetricId, axis: 'x' 
   );
 }
 
-/** Seconds as m:ss or h:mm:ss; tenths below a minute when they matter. */
+/** Seconds as m:ss or h:mm:ss; tenths below an hour when they matter; warm-up lies before zero. */
 export function clockText(sec: number): string {
+  if (sec < 0) return `−${clockText(-sec)}`;
   const whole = Math.floor(sec + 1e-9);
   const hours = Math.floor(whole / 3_600);
   const minutes = Math.floor((whole % 3_600) / 60);

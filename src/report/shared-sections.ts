@@ -5,7 +5,7 @@ import { formatCount } from '../units.js';
 import { METRIC_DEFINITIONS } from './definitions.js';
 import { type Html, html } from './html.js';
 import { copyBlock, facts, passMark, type Section, table } from './parts.js';
-import { bytesValue, countValue, inUnit, msValue, numberValue, percentileValue } from './values.js';
+import { bytesValue, countValue, inUnit, msValue, numberValue, percentileValue, UNKNOWN } from './values.js';
 
 /** Order in which metrics are read. */
 export const METRIC_ORDER: readonly MetricId[] = [
@@ -83,10 +83,14 @@ export function sloTable(results: readonly SloResult[]): Html {
 export function gaugeTable(gauges: readonly GaugeSummary[]): Html {
   return table({
     caption:
-      'Gauges of the server, scraped while it was measured; failed scrapes are counted, never read as zero',
+      'The server’s own metrics, scraped while it was measured; failed scrapes are counted, never read as zero',
     columns: [
       { title: 'gauge' },
-      ...['mean', 'max', 'last', 'samples', 'failed scrapes'].map((title) => ({ title, numeric: true })),
+      ...['mean', 'max', 'last, or growth of a counter', 'samples', 'failed scrapes'].map((title) => ({
+        title,
+        numeric: true,
+      })),
+      { title: 'the server’s name' },
     ],
     rows: gauges.map((gauge) => [
       html`<code>${gauge.name}</code>`,
@@ -95,6 +99,7 @@ export function gaugeTable(gauges: readonly GaugeSummary[]): Html {
       numberValue(gauge.last),
       countValue(gauge.samples),
       countValue(gauge.failedScrapes),
+      gauge.source === undefined ? UNKNOWN : html`<code>${gauge.source}</code>`,
     ]),
   });
 }

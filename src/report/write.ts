@@ -3,7 +3,7 @@ import { writeFileAtomic } from '../trace/files.js';
 import { loadAssets } from './assets.js';
 import type { ReportInput } from './input.js';
 import { renderPage } from './page.js';
-import { type ReadRunRecords, readReportInput } from './read.js';
+import { readReportInput } from './read.js';
 import { buildPage } from './report.js';
 
 export interface WriteReportOptions {
@@ -11,8 +11,6 @@ export interface WriteReportOptions {
   readonly input: string;
   /** The page to write. */
   readonly output: string;
-  /** Reads the rows of a run folder. */
-  readonly readRecords: ReadRunRecords;
 }
 
 export interface WrittenReport {
@@ -28,7 +26,7 @@ export interface WrittenReport {
 
 /** Writes the report of a run, profile or plan. Throws what `readReportInput` throws, and OUTPUT_UNWRITABLE. */
 export async function writeReport(options: WriteReportOptions): Promise<WrittenReport> {
-  const document = await readReportInput(options.input, options.readRecords);
+  const document = await readReportInput(options.input);
   const page = buildPage(document);
   const text = renderPage(page, loadAssets());
   await writeFileAtomic(options.output, text);

@@ -13,7 +13,7 @@ import { percentileSorted } from '../../src/metrics.js';
 import { batchFromRows, emptyRow } from '../../src/trace/batch.js';
 import { writeTable } from '../../src/trace/table.js';
 import { writeTrace } from '../../src/trace/write.js';
-import type { TraceMetaDraft, TraceRow, WorkloadModel } from '../../src/types.js';
+import type { SimulationDocument, TraceMetaDraft, TraceRow, WorkloadModel } from '../../src/types.js';
 import { makePlan } from '../report/make-plan.js';
 import { makeProfile } from '../report/make-profile.js';
 import { MADE_MANIFEST, makeRun } from '../report/make-run.js';
@@ -141,6 +141,14 @@ test('traces at the edges: one row, one instant, unknown lengths', async () => {
   assert.match(result.lines.join('\n'), /1 at one instant/);
 });
 
+test('an empty trace says so', async () => {
+  const path = join(folder, 'none.parquet');
+  await writeTrace({ path, meta: META, batches: [] });
+  const result = await inspectFile(path);
+  screen(result);
+  assert.match(result.lines.join('\n'), /none: the trace is empty/);
+});
+
 test('a foreign Parquet file with our columns is a trace; without them it is refused by name', async () => {
   const good = join(folder, 'foreign.parquet');
   const column = (name: string): { name: string; type: 'int64'; nullable: boolean } => ({
@@ -203,6 +211,47 @@ test('an invalid run says so first, with what to change', async () => {
   assert.match(lines[2], /^verdict +INVALID: send lag p99/);
   assert.match(lines.join('\n'), /failed +send lag p99: use --senders 4/);
   await rm(path);
+});
+
+test('a simulation: fleet, load, latency and objectives on one screen', async () => {
+  const { summary } = makeRun({ requests: 500 });
+  const document: SimulationDocument = {
+    schemaVersion: 1,
+    kind: 'simulation',
+    manifest: { ...MADE_MANIFEST, command: 'simulate' },
+    trace: { name: 'made', hash: 'ab'.repeat(32), rows: 500, durationSec: 40 },
+    engine: { name: 'tiny', source: 'invented' },
+    replicas: 3,
+    router: 'least-requests',
+    speed: 1,
+    engineSpeed: 1,
+    counts: { offered: 490, ok: 488, refused: 2, excluded: { unknown_lengths: 10 } },
+    offeredPerSec: 12.25,
+    outputTokensPerSec: 900,
+    metrics: summary.metrics,
+    queueWaitMs: { n: 488, mean: 1, p50: 0, p99: 9, max: 12 },
+    makespanSec: 45,
+    utilisation: 0.61,
+    running: { mean: 4.2, max: 9 },
+    waiting: { mean: 0.1, max: 3 },
+    kvUsage: { mean: 0.2, max: 0.5 },
+    preemptions: 0,
+    prefixHitRatio: null,
+    promptTokens: 1_000,
+    generatedTokens: 2_000,
+    slo: summary.slo,
+    sloMet: true,
+    goodput: 0.99,
+    notes: [],
+  };
+  const path = join(folder, 'sim.json');
+  await writeFile(path, JSON.stringify(document));
+  const result = await inspectFile(path);
+  assert.equal(result.subject, 'simulation');
+  screen(result);
+  const text = result.lines.join('\n');
+  for (const part of ['3 × tiny', 'busy 61.0 %', '10 unknown_lengths', 'p99(ttft) < 2s'])
+    assert.ok(text.includes(part), part);
 });
 
 test('every engine model that is shipped fits one screen', async () => {

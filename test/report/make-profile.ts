@@ -87,7 +87,8 @@ function makeLevel(ratePerSec: number, seed: string): LoadLevel {
     notes: ratePerSec < 4 ? ['few samples for p99'] : [],
     gauges: [
       {
-        name: 'vllm:num_requests_waiting',
+        name: 'waiting',
+        source: 'vllm:num_requests_waiting',
         samples: 54,
         failedScrapes: 0,
         mean: Math.max(0, ratePerSec - 9) * 3.1,
@@ -95,12 +96,22 @@ function makeLevel(ratePerSec: number, seed: string): LoadLevel {
         last: 0,
       },
       {
-        name: 'vllm:kv_cache_usage_perc',
+        name: 'kv_usage',
+        source: 'vllm:kv_cache_usage_perc',
         samples: 54,
         failedScrapes: 0,
         mean: Math.min(1, ratePerSec / 18),
         max: Math.min(1, ratePerSec / 12),
         last: 0.1,
+      },
+      {
+        name: 'preemptions',
+        source: 'vllm:num_preemptions_total',
+        samples: 54,
+        failedScrapes: 0,
+        mean: null,
+        max: null,
+        last: Math.max(0, ratePerSec - 10) * 5,
       },
     ],
     runDir: `runs/${ratePerSec}`,

@@ -27,6 +27,7 @@
     return size < 7.2e6 ? `${significant(ms / 6e4)} min` : `${significant(ms / 3.6e6)} h`;
   };
   const clock = (sec) => {
+    if (sec < 0) return `−${clock(-sec)}`;
     const whole = Math.floor(sec + 1e-9);
     const two = (n) => String(n).padStart(2, '0');
     const hours = Math.floor(whole / 3600);
@@ -36,6 +37,7 @@
     return `${minutes}:${two(whole % 60)}${tenths > 0 && tenths < 10 ? `.${tenths}` : ''}`;
   };
   const hours = (sec) => {
+    if (sec < 0) return `−${hours(-sec)}`;
     const minutes = Math.round(sec / 60);
     const days = Math.floor(minutes / 1440);
     const rest = minutes % 1440;

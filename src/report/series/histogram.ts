@@ -19,7 +19,9 @@ export function logHistogram(values: ArrayLike<number>, from: number, perDecade:
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
     let bin = value <= from ? 0 : Math.min(Math.floor(Math.log10(value / from) * perDecade), bins - 1);
-    if (bin > 0 && value < edge(bin)) bin -= 1;
+    // The logarithm is off by a rounding error at edges; the edges themselves decide.
+    while (bin > 0 && value < edge(bin)) bin -= 1;
+    while (bin < bins - 1 && value >= edge(bin + 1)) bin += 1;
     counts[bin] += 1;
   }
   return { edges: Array.from({ length: bins }, (_, i) => edge(i)), counts, end: edge(bins) };
