@@ -1,0 +1,144 @@
+/** Turns outcomes into records and appends them to the log as they come; counts them for progress. */
+import type { RunLog } from '../trace/run-log.js';
+import type { RunPhase, RunRecord } from '../types.js';
+import type { Outcome } from './exchange.js';
+import { type RequestFacts, recordOf, unsentRecord } from './outcome.js';
+import type { SendPlan } from './plan.js';
+import type { TokenTally } from './token-tally.js';
+
+/** What is being sent, and since when. */
+export interface RecordingPhase {
+  readonly plan: SendPlan;
+  /** ns on the senders' clock that intended instants of this phase count from. */
+  readonly startNs: number;
+  /** Requests before this one are warm-up. */
+  readonly measureFrom: number;
+}
+
+const RECORDS_PER_APPEND = 4_096;
+
+export class Recorder {
+  readonly #log: RunLog;
+  readonly #tally: TokenTally;
+  #phase: RecordingPhase | null = null;
+  /** t0 of the run; null until the measured phase begins. */
+  #t0Ns: number | null = null;
+  /** Records that wait for t0, with absolute instants. */
+  #early: ((t0Ns: number) => RunRecord)[] = [];
+  #queue: RunRecord[] = [];
+  #writing: Promise<void> = Promise.resolve();
+  #counting = new Set<Promise<void>>();
+  #settled = 0;
+  #failed = 0;
+  #seen = new Uint8Array(0);
+
+  constructor(log: RunLog, tally: TokenTally) {
+    this.#log = log;
+    this.#tally = tally;
+  }
+
+  /** Requests of this phase that have ended. */
+  get settled(): number {
+    return this.#settled;
+  }
+
+  /** Requests of this phase that ended otherwise than ok. */
+  get failed(): number {
+    return this.#failed;
+  }
+
+  /** Outcomes that follow belong to this phase. `t0Ns` null = the run's t0 is not known yet. */
+  begin(phase: RecordingPhase, t0Ns: number | null): void {
+    this.#phase = phase;
+    this.#t0Ns = t0Ns;
+    this.#settled = 0;
+    this.#failed = 0;
+    this.#seen = new Uint8Array(phase.plan.count);
+    if (t0Ns === null) return;
+    for (const record of this.#early) this.#queue.push(record(t0Ns));
+    this.#early = [];
+    this.#write();
+  }
+
+  take(outcomes: readonly Outcome[], sender: number): void {
+    const phase = this.#phase;
+    if (phase === null) return;
+    for (const outcome of outcomes) {
+      this.#seen[outcome.index] = 1;
+      this.#settled += 1;
+      if (outcome.status !== 'ok') this.#failed += 1;
+      this.#record(outcome, sender, phase);
+    }
+    this.#write();
+  }
+
+  /** Records every request of the phase that has not ended as unsent. */
+  recordUnsent(): void {
+    const phase = this.#phase;
+    const t0Ns = this.#t0Ns;
+    if (phase === null || t0Ns === null) return;
+    for (let i = 0; i < phase.plan.count; i++) {
+      if (this.#seen[i] === 1) continue;
+      this.#queue.push(unsentRecord(factsOf(phase, i, t0Ns), phase.plan.stream[i] === 1));
+    }
+    this.#write();
+  }
+
+  /** Waits until everything taken so far is in the log. Throws what writing threw. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#counting);
+    this.#write();
+    await this.#writing;
+  }
+
+  #record(outcome: Outcome, sender: number, phase: RecordingPhase): void {
+    const make =
+      (counted: Parameters<typeof recordOf>[4]) =>
+      (t0Ns: number): RunRecord =>
+        recordOf(outcome, factsOf(phase, outcome.index, t0Ns), t0Ns, sender, counted);
+    if (outcome.uncounted === null) {
+      this.#keep(make(null));
+      return;
+    }
+    const { text, firstLength } = outcome.uncounted;
+    const counting: Promise<void> = this.#tally.count(text, firstLength).then((counted) => {
+      this.#keep(make(counted));
+      this.#counting.delete(counting);
+      this.#write();
+    });
+    this.#counting.add(counting);
+  }
+
+  #keep(record: (t0Ns: number) => RunRecord): void {
+    if (this.#t0Ns === null) this.#early.push(record);
+    else this.#queue.push(record(this.#t0Ns));
+  }
+
+  #write(): void {
+    if (this.#queue.length === 0) return;
+    const records = this.#queue;
+    this.#queue = [];
+    for (let from = 0; from < records.length; from += RECORDS_PER_APPEND) {
+      const part = records.slice(from, from + RECORDS_PER_APPEND);
+      this.#writing = this.#writing.then(() => this.#log.append(part));
+    }
+    // Reported by flush().
+    this.#writing.catch(() => undefined);
+  }
+}
+
+function factsOf(phase: RecordingPhase, i: number, t0Ns: number): RequestFacts {
+  const { plan, startNs, measureFrom } = phase;
+  const runPhase: RunPhase = i < measureFrom ? 'warmup' : 'measure';
+  const text = (column: SendPlan['requestId']): string | null =>
+    column === null || column.codes[i] < 0 ? null : column.dictionary[column.codes[i]];
+  return {
+    row: plan.row[i],
+    intendedNs: startNs - t0Ns + plan.schedule.intendedNs[i],
+    requestId: text(plan.requestId),
+    sessionId: text(plan.sessionId),
+    phase: runPhase,
+    inputTokensAsked: plan.inputTokens[i],
+    maxOutputTokens: plan.maxOutputTokens[i] < 0 ? null : plan.maxOutputTokens[i],
+  };
+}
