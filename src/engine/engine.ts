@@ -176,8 +176,9 @@ class ContinuousBatchingEngine implements Engine {
     if (!this.#inFlight) throw new Error('finishStep: no iteration is in flight');
     this.#inFlight = false;
     this.#iterations += 1;
-    this.#finishDecodes();
+    // First tokens first: a server writes in this order, and TTFT suffers more from the writes of others than ITL.
     this.#finishPrefills();
+    this.#finishDecodes();
     return this.#events;
   }
 

@@ -6,6 +6,7 @@ import { createEngine } from '../engine/engine.js';
 import { EVENT } from '../engine/events.js';
 import { createRouter, DEFAULT_ROUTER, type Router } from '../engine/router.js';
 import type { EngineModel, RouterPolicy, ServedRequest } from '../types.js';
+import { nsToSec } from '../units.js';
 import { planAnswer } from './answer.js';
 import { ApiError, badRequest } from './api-error.js';
 import { LiveRequest } from './live-request.js';
@@ -188,9 +189,10 @@ export class CompletionService {
       prefix,
       roomTokens: Math.min(roomTokens, kvRoomTokens),
     });
+    const queuedNs = this.nowNs();
     const engineRequest = {
       id: call.id,
-      arrivalSec: 0,
+      arrivalSec: nsToSec(queuedNs),
       inputTokens: promptTokens,
       outputTokens: answer.tokens,
       prefixHashes: prefix.hashes(),
@@ -211,7 +213,7 @@ export class CompletionService {
       replica,
       headNs: call.headNs,
       readNs: call.readNs,
-      queuedNs: this.nowNs(),
+      queuedNs,
       headers: { ...call.headers, 'x-replica': String(replica) },
     });
     if (call.response.destroyed) {
@@ -221,8 +223,9 @@ export class CompletionService {
     }
     this.#live.set(call.id, live);
     call.response.on('close', () => this.#onClose(call.id));
+    // The engine first: the head of the response must not delay an iteration that starts now.
+    this.#replicas[replica].loop.submit(engineRequest, queuedNs);
     live.accept();
-    this.#replicas[replica].loop.submit(engineRequest);
   }
 
   #onStep(metrics: ReplicaMetrics, step: EndedStep): void {

@@ -55,6 +55,13 @@ export function parseChatRequest(body: unknown): CompletionRequest {
   const shared = parseShared(fields);
   refuseIf(fields, 'logprobs', (value) => value === true, 'log probabilities are not offered');
   refuseIf(fields, 'top_logprobs', (value) => value !== 0, 'log probabilities are not offered');
+  refuseIf(
+    fields,
+    'tool_choice',
+    (value) => value !== 'none' && value !== 'auto',
+    'tool calls are not offered',
+  );
+  refuseIf(fields, 'response_format', (value) => !isPlainFormat(value), 'only plain text is offered');
   const maxTokens = integer(fields, 'max_completion_tokens', 1) ?? integer(fields, 'max_tokens', 1);
   requireRoomForMinimum(shared.minTokens, maxTokens);
   return {
@@ -149,6 +156,10 @@ function parseStop(stop: unknown): readonly string[] {
   if (list.some((entry) => typeof entry !== 'string' || entry === ''))
     throw badRequest('stop', "'stop' must be text or a list of texts, none of them empty");
   return list as string[];
+}
+
+function isPlainFormat(format: unknown): boolean {
+  return typeof format === 'object' && (format as { type?: unknown }).type === 'text';
 }
 
 function requireRoomForMinimum(minTokens: number, maxTokens: number | null): void {

@@ -49,11 +49,10 @@ export class StepLoop {
     this.#originNs = scheduler.nowNs();
   }
 
-  /** Hands a request to the engine and wakes it. */
-  submit(request: Omit<EngineRequest, 'arrivalSec'>): ReturnType<Engine['submit']> {
-    const nowNs = this.#scheduler.nowNs();
-    const outcome = this.#engine.submit({ ...request, arrivalSec: nsToSec(nowNs - this.#originNs) });
-    if (outcome === 'queued' && this.#cancelTimer === null && !this.#stopped) this.#start(nowNs);
+  /** Hands over a request that arrived at `arrivalNs` (now, or a moment ago); an idle engine starts at that instant. */
+  submit(request: Omit<EngineRequest, 'arrivalSec'>, arrivalNs: number): ReturnType<Engine['submit']> {
+    const outcome = this.#engine.submit({ ...request, arrivalSec: nsToSec(arrivalNs - this.#originNs) });
+    if (outcome === 'queued' && this.#cancelTimer === null && !this.#stopped) this.#start(arrivalNs);
     return outcome;
   }
 

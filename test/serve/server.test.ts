@@ -189,6 +189,8 @@ test('faults of the request are OpenAI error objects with the field', () =>
       [{ messages, stream_options: { include_usage: true } }, 400, 'stream_options'],
       [{ messages, logprobs: true }, 400, 'logprobs'],
       [{ messages, stop: [''] }, 400, 'stop'],
+      [{ messages, tool_choice: 'required' }, 400, 'tool_choice'],
+      [{ messages, response_format: { type: 'json_object' } }, 400, 'response_format'],
       [{ messages, max_tokens: 1_000_000 }, 400, 'max_tokens'],
       [{ messages, model: 'other' }, 404, 'model'],
     ];

@@ -19,34 +19,36 @@ interface Seen {
   readonly nowNs: number;
 }
 
-function loopOn(scheduler: FakeScheduler): { readonly loop: StepLoop; readonly seen: Seen[] } {
+function loopOn(scheduler: FakeScheduler): {
+  readonly submit: (id: number, outputTokens: number) => void;
+  readonly loop: StepLoop;
+  readonly seen: Seen[];
+} {
   const seen: Seen[] = [];
   const loop = new StepLoop(createEngine(engineModel, { seed: 1 }), scheduler, ({ startNs, endNs, nowNs }) =>
     seen.push({ startNs, endNs, nowNs }),
   );
-  return { loop, seen };
+  const submit = (id: number, outputTokens: number): void => {
+    loop.submit(
+      { id, inputTokens: 4, outputTokens, prefixHashes: null, sessionKey: null },
+      scheduler.nowNs(),
+    );
+  };
+  return { submit, loop, seen };
 }
-
-const request = (id: number, outputTokens: number) => ({
-  id,
-  inputTokens: 4,
-  outputTokens,
-  prefixHashes: null,
-  sessionKey: null,
-});
 
 test('an idle engine starts when work arrives; iterations follow each other without gaps', () => {
   const scheduler = new FakeScheduler(5e9);
-  const { loop, seen } = loopOn(scheduler);
+  const { submit, seen } = loopOn(scheduler);
   scheduler.advance(3_000_000);
-  loop.submit(request(1, 3));
+  submit(1, 3);
   scheduler.advance(100_000_000);
   const startNs = 5e9 + 3_000_000;
   assert.deepEqual(
     seen.map((step) => Math.round(step.endNs - startNs)),
     [STEP_NS, 2 * STEP_NS, 3 * STEP_NS],
   );
-  loop.submit(request(2, 1));
+  submit(2, 1);
   scheduler.advance(STEP_NS);
   assert.equal(seen[3].startNs, startNs + 100_000_000);
 });
@@ -61,9 +63,9 @@ test('a late callback does not shift the schedule: later iterations catch up', (
     }
   }
   const scheduler = new StallingScheduler(0);
-  const { loop, seen } = loopOn(scheduler);
+  const { submit, loop, seen } = loopOn(scheduler);
   scheduler.stallUntilNs = 35_000_000;
-  loop.submit(request(1, 6));
+  submit(1, 6);
   scheduler.advance(100_000_000);
   assert.deepEqual(
     seen.map((step) => Math.round(step.endNs)),
@@ -79,10 +81,10 @@ test('a late callback does not shift the schedule: later iterations catch up', (
 
 test('work that arrives during an iteration joins the next one; stop ends everything', () => {
   const scheduler = new FakeScheduler(0);
-  const { loop, seen } = loopOn(scheduler);
-  loop.submit(request(1, 2));
+  const { submit, loop, seen } = loopOn(scheduler);
+  submit(1, 2);
   scheduler.advance(STEP_NS / 2);
-  loop.submit(request(2, 2));
+  submit(2, 2);
   scheduler.advance(2 * STEP_NS);
   assert.equal(seen.length, 2);
   loop.stop();
@@ -92,8 +94,8 @@ test('work that arrives during an iteration joins the next one; stop ends everyt
 
 test('cancelling the only request lets the loop come to rest', () => {
   const scheduler = new FakeScheduler(0);
-  const { loop, seen } = loopOn(scheduler);
-  loop.submit(request(1, 100));
+  const { submit, loop, seen } = loopOn(scheduler);
+  submit(1, 100);
   scheduler.advance(3.5 * STEP_NS);
   assert.equal(loop.cancel(1), true);
   assert.equal(loop.cancel(1), false);
