@@ -66,6 +66,24 @@ export function chartNumber(value: number | null): number | null {
   return value === null || !Number.isFinite(value) ? null : Number(value.toPrecision(CHART_DIGITS));
 }
 
+/**
+ * Columns of a step chart: like `chartData`, with a closing point at `end`, so that the last step has its full width.
+ */
+export function stepData(
+  starts: readonly number[],
+  end: number,
+  ...columns: readonly (readonly (number | null)[])[]
+): (number | null)[][] {
+  const close = (column: readonly (number | null)[]): (number | null)[] => [...column, column.at(-1) ?? null];
+  return chartData([...starts, Math.max(end, starts.at(-1) ?? end)], ...columns.map(close));
+}
+
+/** Axis of shares near 1: from somewhat below the lowest value to 1, so that 98 and 99 % can be told apart. */
+export function shareRange(values: readonly (number | null)[]): readonly [number, number] {
+  const lowest = values.reduce<number>((least, value) => Math.min(least, value ?? 1), 1);
+  return [Math.max(0, lowest - Math.max(0.15 * (1 - lowest), 0.01)), 1];
+}
+
 /** Columns of one chart, rounded. Throws (our bug) when their lengths differ or x falls. */
 export function chartData(...columns: readonly (readonly (number | null)[])[]): (number | null)[][] {
   const [x] = columns;

@@ -28,7 +28,7 @@ export function runHeadline(summary: RunSummary): Headline {
       tone: failures > counts.offered * 0.01 || summary.interrupted ? 'warn' : 'good',
       verdict: 'Valid run; no objective was set',
       because: `${validity.because}${failed}${stopped}`,
-      next: 'Say what is good enough with --slo, for example --slo "p99(ttft) < 500ms", and the report judges it and counts goodput.',
+      next: 'Say what is good enough, for example `--slo "p99(ttft) < 500ms"`, and the report judges it and counts goodput.',
     };
   }
   if (missed.length > 0) {
@@ -39,14 +39,14 @@ export function runHeadline(summary: RunSummary): Headline {
           ? 'Valid run; every objective was missed'
           : `Valid run; ${missed.length === 1 && slo.length === 1 ? 'the objective was missed' : `${missed.length} of ${slo.length} objectives missed`}`,
       because: `${missed.map(termText).join('; ')}.${failed}${stopped}`,
-      next: `Find the highest rate that meets them: tokentide profile ${load.traceName} --url ${summary.target.url} --rates auto --slo "${slo.map((term) => term.term).join(', ')}".`,
+      next: `Find the highest rate that meets them: \`tokentide profile ${load.traceName} --url ${summary.target.url} --rates auto --slo "${slo.map((term) => term.term).join(', ')}"\`.`,
     };
   }
   return {
     tone: summary.interrupted ? 'warn' : 'good',
     verdict: slo.length === 1 ? 'Valid run; the objective was met' : 'Valid run; every objective was met',
     because: `${slo.map(termText).join('; ')}.${failed}${stopped}`,
-    next: 'See how much room is left: replay again with --rate x1.5, or let tokentide profile find the capacity.',
+    next: 'See how much room is left: replay again with `--rate x1.5`, or let `tokentide profile` find the capacity.',
   };
 }
 
@@ -62,7 +62,10 @@ export function profileHeadline(profile: LatencyProfile): Headline {
         : {
             'capacity found': 'Capacity found',
             'slo never met': 'No load level met the objective',
-            'never saturated': 'Every load level met the objective: the capacity is higher',
+            'never saturated':
+              rate === null
+                ? 'No valid load level missed the objective'
+                : `Capacity: at least ${textInUnit(rate, 'requests/s')} at ${profile.slo}; no valid level missed it`,
             invalid: 'Invalid profile: do not use its capacity',
           }[verdict.verdict],
     because: verdict.because,

@@ -42,6 +42,21 @@ export function jsonForScript(value: unknown): string {
     .replace(/\u2029/g, '\\u2029');
 }
 
+/**
+ * A sentence from a document as prose: `backticks` become code, the first letter is raised, a full stop is added where
+ * one is missing. Words that are names (a command, a metric) keep their case.
+ */
+export function prose(text: string): Html {
+  const trimmed = text.trim();
+  const raised = /^(?!tokentide|ttf|tpot|itl|e2e|ntpot)[a-z]+[ ,]/.test(trimmed)
+    ? trimmed[0].toUpperCase() + trimmed.slice(1)
+    : trimmed;
+  const ended = raised === '' || /[.!?:]$/.test(raised) ? raised : `${raised}.`;
+  const parts = ended.split('`');
+  if (parts.length % 2 === 0) return html`${ended}`;
+  return html`${parts.map((part, i) => (i % 2 === 1 ? html`<code>${part}</code>` : part))}`;
+}
+
 function textOf(value: HtmlValue): string {
   if (value === null || value === undefined || value === false) return '';
   if (value instanceof Html) return value.text;

@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import type { PageAssets } from './assets.js';
 import type { ChartSpec } from './chart.js';
-import { type Html, type HtmlValue, html, jsonForScript } from './html.js';
+import { type Html, type HtmlValue, html, jsonForScript, prose } from './html.js';
 import { type Section, type Tile, TONE_MARK, type Tone, tiles } from './parts.js';
 
 /** The answer in words. */
@@ -76,8 +76,8 @@ function body(page: Page): Html {
 <section id="verdict" class="verdict ${headline.tone}" aria-labelledby="verdict-title">
 <span class="badge" aria-hidden="true">${TONE_MARK[headline.tone]}</span>
 <div><h2 id="verdict-title">${headline.verdict}</h2>
-<p class="because"><b>Because</b> ${headline.because}</p>
-<p class="next"><b>Next</b> ${headline.next}</p></div>
+<p class="because"><b>Because</b> ${prose(headline.because)}</p>
+<p class="next"><b>Next</b> ${prose(headline.next)}</p></div>
 </section>
 ${tiles(page.tiles)}
 <nav aria-label="Sections"><ul>${page.sections.map((section) => html`<li><a href="#${section.id}">${section.nav ?? section.title}</a></li>`)}</ul></nav>

@@ -2,7 +2,7 @@
 import type { MetricId } from '../types/run-support.js';
 import type { ChartSpec } from './chart.js';
 import { definitionText, type FlowId } from './definitions.js';
-import { type Html, type HtmlValue, html } from './html.js';
+import { type Html, type HtmlValue, html, prose } from './html.js';
 
 export interface Column {
   readonly title: HtmlValue;
@@ -106,7 +106,7 @@ export function noteSection(title: string, notes: readonly string[]): Section | 
         id: 'notes',
         title,
         nav: 'Notes',
-        body: html`<ul class="notes">${notes.map((note) => html`<li>${note}</li>`)}</ul>`,
+        body: html`<ul class="notes">${notes.map((note) => html`<li>${prose(note)}</li>`)}</ul>`,
       };
 }
 

@@ -1,7 +1,7 @@
 /** Figures of a plan: attainment and limit use against replicas, offered rate and needed replicas over time. Pure. */
 import type { CapacityPlan, FleetTrial, SloResult } from '../types.js';
 import { formatCount, formatRatio, significant } from '../units.js';
-import { type ChartLine, chartData } from './chart.js';
+import { type ChartLine, chartData, shareRange, stepData } from './chart.js';
 import { type FigureOptions, passMark, table } from './parts.js';
 import { clockText } from './run-data.js';
 import { countValue, numberValue, perSecValue, ratioValue } from './values.js';
@@ -20,7 +20,7 @@ function chosenLine(plan: CapacityPlan): ChartLine[] {
     : [{ axis: 'x', value: plan.replicas, label: `chosen: ${plan.replicas}`, colour: 'teal' }];
 }
 
-const replicaAxis = { label: 'replicas', unit: 'number', scale: 'linear' } as const;
+const replicaAxis = { label: 'replicas', unit: 'count', scale: 'linear' } as const;
 const windowOf = (plan: CapacityPlan): string =>
   `the workload’s ${clockText(plan.workload.durationSec)}, simulated per fleet size`;
 const trialsText = (plan: CapacityPlan): string =>
@@ -32,13 +32,16 @@ export function attainmentByReplicas(plan: CapacityPlan): FigureOptions | null {
   if (trials.length < 2) return null;
   const search = trials.map((trial) => (trial.role === 'search' ? trial.goodput : null));
   const fresh = trials.map((trial) => (trial.role === 'search' ? null : trial.goodput));
-  const fewer = trials.find((trial) => trial.role === 'fewer');
-  const confirm = trials.find((trial) => trial.role === 'confirm');
   return {
     chart: {
       id: 'plan-attainment',
       x: replicaAxis,
-      y: { label: 'goodput', unit: 'ratio', scale: 'linear', range: [0, 1] },
+      y: {
+        label: 'goodput',
+        unit: 'ratio',
+        scale: 'linear',
+        range: shareRange(trials.map((trial) => trial.goodput)),
+      },
       data: chartData(
         trials.map((trial) => trial.replicas),
         search,
@@ -54,10 +57,7 @@ export function attainmentByReplicas(plan: CapacityPlan): FigureOptions | null {
       height: 'tall',
     },
     title: 'Goodput against replicas',
-    reading:
-      confirm && fewer
-        ? `On a fresh seed ${confirm.replicas} replicas give ${formatRatio(confirm.goodput)} goodput, ${fewer.replicas} give ${formatRatio(fewer.goodput)}.`
-        : 'Each point is one simulated fleet.',
+    reading: freshText(plan),
     n: trialsText(plan),
     window: windowOf(plan),
     definitions: ['goodput'],
@@ -67,6 +67,20 @@ export function attainmentByReplicas(plan: CapacityPlan): FigureOptions | null {
       trials.map((trial) => [ratioValue(trial.goodput)]),
     ),
   };
+}
+
+function freshText(plan: CapacityPlan): string {
+  const words = (role: FleetTrial['role']): string | null => {
+    const trials = plan.trials.filter((trial) => trial.role === role);
+    if (trials.length === 0) return null;
+    const goodput = trials.map((trial) => trial.goodput);
+    const met = trials.filter((trial) => trial.met).length;
+    const [low, high] = [formatRatio(Math.min(...goodput)), formatRatio(Math.max(...goodput))];
+    const range = low === high ? low : `${low} to ${high}`;
+    return `${trials[0].replicas} replicas give ${range} goodput and meet the SLO on ${met} of ${trials.length}`;
+  };
+  const parts = [words('confirm'), words('fewer')].filter((part) => part !== null);
+  return parts.length === 0 ? 'Each point is one simulated fleet.' : `On fresh seeds ${parts.join('; ')}.`;
 }
 
 /** Each objective as a share of its limit, against replicas. */
@@ -183,16 +197,17 @@ export function offeredRate(plan: CapacityPlan): FigureOptions | null {
       colour: 'teal',
     });
   const busiest = bins.peak.indexOf(Math.max(...bins.peak));
-  const unit = bins.minutes === 1 ? 'minute' : `${bins.minutes} minutes`;
+  const unit = bins.minutes === 1 ? '1 minute' : `${bins.minutes} minutes`;
   return {
     chart: {
       id: 'plan-rate',
       x: { label: 'time from the workload’s start', unit: 'clock', scale: 'linear' },
       y: { label: `requests per second, per ${unit}`, unit: 'perSec', scale: 'linear' },
-      data:
-        bins.minutes === 1
-          ? chartData(bins.startSec, bins.mean)
-          : chartData(bins.startSec, bins.mean, bins.peak),
+      data: stepData(
+        bins.startSec,
+        plan.workload.durationSec,
+        ...(bins.minutes === 1 ? [bins.mean] : [bins.mean, bins.peak]),
+      ),
       series: [
         { label: bins.minutes === 1 ? 'offered' : 'offered, mean', colour: 'blue', style: 'area' },
         ...(bins.minutes === 1
@@ -244,8 +259,8 @@ export function replicasOverTime(plan: CapacityPlan): FigureOptions | null {
     chart: {
       id: 'plan-replicas',
       x: { label: 'time from the workload’s start', unit: 'clock', scale: 'linear' },
-      y: { label: 'replicas', unit: 'number', scale: 'linear' },
-      data: chartData(bins.startSec, needed),
+      y: { label: 'replicas', unit: 'count', scale: 'linear' },
+      data: stepData(bins.startSec, plan.workload.durationSec, needed),
       series: [{ label: 'needed at the sized capacity', colour: 'purple', style: 'step' }],
       lines:
         plan.replicas === null

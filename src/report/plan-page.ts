@@ -2,7 +2,7 @@
 import type { AutoscalerAdvice, CapacityPlan, FleetTrial, Threshold } from '../types.js';
 import { formatCount } from '../units.js';
 import { planHeadline } from './headline.js';
-import { type Html, html } from './html.js';
+import { type Html, html, prose } from './html.js';
 import type { PlanReportInput } from './input.js';
 import type { Page } from './page.js';
 import {
@@ -46,7 +46,7 @@ export function planPage(input: PlanReportInput): Page {
   const sections: (Section | null)[] = [
     evidenceSection(plan, front),
     noteSection('Before you trust this plan', plan.warnings),
-    confirmed === undefined ? null : confirmedSection(confirmed),
+    confirmed === undefined ? null : confirmedSection(confirmed, plan.trials),
     costSection(plan),
     plan.autoscaler === null ? null : autoscalerSection(plan.autoscaler),
     figureSection('load', 'Load over time', overTime),
@@ -76,22 +76,28 @@ export function planPage(input: PlanReportInput): Page {
 }
 
 function planTiles(plan: CapacityPlan): Tile[] {
-  const confirm = plan.trials.find((trial) => trial.role === 'confirm');
-  const fewer = plan.trials.find((trial) => trial.role === 'fewer');
-  const trialTile = (label: string, trial: FleetTrial): Tile => ({
-    label,
-    value: html`${ratioValue(trial.goodput)} goodput`,
-    detail: html`${passMark(trial.met)} the SLO on a fresh seed`,
-    tone: trial.met ? 'good' : 'bad',
-  });
+  const roleTile = (role: FleetTrial['role'], words: string): Tile[] => {
+    const trials = plan.trials.filter((trial) => trial.role === role);
+    if (trials.length === 0) return [];
+    const met = trials.filter((trial) => trial.met).length;
+    const goodput = trials.map((trial) => trial.goodput);
+    return [
+      {
+        label: `${words} (${formatCount(trials[0].replicas)})`,
+        value: html`${ratioValue(role === 'confirm' ? Math.min(...goodput) : Math.max(...goodput))} goodput`,
+        detail: html`${role === 'confirm' ? 'at least' : 'at most'}; SLO met on ${countValue(met)} of ${countValue(trials.length)} fresh seeds`,
+        tone: met === trials.length ? 'good' : 'bad',
+      },
+    ];
+  };
   return [
     {
       label: 'Replicas',
       value: plan.replicas === null ? 'none suffices' : countValue(plan.replicas),
       detail: html`for ${perSecValue(plan.workload.meanRatePerSec)} on average, ${perSecValue(plan.workload.peakRatePerSec)} at the peak`,
     },
-    ...(confirm ? [trialTile(`With ${formatCount(confirm.replicas)}`, confirm)] : []),
-    ...(fewer ? [trialTile(`With one less (${formatCount(fewer.replicas)})`, fewer)] : []),
+    ...roleTile('confirm', 'With the chosen number'),
+    ...roleTile('fewer', 'With one less'),
     {
       label: 'Cost per hour',
       value: moneyValue(plan.cost.perHour),
@@ -110,7 +116,7 @@ function evidenceSection(plan: CapacityPlan, figures: readonly FigureOptions[]):
     id: 'evidence',
     title: 'Evidence: what each fleet size would do',
     nav: 'Evidence',
-    intro: html`Search trials simulate the workload itself; confirm and fewer use fresh seeds, so that the choice is no accident of one draw. ${plan.freshMethod}`,
+    intro: html`Search trials simulate the workload itself; confirm and fewer use fresh seeds, so that the choice is no accident of one draw. Fresh seeds: ${prose(plan.freshMethod)}`,
     body: html`${table({
       caption: 'Every simulated fleet',
       captionHidden: true,
@@ -155,13 +161,14 @@ ${figureGrid(figures)}`,
 }
 
 /** In a simulation every request is sent when it is due: send lag and response.* say nothing. */
-const SIMULATED_METRICS = ['ttft', 'e2e', 'tpot', 'itl', 'ntpot'] as const;
+const SIMULATED_METRICS = ['ttft', 'e2e', 'tpot', 'ntpot'] as const;
 
-function confirmedSection(trial: FleetTrial): Section {
+function confirmedSection(trial: FleetTrial, trials: readonly FleetTrial[]): Section {
+  const others = trials.filter((other) => other.role === 'confirm').length - 1;
   return {
     id: 'confirmed',
     title: `What ${formatCount(trial.replicas)} ${trial.replicas === 1 ? 'replica delivers' : 'replicas deliver'}`,
-    intro: html`The confirming trial on seed <code>${trial.seed}</code>.`,
+    intro: html`The confirming trial on seed <code>${trial.seed}</code>${others > 0 ? html`; the table above has the other ${countValue(others)}` : null}.`,
     body: html`${trial.slo.length === 0 ? null : sloTable(trial.slo)}${metricTable(trial.metrics, SIMULATED_METRICS)}
 ${facts([
   ['busy share of the replicas', ratioValue(trial.utilisation)],
@@ -231,15 +238,15 @@ function autoscalerSection(advice: AutoscalerAdvice): Section {
 ${facts([
   ['capacity of one replica at the SLO', perSecValue(advice.capacityPerReplicaPerSec)],
   ['sized for, after head-room', perSecValue(advice.sizedPerReplicaPerSec)],
-  ['head-room', ratioValue(advice.headroom)],
+  ['head-room factor: sized ÷ capacity', numberValue(advice.headroom)],
   [
     'reaction time',
     html`${secValue(advice.reactionSec)} = scrape ${secValue(advice.reactionParts.scrapeSec)} + sync ${secValue(advice.reactionParts.syncSec)} + metric window ${secValue(advice.reactionParts.windowSec)} + cold start ${secValue(advice.reactionParts.coldStartSec)}`,
   ],
   ['growth of the rate within one reaction time, p99', html`×${numberValue(advice.ramp)}`],
-  ['scale up', html`${countValue(advice.scaleUpPods)} replicas per ${secValue(advice.scaleUpPeriodSec)}`],
+  ['scale up by', html`${countValue(advice.scaleUpPods)} per ${secValue(advice.scaleUpPeriodSec)}`],
   [
-    'scale down',
+    'scale down by',
     html`${countValue(advice.scaleDownPods)} per ${secValue(advice.scaleDownPeriodSec)}, after a window of ${secValue(advice.scaleDownWindowSec)}`,
   ],
 ])}
@@ -251,7 +258,7 @@ ${sentences('Limits of this advice', advice.warnings)}`,
 function sentences(title: string, list: readonly string[]): Html | null {
   return list.length === 0
     ? null
-    : html`<h3>${title}</h3><ul class="notes">${list.map((sentence) => html`<li>${sentence}</li>`)}</ul>`;
+    : html`<h3>${title}</h3><ul class="notes">${list.map((sentence) => html`<li>${prose(sentence)}</li>`)}</ul>`;
 }
 
 function sourcesSection(plan: CapacityPlan): Section {

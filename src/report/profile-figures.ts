@@ -1,15 +1,15 @@
 /** Figures of a latency profile: everything against the offered rate, with the SLO, the knee and the capacity marked. Pure. */
 import { parseSlo, type SloTerm } from '../slo.js';
 import type { MetricId } from '../types/run-support.js';
-import type { CalibrationQuality, LatencyProfile, LoadLevel } from '../types.js';
+import type { LatencyProfile, LoadLevel } from '../types.js';
 import { formatCount, formatDurationSec, formatMs, formatRatio, significant } from '../units.js';
-import { type ChartLine, chartData } from './chart.js';
+import { type ChartColour, type ChartLine, chartData, shareRange } from './chart.js';
 import { METRIC_DEFINITIONS } from './definitions.js';
 import { type FigureOptions, table } from './parts.js';
 import { sloLines } from './run-data.js';
-import { inUnit, msValue, numberValue, perSecValue, ratioValue, tokensPerSecValue } from './values.js';
+import { msValue, numberValue, perSecValue, ratioValue, tokensPerSecValue } from './values.js';
 
-/** A profile's valid levels by rising rate; what figures draw. Invalid levels stay in the table only. */
+/** What figures draw: the last attempt at each rate, by rising rate, if it was valid. The others stay in the table. */
 export interface ProfileData {
   readonly levels: readonly LoadLevel[];
   readonly slo: readonly SloTerm[];
@@ -20,7 +20,14 @@ export interface ProfileData {
 }
 
 export function arrangeProfile(profile: LatencyProfile): ProfileData {
-  const levels = profile.levels.filter((level) => level.valid).sort((a, b) => a.ratePerSec - b.ratePerSec);
+  const last = new Map<number, LoadLevel>();
+  for (const level of profile.levels) {
+    const known = last.get(level.ratePerSec);
+    if (known === undefined || level.attempt >= known.attempt) last.set(level.ratePerSec, level);
+  }
+  const levels = [...last.values()]
+    .filter((level) => level.valid)
+    .sort((a, b) => a.ratePerSec - b.ratePerSec);
   const marks: ChartLine[] = [];
   const { capacity, knee } = profile;
   if (knee.ratePerSec !== null)
@@ -56,7 +63,12 @@ const rangeText = (fromSec: number, toSec: number): string =>
     ? formatDurationSec(fromSec)
     : `${formatDurationSec(fromSec)} – ${formatDurationSec(toSec)}`;
 
-const rateAxis = { label: 'offered rate, requests per second', unit: 'perSec', scale: 'linear' } as const;
+/** Axis of everything that is drawn against load. */
+export const rateAxis = {
+  label: 'offered rate, requests per second',
+  unit: 'perSec',
+  scale: 'linear',
+} as const;
 const rates = (data: ProfileData): number[] => data.levels.map((level) => level.ratePerSec);
 const everyColumnNull = (columns: readonly (readonly unknown[])[]): boolean =>
   columns.every((column) => column.every((value) => value === null));
@@ -196,47 +208,63 @@ export function tokensByLoad(data: ProfileData): FigureOptions {
   };
 }
 
-/** Goodput and errors against load. */
-export function qualityByLoad(data: ProfileData): FigureOptions {
+/** Goodput against load; null without an objective. */
+export function goodputByLoad(data: ProfileData): FigureOptions | null {
   const goodput = data.levels.map((level) => level.goodput);
-  const errors = data.levels.map((level) => level.errorRatio);
+  if (everyColumnNull([goodput])) return null;
   const drop = data.levels.find((level) => level.goodput !== null && level.goodput < 0.99);
   return {
+    ...shareFigure(data, 'goodput', goodput, 'teal', shareRange(goodput)),
+    title: 'Goodput against load',
+    reading:
+      drop === undefined
+        ? 'At every load at least 99 % of the requests met every objective.'
+        : `Goodput first fell below 99 % at ${significant(drop.ratePerSec)}/s, to ${formatRatio(drop.goodput ?? 0)}.`,
+    definitions: ['goodput'],
+  };
+}
+
+/** Errors against load. */
+export function errorsByLoad(data: ProfileData): FigureOptions {
+  const errors = data.levels.map((level) => level.errorRatio);
+  const first = data.levels.find((level) => level.errorRatio > 0);
+  return {
+    ...shareFigure(data, 'errors', errors, 'red', [0, Math.max(0.01, ...errors) * 1.05]),
+    title: 'Errors against load',
+    reading:
+      first === undefined
+        ? 'No request failed at any load.'
+        : `Requests first failed at ${significant(first.ratePerSec)}/s: ${formatRatio(first.errorRatio)} of them.`,
+    definitions: ['error_ratio'],
+  };
+}
+
+function shareFigure(
+  data: ProfileData,
+  label: string,
+  values: readonly (number | null)[],
+  colour: ChartColour,
+  range: readonly [number, number],
+): Pick<FigureOptions, 'chart' | 'n' | 'window' | 'table'> {
+  return {
     chart: {
-      id: 'load-quality',
+      id: `load-${label}`,
       x: rateAxis,
-      y: { label: 'share of requests offered', unit: 'ratio', scale: 'linear', range: [0, 1] },
-      data: chartData(rates(data), goodput, errors),
-      series: [
-        { label: 'goodput', colour: 'teal', style: 'line-points' },
-        { label: 'error ratio', colour: 'red', style: 'line-points', dashed: true },
-      ],
+      y: { label: `${label}, share of requests offered`, unit: 'ratio', scale: 'linear', range },
+      data: chartData(rates(data), values),
+      series: [{ label, colour, style: 'line-points' }],
       lines: data.marks,
       shades: [],
       group: 'load',
       height: 'tall',
     },
-    title: 'Goodput and errors against load',
-    reading:
-      drop === undefined
-        ? 'At every load at least 99 % of the requests met every objective, or no objective was set.'
-        : `Goodput first fell below 99 % at ${significant(drop.ratePerSec)}/s, to ${formatRatio(drop.goodput ?? 0)}.`,
     n: data.n,
     window: data.window,
-    definitions: ['goodput', 'error_ratio'],
     table: table({
-      caption: 'Goodput and error ratio by offered rate',
+      caption: `${label} by offered rate`,
       captionHidden: true,
-      columns: [
-        { title: 'offered' },
-        { title: 'goodput', numeric: true },
-        { title: 'errors', numeric: true },
-      ],
-      rows: data.levels.map((level) => [
-        perSecValue(level.ratePerSec),
-        ratioValue(level.goodput),
-        ratioValue(level.errorRatio),
-      ]),
+      columns: [{ title: 'offered' }, { title: label, numeric: true }],
+      rows: data.levels.map((level, i) => [perSecValue(level.ratePerSec), ratioValue(values[i])]),
     }),
   };
 }
@@ -296,78 +324,4 @@ function gaugeByLoad(data: ProfileData, name: string, id: string): FigureOptions
       ]),
     }),
   };
-}
-
-/** Measured against simulated percentiles at the calibration loads. */
-export function calibrationFigure(quality: CalibrationQuality): FigureOptions | null {
-  const byKey = new Map<string, CalibrationQuality['errors'][number][]>();
-  for (const error of quality.errors) {
-    const key = `p${significant(error.percentile * 100)} ${error.metric}`;
-    byKey.set(key, [...(byKey.get(key) ?? []), error]);
-  }
-  const loads = [...new Set(quality.errors.map((error) => error.ratePerSec))].sort((a, b) => a - b);
-  if (loads.length < 2) return null;
-  const colours = ['blue', 'orange', 'teal', 'purple'] as const;
-  const shown = [...byKey].slice(0, 4);
-  const columns = shown.flatMap(([, list]) => {
-    const at = (rate: number): CalibrationQuality['errors'][number] | undefined =>
-      list.find((error) => error.ratePerSec === rate);
-    return [
-      loads.map((rate) => at(rate)?.measuredMs ?? null),
-      loads.map((rate) => at(rate)?.simulatedMs ?? null),
-    ];
-  });
-  const relative = quality.errors.filter((error) => error.measuredMs > 0).map(relativeError);
-  const worst = relative.reduce((best, value) => Math.max(best, Math.abs(value)), 0);
-  return {
-    chart: {
-      id: 'calibration',
-      x: rateAxis,
-      y: { label: 'latency (log scale)', unit: 'ms', scale: 'log' },
-      data: chartData(loads, ...columns),
-      series: shown.flatMap(([key], i) => [
-        { label: `${key} measured`, colour: colours[i], style: 'line-points' as const, hidden: i > 1 },
-        {
-          label: `${key} simulated`,
-          colour: colours[i],
-          style: 'line-points' as const,
-          dashed: true,
-          hidden: i > 1,
-        },
-      ]),
-      lines: [],
-      shades: [],
-      group: 'load',
-      height: 'tall',
-    },
-    title: 'Fitted engine against the measurement',
-    reading: `The largest relative error of a percentile at a calibration load is ${formatRatio(worst)}.`,
-    n: `${formatCount(quality.samples)} requests of ${formatCount(quality.runs)} runs`,
-    window: 'the calibration loads',
-    definitions: ['ttft', 'tpot'],
-    table: table({
-      caption: 'Measured and simulated percentiles',
-      captionHidden: true,
-      columns: [
-        { title: 'percentile' },
-        { title: 'offered', numeric: true },
-        { title: 'measured', numeric: true },
-        { title: 'simulated', numeric: true },
-        { title: 'error', numeric: true },
-      ],
-      rows: quality.errors.map((error) => [
-        `p${significant(error.percentile * 100)} ${error.metric}`,
-        perSecValue(error.ratePerSec),
-        msValue(error.measuredMs),
-        msValue(error.simulatedMs),
-        error.measuredMs > 0 ? inUnit(relativeError(error), 'ratio') : inUnit(null, 'ratio'),
-      ]),
-    }),
-    wide: true,
-  };
-}
-
-/** (simulated − measured) ÷ measured. */
-export function relativeError(error: CalibrationQuality['errors'][number]): number {
-  return error.simulatedMs / error.measuredMs - 1;
 }

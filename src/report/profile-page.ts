@@ -2,8 +2,9 @@
 import type { MetricId } from '../types/run-support.js';
 import type { EngineModel, LatencyProfile, LoadLevel } from '../types.js';
 import { formatDurationSec } from '../units.js';
+import { calibrationFigure } from './calibration-figure.js';
 import { profileHeadline } from './headline.js';
-import { type Html, html } from './html.js';
+import { type Html, html, prose } from './html.js';
 import type { ProfileReportInput } from './input.js';
 import type { Page } from './page.js';
 import {
@@ -20,11 +21,11 @@ import {
 } from './parts.js';
 import {
   arrangeProfile,
-  calibrationFigure,
+  errorsByLoad,
   gaugesByLoad,
+  goodputByLoad,
   latencyByLoad,
   type ProfileData,
-  qualityByLoad,
   requestsByLoad,
   tokensByLoad,
 } from './profile-figures.js';
@@ -47,7 +48,9 @@ export function profilePage(input: ProfileReportInput): Page {
   const data = arrangeProfile(profile);
   const drawable = data.levels.length > 0;
   const latency = drawable ? latencyFigures(data) : [];
-  const flow = drawable ? [requestsByLoad(data), tokensByLoad(data), qualityByLoad(data)] : [];
+  const flow = drawable
+    ? present([requestsByLoad(data), tokensByLoad(data), goodputByLoad(data), errorsByLoad(data)])
+    : [];
   const gauges = drawable ? gaugesByLoad(data) : [];
   const quality = profile.engine?.calibration ?? null;
   const fitted = quality === null ? null : calibrationFigure(quality);
@@ -55,7 +58,7 @@ export function profilePage(input: ProfileReportInput): Page {
   const sections: (Section | null)[] = [
     figureSection('load', 'Latency against load', latency, {
       nav: 'Latency',
-      intro: html`${profile.knee.because} ${profile.capacity.because}`,
+      intro: html`${prose(profile.knee.because)} ${prose(profile.capacity.because)}`,
     }),
     noteSection('Before you trust these numbers', profile.warnings),
     figureSection('throughput', 'Throughput, goodput and errors against load', flow, { nav: 'Throughput' }),
@@ -77,7 +80,7 @@ export function profilePage(input: ProfileReportInput): Page {
   return {
     subject: 'Latency profile',
     name: input.name,
-    context: html`${profile.target.model ?? 'model not named'} at <code>${profile.target.url}</code> (${profile.target.protocol}), under ${profile.workload.name}: on average ${countValue(profile.workload.meanInputTokens)} prompt and ${countValue(profile.workload.meanOutputTokens)} output tokens`,
+    context: html`${profile.target.model ?? 'model not named'} at <code>${profile.target.url}</code> (${profile.target.protocol}), under ${profile.workload.name}: on average ${countValue(profile.workload.meanInputTokens)} prompt and ${countValue(profile.workload.meanOutputTokens)} output tokens${profile.load.clock === 'simulation' ? html`. <strong>Simulated: nothing was measured</strong>` : null}`,
     headline: profileHeadline(profile),
     tiles: profileTiles(profile, data),
     sections: present(sections),
@@ -144,7 +147,7 @@ function levelsSection(levels: readonly LoadLevel[]): Section {
     id: 'levels',
     title: 'Load levels',
     intro:
-      'One run per level and attempt, by rising rate, without its warm-up. Invalid levels are not drawn and do not count towards the capacity. A level whose backlog grew to its end is overloaded whatever its percentiles say.',
+      'One run per level and attempt, by rising rate, without its warm-up. The last attempt at a rate counts; invalid levels are not drawn and do not count. A level whose backlog grew to its end is overloaded whatever its percentiles say.',
     body: table({
       caption: 'Every load level',
       captionHidden: true,
@@ -238,8 +241,9 @@ function engineSection(engine: EngineModel, figures: readonly FigureOptions[]): 
   const micro = (sec: number): string => formatDurationSec(sec);
   return {
     id: 'engine',
-    title: 'Fitted engine model',
-    intro: html`What one iteration of the engine costs, fitted to these runs; <code>serve</code>, <code>simulate</code> and <code>plan</code> use it. ${engine.source}`,
+    title: calibration === null ? 'Engine model' : 'Fitted engine model',
+    nav: 'Engine',
+    intro: html`What one iteration of the engine costs${calibration === null ? ', as given' : ', fitted to these runs'}; <code>serve</code>, <code>simulate</code> and <code>plan</code> use it. ${prose(engine.source)}`,
     body: html`${facts([
       ['name', html`<code>${engine.name}</code>`],
       ['fixed cost of an iteration', micro(step.baseSec)],

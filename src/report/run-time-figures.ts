@@ -1,7 +1,7 @@
 /** Figures of a run over time: latency, offered and achieved rate under it, requests in flight. Pure. */
 
 import { formatDurationSec, formatMs, significant } from '../units.js';
-import { type ChartAxis, chartData } from './chart.js';
+import { type ChartAxis, chartData, stepData } from './chart.js';
 import { METRIC_DEFINITIONS } from './definitions.js';
 import { type FigureOptions, table } from './parts.js';
 import {
@@ -98,7 +98,7 @@ export function ratesOverTime(data: RunData): FigureOptions {
       id: 'time-rate',
       x: timeAxis(data, 'time from the run’s start'),
       y: { label: `requests per second, per ${step}`, unit: 'perSec', scale: 'linear' },
-      data: chartData(starts, offered, sent, ok, failed),
+      data: stepData(starts, bins.toSec, offered, sent, ok, failed),
       series: [
         { label: 'offered', colour: 'grey', style: 'area' },
         { label: 'sent', colour: 'blue', style: 'step' },
@@ -158,7 +158,7 @@ export function inFlightOverTime(data: RunData): FigureOptions {
       id: 'time-in-flight',
       x: timeAxis(data, 'time from the run’s start'),
       y: { label: `requests in flight, per ${step}`, unit: 'number', scale: 'linear' },
-      data: chartData(starts, found.mean, found.max),
+      data: stepData(starts, bins.toSec, found.mean, found.max),
       series: [
         { label: 'mean', colour: 'purple', style: 'step' },
         { label: 'max', colour: 'grey', style: 'step', dashed: true },

@@ -174,8 +174,8 @@
             y: { distr: logY ? 3 : 1, range: (_, min, max) => this.yRange(min, max, logY) },
           },
           axes: [
-            { ...axis(spec.x.unit), size: 30, ...(spec.x.scale === 'log' ? logTicks(64) : { space: 64, ...(spec.x.unit === 'clock' ? { incrs: CLOCK_STEPS } : {}) }) },
-            { ...axis(this.tail ? 'ratio' : spec.y.unit), size: axisSize, ...(logY ? logTicks(26) : { space: low ? 30 : 36 }) },
+            { ...axis(spec.x.unit), size: 30, ...(spec.x.scale === 'log' ? logTicks(64) : { space: 64, ...stepsOf(spec.x.unit) }) },
+            { ...axis(this.tail ? 'ratio' : spec.y.unit), size: axisSize, ...(logY ? logTicks(26) : { space: low ? 30 : 36, ...stepsOf(spec.y.unit) }) },
           ],
           series: [{}, ...spec.series.map((series, i) => this.seriesOptions(series, i))],
           hooks: {
@@ -231,7 +231,7 @@
     yRange(min, max, logarithmic) {
       const { y, lines } = this.spec;
       if (this.tail) return [Math.max(min ?? 1e-4, 1e-6), 1];
-      if (y.range) return [y.range[0], y.range[1] * 1.02];
+      if (y.range) return [y.range[0], y.range[1] + 0.02 * (y.range[1] - y.range[0])];
       if (min === null || max === null) return logarithmic ? [0.1, 1] : [0, 1];
       for (const line of lines) {
         if (line.axis !== 'y') continue;
@@ -420,6 +420,13 @@
   }
 
   const CLOCK_STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
+
+  /* Tick distances of units that have their own: time in minutes and hours, counts in whole numbers. */
+  function stepsOf(unit) {
+    if (unit === 'clock') return { incrs: CLOCK_STEPS };
+    if (unit === 'count') return { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 1e4, 1e5, 1e6] };
+    return {};
+  }
 
   /* Ticks of a log axis: whole decades, or 1-2-5, or every digit, as dense as `space` CSS pixels allow. */
   function logTicks(space) {
