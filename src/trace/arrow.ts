@@ -52,7 +52,7 @@ export async function writeArrowIpc(
     await rename(temporary, path);
     return { rows, bytes: size };
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
   }
 }

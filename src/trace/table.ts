@@ -64,7 +64,7 @@ export async function writeTable(options: WriteTableOptions): Promise<{ rows: nu
     await rename(temporary, path);
     return { rows, bytes: size };
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
   }
 }

@@ -101,7 +101,7 @@ export async function writeTrace(options: WriteTraceOptions): Promise<WrittenTra
     await rename(temporary, path);
     return { ...result, bytes: size };
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw writeFailure(error, path);
   }
 }
