@@ -35,6 +35,8 @@ export const HPA_TOLERANCE = 0.1;
 const KV_CEILING = 0.8;
 const SCALE_UP_PERIOD_SEC = 15;
 const SCALE_DOWN_PERIOD_SEC = 60;
+/** Kubernetes' default; shorter windows save little and flap. */
+const DEFAULT_DOWN_WINDOW_SEC = 300;
 const RATE_STEP_SEC = 5;
 const MIN_HEADROOM = 0.25;
 
@@ -117,26 +119,24 @@ export function adviseAutoscaler(options: AdviceOptions): AutoscalerAdvice | nul
   };
 }
 
-/** Dips shorter than the payback of a cold start should not remove a replica; their p95 is the window. */
+/** Dips shorter than the payback of a cold start should not remove a replica: the window covers their p95. */
 function dipWindow(
   series: RateSeries,
   sizedPerSec: number,
   coldStartSec: number,
 ): { readonly windowSec: number; readonly because: string } {
-  const paybackSec = Math.max(300, 5 * coldStartSec);
+  const paybackSec = Math.max(600, 5 * coldStartSec);
   const short = dipLengths(series, sizedPerSec).filter((sec) => sec < paybackSec);
-  if (short.length === 0) {
-    return {
-      windowSec: 300,
-      because: `scale down after 300 s (the Kubernetes default): no dip shorter than ${formatDurationSec(paybackSec)} asks for more`,
-    };
-  }
   const sorted = short.sort((a, b) => a - b);
-  const p95 = sorted[Math.min(sorted.length - 1, Math.ceil(0.95 * sorted.length) - 1)];
-  const windowSec = Math.min(3_600, Math.max(60, Math.ceil(p95 / 30) * 30));
+  const p95 = sorted[Math.ceil(0.95 * sorted.length) - 1] ?? 0;
+  const windowSec = Math.min(3_600, Math.max(DEFAULT_DOWN_WINDOW_SEC, Math.ceil(p95 / 30) * 30));
+  const dips = `${short.length} dips shorter than ${formatDurationSec(paybackSec)} (p95 ${significant(p95)} s)`;
   return {
     windowSec,
-    because: `scale down after ${windowSec} s: p95 of the ${short.length} dips shorter than ${formatDurationSec(paybackSec)}, which would not pay back a cold start`,
+    because:
+      windowSec > DEFAULT_DOWN_WINDOW_SEC
+        ? `scale down after ${windowSec} s: it outlasts the ${dips}, which would not pay back a cold start`
+        : `scale down after ${windowSec} s, the Kubernetes default: it outlasts the ${dips}`,
   };
 }
 
@@ -161,7 +161,7 @@ function thresholdsOf(options: AdviceOptions, sized: number, capacity: number): 
       `${atSized.because}; ÷ ${1 + HPA_TOLERANCE} for the HPA's tolerance`,
       order === null
         ? 'too few levels to say whether it follows the load'
-        : `rank correlation with the rate over ${curve.points.length} levels ${significant(order, 2)}`,
+        : `rank correlation ${significant(order, 2)} with the rate over ${curve.points.length} levels`,
     ];
     const lags = atHalf < 0.25 * target;
     if (lags) notes.push(`it lags: at half of the sized rate it reads ${significant(atHalf, 2)}`);

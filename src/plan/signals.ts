@@ -22,6 +22,7 @@ export interface SignalCurve {
 /** The curves that a profile of `replicas` replicas gives. Levels that are invalid are left out. */
 export function signalCurves(profile: LatencyProfile, replicas: number): SignalCurve[] {
   const levels = usableLevels(profile);
+  const origin = `${profile.load.clock === 'simulation' ? 'simulated' : 'server gauge'}, mean over the level`;
   const curves: SignalCurve[] = [
     {
       signal: 'request_rate',
@@ -41,7 +42,7 @@ export function signalCurves(profile: LatencyProfile, replicas: number): SignalC
     });
     if (points.length > 0) {
       const source = sourceOf(levels, signal);
-      curves.push({ signal, source, origin: 'server gauge, mean over the level', points });
+      curves.push({ signal, source, origin, points });
     }
   }
   if (!curves.some((curve) => curve.signal === 'running')) {

@@ -13,6 +13,7 @@ import type {
   RequestInstants,
   RunPhase,
   RunSummary,
+  RunTarget,
   RunThroughput,
 } from '../types.js';
 import { formatMs, formatRatio, nsToSec, significant } from '../units.js';
@@ -22,6 +23,7 @@ export type LevelRecord = RequestInstants & { readonly phase: RunPhase };
 
 /** What running one level gave. */
 export interface LevelRun {
+  readonly target: RunTarget;
   readonly records: readonly LevelRecord[];
   readonly gauges: readonly GaugeSummary[];
   readonly valid: boolean;
@@ -47,6 +49,7 @@ export function levelRunOf(
 ): LevelRun {
   const valid = summary.validity.verdict === 'valid' && !summary.interrupted;
   return {
+    target: summary.target,
     records,
     gauges: summary.server?.gauges ?? [],
     valid,

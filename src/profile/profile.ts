@@ -38,7 +38,6 @@ export interface ProfileOptions {
   readonly slo: Slo;
   readonly pool: LoadPool;
   readonly workload: LatencyProfile['workload'];
-  readonly target: RunTarget;
   readonly manifest: Manifest;
   readonly runLevel: (plan: LevelPlan) => Promise<LevelRun>;
   readonly load: ProfileLoad;
@@ -49,6 +48,8 @@ export interface ProfileOptions {
   readonly minRequests: number;
   /** Requests of a level at most, warm-up included: keeps fast levels short. */
   readonly maxRequests?: number;
+  /** Seconds of a level at most, warm-up included: slow rates have fewer requests then. Default none. */
+  readonly maxLevelSec?: number;
   readonly maxLevels?: number;
   /** Wanted relative half-width of the capacity's bracket. Default 0.05. */
   readonly resolution?: number;
@@ -70,6 +71,12 @@ export const DEFAULT_RESOLUTION = 0.05;
  */
 export async function profileLoad(options: ProfileOptions): Promise<LatencyProfile> {
   const history: LoadLevel[] = [];
+  let target: RunTarget | null = null;
+  const run = async (step: LevelStep, total: number): Promise<void> => {
+    const level = await runOne(options, step, history.length, total);
+    target ??= level.target;
+    history.push(level.judged);
+  };
   const search: SearchOptions = {
     startRatePerSec: options.startRatePerSec ?? options.pool.meanRatePerSec / 8,
     maxRatePerSec: options.maxRatePerSec ?? Number.POSITIVE_INFINITY,
@@ -84,13 +91,12 @@ export async function profileLoad(options: ProfileOptions): Promise<LatencyProfi
         ended = step.because;
         break;
       }
-      history.push(await runOne(options, step, history.length, search.maxLevels));
+      await run(step, search.maxLevels);
     }
   } else {
     const rates = checkRates(options.levels);
     for (const ratePerSec of rates) {
-      const step = { ratePerSec, attempt: 1, because: 'asked for' };
-      history.push(await runOne(options, step, history.length, rates.length));
+      await run({ ratePerSec, attempt: 1, because: 'asked for' }, rates.length);
     }
     ended = 'these were the rates asked for';
   }
@@ -100,7 +106,7 @@ export async function profileLoad(options: ProfileOptions): Promise<LatencyProfi
     schemaVersion: 1,
     kind: 'latency-profile',
     manifest: options.manifest,
-    target: options.target,
+    target: target!,
     workload: options.workload,
     slo: options.slo.text,
     load: options.load,
@@ -116,20 +122,23 @@ export async function profileLoad(options: ProfileOptions): Promise<LatencyProfi
 /** Measured and warm-up requests of a level at a rate. */
 export function levelSize(
   ratePerSec: number,
-  options: Pick<ProfileOptions, 'durationSec' | 'minRequests' | 'maxRequests' | 'load'>,
+  options: Pick<ProfileOptions, 'durationSec' | 'minRequests' | 'maxRequests' | 'maxLevelSec' | 'load'>,
 ): { readonly requests: number; readonly warmupRequests: number } {
   const wanted = Math.max(Math.ceil(ratePerSec * options.durationSec), options.minRequests, 2);
   const all = Math.ceil(wanted / (1 - options.load.warmupRatio));
-  const requests = Math.min(all, options.maxRequests ?? Number.POSITIVE_INFINITY);
+  const inTime = Math.max(2, Math.floor(ratePerSec * (options.maxLevelSec ?? Number.POSITIVE_INFINITY)));
+  const requests = Math.min(all, inTime, options.maxRequests ?? Number.POSITIVE_INFINITY);
   return { requests, warmupRequests: Math.floor(requests * options.load.warmupRatio) };
 }
 
+type LevelStep = Pick<LevelPlan, 'ratePerSec' | 'attempt' | 'because'>;
+
 async function runOne(
   options: ProfileOptions,
-  step: { readonly ratePerSec: number; readonly attempt: number; readonly because: string },
+  step: LevelStep,
   done: number,
   total: number,
-): Promise<LoadLevel> {
+): Promise<{ readonly target: RunTarget; readonly judged: LoadLevel }> {
   options.signal?.throwIfAborted();
   const { ratePerSec, attempt, because } = step;
   options.progress?.({ stage: `level ${significant(ratePerSec)}/s`, done, total, unit: 'levels' });
@@ -145,15 +154,15 @@ async function runOne(
   });
   const signal = options.signal ?? null;
   const run = await options.runLevel({ ratePerSec, attempt, seed, rows, warmupRequests, because, signal });
-  const level = judgeLevel(run, {
+  const judged = judgeLevel(run, {
     ratePerSec,
     attempt,
     seed,
     slo: options.slo,
     maxErrorRatio: options.load.maxErrorRatio,
   });
-  options.onLevel?.(level);
-  return level;
+  options.onLevel?.(judged);
+  return { target: run.target, judged };
 }
 
 function checkRates(rates: readonly number[]): number[] {

@@ -4,7 +4,8 @@
  *
  * From a low rate the load doubles until a level misses; then the gap between the last met and the first missed
  * level is halved on a logarithmic scale until it is narrow enough. A first level that misses sends the search down
- * until requests no longer meet each other: then the miss is not the load's fault. A level that contradicts an
+ * until requests no longer meet each other, or until less load no longer helps: then the miss is not the load's fault.
+ * A level that contradicts an
  * earlier one (met above a miss) is repeated once, with a fresh seed; after that the lowest run of met levels counts
  * and the contradiction is reported. It ends: at most two runs per rate, a narrowing bracket, and a level limit.
  */
@@ -14,7 +15,7 @@ import { significant } from '../units.js';
 /** The part of a level that the search looks at. */
 export type SearchLevel = Pick<
   LoadLevel,
-  'ratePerSec' | 'attempt' | 'sloMet' | 'steady' | 'inFlightMean' | 'valid'
+  'ratePerSec' | 'attempt' | 'sloMet' | 'steady' | 'inFlightMean' | 'valid' | 'slo'
 >;
 
 export interface SearchOptions {
@@ -125,16 +126,40 @@ function descend(history: readonly SearchLevel[], options: SearchOptions): Searc
   const highest = levels[levels.length - 1];
   if (levels.every((level) => !level.valid)) return stop('no valid run at any rate');
   const unloaded = lowest.valid && lowest.inFlightMean !== null && lowest.inFlightMean <= UNLOADED_IN_FLIGHT;
-  if (!unloaded)
+  const helpless = lessLoadDoesNotHelp(levels);
+  if (!unloaded && helpless === null) {
     return run(lowest.ratePerSec / DESCENT, 1, `${significant(lowest.ratePerSec)}/s missed the SLO`);
+  }
   const saturated = levels.some((level) => !level.steady || !level.valid);
   const above = highest.ratePerSec * DESCENT;
-  if (!saturated && highest.ratePerSec <= options.startRatePerSec && above <= options.maxRatePerSec) {
+  if (
+    !saturated &&
+    highest.ratePerSec <= roundRate(options.startRatePerSec) &&
+    above <= options.maxRatePerSec
+  ) {
     return run(above, 1, 'every level missed without a backlog: is the server slow only when idle?');
   }
-  return stop(
-    `even an unloaded server misses the SLO (${significant(lowest.inFlightMean ?? 0, 2)} requests in the system on average at ${significant(lowest.ratePerSec)}/s)`,
+  const idle = `even an unloaded server misses the SLO (${significant(lowest.inFlightMean ?? 0, 2)} requests in the system on average at ${significant(lowest.ratePerSec)}/s)`;
+  return stop(unloaded || helpless === null ? idle : helpless);
+}
+
+/** The lowest two levels, a factor apart, miss by nearly as much: a sentence that says so, or null. */
+function lessLoadDoesNotHelp(levels: readonly SearchLevel[]): string | null {
+  const [low, high] = levels;
+  if (high === undefined || !low.valid || !high.valid || !low.steady || !high.steady) return null;
+  if (high.ratePerSec < (DESCENT / 1.5) * low.ratePerSec) return null;
+  const lowUse = limitUse(low);
+  const highUse = limitUse(high);
+  if (lowUse === null || highUse === null || lowUse < 0.9 * highUse || lowUse <= 1) return null;
+  return `less load does not help: ${significant(lowUse)} × the limit at ${significant(low.ratePerSec)}/s and ${significant(highUse)} × at ${significant(high.ratePerSec)}/s`;
+}
+
+/** The largest latency of the SLO ÷ its limit; null without a value. */
+function limitUse(level: SearchLevel): number | null {
+  const uses = level.slo.flatMap((term) =>
+    term.unit === 'ms' && term.value !== null && term.limit > 0 ? [term.value / term.limit] : [],
   );
+  return uses.length === 0 ? null : Math.max(...uses);
 }
 
 function run(ratePerSec: number, attempt: number, because: string): SearchStep {

@@ -36,6 +36,7 @@ export function simulatedLevels(options: SimulatedLevelOptions): (plan: LevelPla
       signal: plan.signal ?? undefined,
     });
     return {
+      target: simulationTarget(options.engine, options.replicas ?? 1),
       records: result.requests.map((request, index) => ({
         ...request,
         phase: index < plan.warmupRequests ? 'warmup' : 'measure',
@@ -49,7 +50,7 @@ export function simulatedLevels(options: SimulatedLevelOptions): (plan: LevelPla
 }
 
 /** What a simulated profile says it measured. */
-export function simulationTarget(engine: EngineModel, replicas: number): RunTarget {
+function simulationTarget(engine: EngineModel, replicas: number): RunTarget {
   return { url: `simulation of ${replicas} × ${engine.name}`, protocol: 'none', model: engine.name };
 }
 

@@ -5,6 +5,8 @@ import { parseSlo } from '../../src/slo.js';
 import { emptyRow } from '../../src/trace/batch.js';
 import { hiddenEngine } from '../calibrate/hidden-engine.js';
 
+export const TARGET = { url: 'http://localhost/', protocol: 'test', model: null };
+
 export function profileOptions(more: Partial<ProfileOptions>): ProfileOptions {
   return {
     levels: 'auto',
@@ -16,7 +18,6 @@ export function profileOptions(more: Partial<ProfileOptions>): ProfileOptions {
       meanRatePerSec: 10,
     },
     workload: { name: 'test', hash: '00', meanInputTokens: 60, meanOutputTokens: 5 },
-    target: { url: 'http://localhost/', protocol: 'test', model: null },
     manifest: hiddenEngine().manifest,
     runLevel: async () => {
       throw new Error('no runLevel given');
@@ -40,6 +41,7 @@ export function scriptedServer(
       plans.push(plan);
       const { ttftMs, failed = false, valid = true } = answer(plan.ratePerSec, plans.length);
       return {
+        target: TARGET,
         records: plan.rows.map((row, index) =>
           record(Number(row.arrivalNs), ttftMs, index < plan.warmupRequests, failed),
         ),

@@ -7,7 +7,7 @@ import { judgeLevel, samplesNeeded } from '../../src/profile/judge.js';
 import { levelSize, profileLoad } from '../../src/profile/profile.js';
 import { parseSlo } from '../../src/slo.js';
 import type { LoadLevel } from '../../src/types.js';
-import { profileOptions, record, scriptedServer } from './fixtures.js';
+import { profileOptions, record, scriptedServer, TARGET } from './fixtures.js';
 
 const SLO = parseSlo('p90(ttft) < 100ms');
 
@@ -120,6 +120,7 @@ test('a level is as long as its duration and its smallest sample ask', () => {
   });
   assert.equal(levelSize(1, { durationSec: 10, minRequests: 200, load }).requests, 223);
   assert.equal(levelSize(1e6, { durationSec: 10, minRequests: 200, maxRequests: 500, load }).requests, 500);
+  assert.equal(levelSize(0.1, { durationSec: 10, minRequests: 200, maxLevelSec: 300, load }).requests, 30);
   assert.equal(samplesNeeded(parseSlo('p99(ttft) < 1s')), 1_000);
   assert.equal(samplesNeeded(parseSlo('p50(ttft) < 1s, p90(tpot) < 1s')), 100);
 });
@@ -137,6 +138,7 @@ test('a backlog that grows is a miss although every percentile is still good', (
   const judge = (ttftOf: (i: number) => number): LoadLevel =>
     judgeLevel(
       {
+        target: TARGET,
         records: Array.from({ length: 1_000 }, (_, i) => record(i * 10e6, ttftOf(i))),
         gauges: [],
         valid: true,
@@ -166,6 +168,7 @@ test('the knee is where the median end-to-end latency is twice its value at the 
   const level = (ratePerSec: number, ttftMs: number): LoadLevel =>
     judgeLevel(
       {
+        target: TARGET,
         records: Array.from({ length: 50 }, (_, i) => record(i * 1e9, ttftMs)),
         gauges: [],
         valid: true,

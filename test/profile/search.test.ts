@@ -21,6 +21,7 @@ function level(ratePerSec: number, answer: Answer, attempt = 1): SearchLevel {
     steady: true,
     inFlightMean: ratePerSec,
     valid: true,
+    slo: [],
     ...answer,
   };
 }
@@ -59,6 +60,19 @@ test('an impossible SLO ends with the reason after the server was seen idle', ()
   assert.match(because, /even an unloaded server misses the SLO/);
   assert.deepEqual(rates(history), [1, 4]);
   assert.equal(bracketOf(history).met, null);
+});
+
+test('the search down ends when less load does not help', () => {
+  const slo = (value: number) => [{ term: 't', value, limit: 100, unit: 'ms', met: false, n: 100 }];
+  const { history, because } = search((rate) => ({
+    sloMet: false,
+    inFlightMean: 3 * rate,
+    slo: slo(300 + rate),
+  }));
+  assert.deepEqual(rates(history), [1, 0.25, 4]);
+  assert.match(because, /less load does not help: 3 × the limit at 0\.25\/s and 3\.01 × at 1\/s/);
+  const falling = search((rate) => ({ sloMet: rate < 0.1, inFlightMean: 9, slo: slo(300 * rate) }));
+  assert.ok(bracketOf(falling.history).met !== null, 'a latency that falls with the load is followed down');
 });
 
 test('a server that is slow only when idle is found above, after one repetition', () => {

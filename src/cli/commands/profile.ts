@@ -1,0 +1,223 @@
+/** `tokentide profile`: many load levels → knee, and capacity at the SLO. */
+import { EXIT, ToolError } from '../../errors.js';
+import { formatLevel, formatProfile } from '../../profile/format.js';
+import { DEFAULT_MAX_LEVELS, DEFAULT_RESOLUTION } from '../../profile/profile.js';
+import type { LatencyProfile, ProfileLoad } from '../../types.js';
+import { type ProfileTarget, profileEndpoint, type ReplaySettings } from '../../verbs.js';
+import type { CommandContext, CommandSpec } from '../command.js';
+import { fitScreen } from './screen.js';
+
+export const command: CommandSpec = {
+  name: 'profile',
+  summary: 'many load levels → knee and capacity at the SLO',
+  description:
+    'Sends one run per load level and finds the largest rate that meets the SLO. A level offers its rate steadily: ' +
+    'Poisson arrivals, lengths drawn as whole rows of the workload (--shape trace keeps its own arrivals, with time ' +
+    'scaled). The first part of a level is not measured. A level is missed when a term is missed, when its backlog ' +
+    'grows, or when more than 1 % of requests fail. With --engine the engine model is profiled behind its own server; ' +
+    'with --virtual too, in virtual time. Exits 5 when no rate meets the SLO, 6 when no level gave a valid run.',
+  arguments: [{ name: 'workload', description: 'trace Parquet, or workload model (*.json)', required: true }],
+  options: [
+    {
+      key: 'url',
+      type: 'string',
+      value: '<url>',
+      description: 'endpoint: its origin, API root or full address',
+    },
+    {
+      key: 'engine',
+      short: 'e',
+      type: 'string',
+      value: '<file|name>',
+      description: 'engine model to profile instead, behind an embedded server on a free port',
+    },
+    { key: 'virtual', type: 'boolean', description: 'with --engine: in virtual time, without a server' },
+    { key: 'replicas', type: 'integer', default: 1, description: 'with --engine: engines behind one router' },
+    {
+      key: 'slo',
+      type: 'strings',
+      value: '<text>',
+      required: true,
+      description: 'objective, e.g. "p99(ttft) < 500ms"; repeatable',
+    },
+    {
+      key: 'output',
+      short: 'o',
+      type: 'string',
+      value: '<file>',
+      required: true,
+      description: 'profile to write; the runs are kept in a .runs folder beside it',
+    },
+    {
+      key: 'rates',
+      type: 'string',
+      value: '<list|auto>',
+      default: 'auto',
+      description: 'requests/s joined by commas, one run each, or auto: search the capacity',
+    },
+    { key: 'duration', type: 'duration', default: '60s', description: 'measured part of a level' },
+    {
+      key: 'minRequests',
+      type: 'integer',
+      default: 100,
+      description: 'measured requests of a level at least: slow levels run longer',
+    },
+    {
+      key: 'maxDuration',
+      type: 'duration',
+      default: '10m',
+      description: 'a level lasts so long at most, warm-up included (--virtual: no limit)',
+    },
+    { key: 'maxRequests', type: 'integer', description: 'requests of a level at most, warm-up included' },
+    {
+      key: 'warmupRatio',
+      type: 'number',
+      default: 0.1,
+      description: 'first part of a level that is not measured, 0 to 0.9',
+    },
+    {
+      key: 'resolution',
+      type: 'number',
+      default: DEFAULT_RESOLUTION,
+      description: 'auto: wanted half-width of the bracket around the capacity, as a ratio',
+    },
+    { key: 'maxLevels', type: 'integer', default: DEFAULT_MAX_LEVELS, description: 'auto: runs at most' },
+    {
+      key: 'startRate',
+      type: 'number',
+      description: "auto: first rate, requests/s; default: an eighth of the workload's",
+    },
+    { key: 'maxRate', type: 'number', description: 'auto: highest rate, requests/s' },
+    {
+      key: 'shape',
+      type: 'string',
+      choices: ['stationary', 'trace'],
+      default: 'stationary',
+      description: "a level's arrivals: drawn at its rate, or the workload's own with time scaled",
+    },
+    {
+      key: 'gapCv',
+      type: 'number',
+      default: 1,
+      description: 'stationary: coefficient of variation of the gaps (gamma); 1 = Poisson, 0 = constant',
+    },
+    {
+      key: 'maxErrorRatio',
+      type: 'number',
+      default: 0.01,
+      description: 'failures above this share miss a level, unless the SLO has a term for them',
+    },
+    { key: 'seed', type: 'string', default: '42', description: 'number or text that decides every draw' },
+    { key: 'resume', type: 'boolean', description: 'take levels whose finished runs are there as they are' },
+    { key: 'protocol', type: 'string', description: 'protocol of the endpoint; default openai-chat' },
+    { key: 'model', type: 'string', description: 'model to ask for; default: the first that it lists' },
+    { key: 'maxSeqs', type: 'integer', description: "fitted engine: the server's most sequences at once" },
+    {
+      key: 'maxBatchedTokens',
+      type: 'integer',
+      description: "fitted engine: the server's token budget of an iteration",
+    },
+    { key: 'kvBlocks', type: 'integer', description: "fitted engine: the server's KV blocks" },
+  ],
+  examples: [
+    'tokentide profile conv.parquet --url http://gpu:8000 --slo "p99(ttft) < 1s" -o conv.profile.json',
+    'tokentide profile conv.parquet --engine tiny-demo --slo "p90(ttft) < 200ms" --rates 5,10,20 --duration 20s -o tiny.profile.json',
+  ],
+  async run(context) {
+    const { args, options, io, signal } = context;
+    const profile = await profileEndpoint({
+      workload: args[0],
+      output: options['output'] as string,
+      slo: options['slo'] as string[],
+      target: targetOf(context),
+      levels: ratesOf(options['rates'] as string),
+      durationSec: options['duration'] as number,
+      minRequests: options['minRequests'] as number,
+      maxRequests: options['maxRequests'] as number | undefined,
+      maxLevelSec: options['virtual'] === true ? undefined : (options['maxDuration'] as number),
+      maxLevels: options['maxLevels'] as number,
+      resolution: ratio(options, 'resolution', 0.5),
+      startRatePerSec: options['startRate'] as number | undefined,
+      maxRatePerSec: options['maxRate'] as number | undefined,
+      load: {
+        shape: options['shape'] as ProfileLoad['shape'],
+        gapCv: options['gapCv'] as number,
+        warmupRatio: ratio(options, 'warmupRatio', 0.9),
+        maxErrorRatio: ratio(options, 'maxErrorRatio', 1),
+      },
+      seed: options['seed'] as string,
+      resume: options['resume'] === true,
+      replay: replaySettings(context),
+      limits: limitsOf(context),
+      onLevel: (level) => io.note(formatLevel(level)),
+      signal,
+      progress: io.progress,
+    });
+    io.print(fitScreen(formatProfile(profile)));
+    io.print(`wrote ${options['output'] as string}`);
+    io.result(profile);
+    return exitStatus(profile);
+  },
+};
+
+function targetOf({ options }: CommandContext): ProfileTarget {
+  const url = options['url'] as string | undefined;
+  const engine = options['engine'] as string | undefined;
+  if ((url === undefined) === (engine === undefined)) {
+    throw new ToolError({
+      code: 'USAGE',
+      message:
+        url === undefined
+          ? 'profile needs an endpoint or an engine model'
+          : '--url and --engine exclude each other',
+      hint: 'give --url http://host:port, or --engine <file|name>',
+    });
+  }
+  if (url !== undefined) return { kind: 'url', url };
+  const kind = options['virtual'] === true ? 'simulation' : 'engine';
+  return { kind, engine: engine!, replicas: options['replicas'] as number };
+}
+
+function ratesOf(text: string): readonly number[] | 'auto' {
+  if (text.trim() === 'auto') return 'auto';
+  const rates = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  if (rates.every((rate) => Number.isFinite(rate) && rate > 0)) return rates;
+  throw new ToolError({
+    code: 'BAD_VALUE',
+    message: `expected rates above zero joined by commas, or auto, got '${text}'`,
+    hint: 'write --rates 1,2,4 or --rates auto',
+  });
+}
+
+function ratio(options: CommandContext['options'], key: string, most: number): number {
+  const value = options[key] as number;
+  if (value >= 0 && value <= most) return value;
+  throw new ToolError({
+    code: 'BAD_VALUE',
+    message: `expected ${key} from 0 to ${most}, got ${value}`,
+    hint: 'it is a ratio: 0.1 is 10 %',
+  });
+}
+
+function replaySettings({ options }: CommandContext): ReplaySettings {
+  return {
+    protocol: options['protocol'] as string | undefined,
+    model: options['model'] as string | undefined,
+  };
+}
+
+function limitsOf({ options }: CommandContext): Record<string, number> {
+  const given = ['maxSeqs', 'maxBatchedTokens', 'kvBlocks'].filter((key) => options[key] !== undefined);
+  return Object.fromEntries(given.map((key) => [key, options[key] as number]));
+}
+
+function exitStatus(profile: LatencyProfile): number {
+  switch (profile.verdict.verdict) {
+    case 'slo never met':
+      return EXIT.sloMissed;
+    case 'invalid':
+      return EXIT.runInvalid;
+    default:
+      return EXIT.ok;
+  }
+}

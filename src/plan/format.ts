@@ -1,0 +1,72 @@
+/** The screen text of a plan. Sentences are one line each, however long: who prints breaks them. */
+import type { CapacityPlan, FleetTrial, Threshold } from '../types.js';
+import { formatCount, formatDurationSec, formatMs, formatRatio, significant } from '../units.js';
+
+/** The end table of `tokentide plan`: answer, evidence, cost, thresholds, files. */
+export function formatPlan(plan: CapacityPlan, folder: string | null): string {
+  const { workload, cost, autoscaler } = plan;
+  const lines = [
+    `${workload.name}${plan.growth === 1 ? '' : ` × ${significant(plan.growth)}`}: ${formatCount(workload.requests)} requests in ${formatDurationSec(workload.durationSec)}, mean ${significant(workload.meanRatePerSec)}/s, peak minute ${significant(workload.peakRatePerSec)}/s`,
+    `on ${plan.engine.name}, router ${plan.router}, SLO ${plan.slo}`,
+    '',
+  ];
+  if (plan.trials.length > 0) lines.push(...trialTable(plan.trials), '');
+  const answer =
+    plan.replicas === null
+      ? 'INFEASIBLE'
+      : `${plan.replicas} ${plan.replicas === 1 ? 'REPLICA' : 'REPLICAS'}`;
+  lines.push(`${answer}: ${plan.verdict.because}`);
+  if (cost.perHour !== null) {
+    const per = (value: number | null, what: string): string =>
+      value === null ? '' : `, ${significant(value)} per ${what}`;
+    lines.push(
+      `cost: ${significant(cost.perHour)} per hour${per(cost.perMillionOutputTokens, 'million output tokens')}${per(cost.perMillionTokens, 'million tokens')}${per(cost.perThousandGoodRequests, 'thousand requests that met the SLO')}`,
+    );
+  }
+  if (autoscaler !== null) {
+    lines.push('', `autoscaler: ${autoscaler.minReplicas} to ${autoscaler.maxReplicas} replicas`);
+    lines.push(thresholdLine(autoscaler.recommended, true));
+    for (const threshold of autoscaler.alternatives) lines.push(thresholdLine(threshold, false));
+    for (const sentence of autoscaler.evidence) lines.push(`  ${sentence}`);
+  }
+  for (const warning of plan.warnings) lines.push(`note: ${warning}`);
+  lines.push('', plan.verdict.recommendation);
+  if (folder !== null) lines.push(`wrote ${folder}: ${plan.files.join(', ')}`);
+  return lines.join('\n');
+}
+
+function trialTable(trials: readonly FleetTrial[]): string[] {
+  const terms = trials[0].slo.slice(0, 2).map((term) => term.term.split(/\s*[<>]/)[0]);
+  const head = ['replicas', 'trial', ...terms, 'goodput', 'busy', 'SLO'];
+  const rows = [...trials]
+    .sort((a, b) => a.replicas - b.replicas)
+    .map((trial) => [
+      String(trial.replicas),
+      roleText(trial),
+      ...trial.slo
+        .slice(0, 2)
+        .map((term) =>
+          term.value === null ? '–' : term.unit === 'ms' ? formatMs(term.value) : formatRatio(term.value),
+        ),
+      formatRatio(trial.goodput),
+      formatRatio(trial.utilisation),
+      trial.met ? 'met' : 'MISSED',
+    ]);
+  const all = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column].length)));
+  return all.map((row) =>
+    row
+      .map((cell, column) => (column === 1 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
+      .join('  '),
+  );
+}
+
+function roleText(trial: FleetTrial): string {
+  if (trial.role === 'search') return 'the workload';
+  return `fresh seed ${/(\d+)$/.exec(trial.seed)?.[1] ?? trial.seed}`;
+}
+
+function thresholdLine(threshold: Threshold, recommended: boolean): string {
+  const head = `${recommended ? '→' : ' '} ${threshold.signal} ${significant(threshold.target)} per replica: ${threshold.because}`;
+  return `  ${head}`;
+}
