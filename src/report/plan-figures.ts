@@ -37,7 +37,7 @@ export function attainmentByReplicas(plan: CapacityPlan): FigureOptions | null {
       id: 'plan-attainment',
       x: replicaAxis,
       y: {
-        label: 'goodput',
+        label: 'goodput (axis cut)',
         unit: 'ratio',
         scale: 'linear',
         range: shareRange(trials.map((trial) => trial.goodput)),
@@ -77,7 +77,8 @@ function freshText(plan: CapacityPlan): string {
     const met = trials.filter((trial) => trial.met).length;
     const [low, high] = [formatRatio(Math.min(...goodput)), formatRatio(Math.max(...goodput))];
     const range = low === high ? low : `${low} to ${high}`;
-    return `${trials[0].replicas} replicas give ${range} goodput and meet the SLO on ${met} of ${trials.length}`;
+    const fleet = trials[0].replicas === 1 ? '1 replica gives' : `${trials[0].replicas} replicas give`;
+    return `${fleet} ${range} goodput, with the SLO met on ${met} of ${trials.length}`;
   };
   const parts = [words('confirm'), words('fewer')].filter((part) => part !== null);
   return parts.length === 0 ? 'Each point is one simulated fleet.' : `On fresh seeds ${parts.join('; ')}.`;

@@ -250,7 +250,12 @@ function shareFigure(
     chart: {
       id: `load-${label}`,
       x: rateAxis,
-      y: { label: `${label}, share of requests offered`, unit: 'ratio', scale: 'linear', range },
+      y: {
+        label: `${label}, share of requests offered${range[0] > 0 ? ' (axis cut)' : ''}`,
+        unit: 'ratio',
+        scale: 'linear',
+        range,
+      },
       data: chartData(rates(data), values),
       series: [{ label, colour, style: 'line-points' }],
       lines: data.marks,

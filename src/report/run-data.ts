@@ -90,9 +90,20 @@ export function clockText(sec: number): string {
     : `${minutes}:${seconds}${fraction}`;
 }
 
-/** The stretch of time that a figure covers. */
+/** The stretch of time that a figure of every request covers. */
 export function windowText(data: RunData): string {
   return `window ${clockText(data.fromSec)}–${clockText(data.toSec)} from the run’s start`;
 }
+
+/** The stretch that a figure of the measured requests covers. */
+export function measuredWindowText(data: RunData): string {
+  const [first] = data.measured;
+  const fromSec = first === undefined ? data.fromSec : nsToSec(first.intendedNs);
+  return `window ${clockText(fromSec)}–${clockText(data.toSec)} from the run’s start`;
+}
+
+/** What the shading of a figure over time means; null without any. */
+export const shadeNote = (data: RunData): string | null =>
+  data.shades.length === 0 ? null : 'Shaded: warm-up, drawn here but not counted anywhere else.';
 
 export const requestsText = (n: number): string => `${formatCount(n)} ${n === 1 ? 'request' : 'requests'}`;

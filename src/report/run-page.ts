@@ -4,7 +4,7 @@ import type { RunRecord, RunSummary } from '../types.js';
 import { formatCount, formatDurationSec, significant } from '../units.js';
 import { METRIC_DEFINITIONS } from './definitions.js';
 import { runHeadline } from './headline.js';
-import { type Html, html } from './html.js';
+import { type Html, html, prose } from './html.js';
 import type { RunReportInput } from './input.js';
 import type { Page } from './page.js';
 import {
@@ -59,7 +59,15 @@ export function runPage(input: RunReportInput): Page {
         ]);
   const lag = data === null ? [] : present([sendLagFigure(data)]);
   const sections: (Section | null)[] = [
-    summary.slo.length === 0 ? null : { id: 'objectives', title: 'Objectives', body: sloTable(summary.slo) },
+    summary.slo.length === 0
+      ? null
+      : {
+          id: 'objectives',
+          title: 'Objectives',
+          intro:
+            summary.validity.verdict === 'invalid' ? 'The run is invalid: these results do not count.' : null,
+          body: sloTable(summary.slo),
+        },
     validitySection(summary),
     figureSection('time', 'Latency and load over time', overTime, {
       nav: 'Over time',
@@ -143,7 +151,7 @@ function validitySection(summary: RunSummary): Section {
     id: 'validity',
     title: 'Is this run valid?',
     nav: 'Validity',
-    intro: html`${passMark(validity.verdict === 'valid', ['valid', 'invalid'])} ${validity.because}`,
+    intro: html`${passMark(validity.verdict === 'valid', ['valid', 'invalid'])} ${prose(validity.because)}`,
     body: html`${table({
       caption: 'Checks that the measurement had to pass',
       columns: [
@@ -158,7 +166,7 @@ function validitySection(summary: RunSummary): Section {
         inUnit(check.value, check.unit),
         inUnit(check.limit, check.unit),
         passMark(check.pass, ['pass', 'fail']),
-        check.pass ? '' : check.advice,
+        check.pass ? '' : prose(check.advice),
       ]),
       rowClass: (i) => (validity.checks[i].pass ? null : 'bad'),
     })}

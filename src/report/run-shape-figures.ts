@@ -5,12 +5,12 @@ import { chartData } from './chart.js';
 import { METRIC_DEFINITIONS } from './definitions.js';
 import { type FigureOptions, table } from './parts.js';
 import {
+  measuredWindowText,
   type RequestMetric,
   type RunData,
   requestsText,
   samplesOf,
   sloLines,
-  windowText,
 } from './run-data.js';
 import { ecdfOnGrid, logGrid } from './series/ecdf.js';
 import { logHistogram } from './series/histogram.js';
@@ -64,7 +64,7 @@ export function ecdfFigure(
         ? `Half of the requests took at most ${formatMs(percentileSorted(sorted, 0.5))}, 99 of 100 at most ${formatMs(percentileSorted(sorted, 0.99))}.`
         : `${formatRatio(within)} of the completed requests were within ${formatMs(limit)}, the limit of ${lines[0].label.replace(/^SLO /, '')}.`,
     n: requestsText(values.length),
-    window: windowText(data),
+    window: measuredWindowText(data),
     definitions: responseMetric === null ? [metric] : [metric, responseMetric],
     table: table({
       caption: `Percentiles of ${metric}`,
@@ -125,7 +125,7 @@ export function ttftByInput(data: RunData): FigureOptions | null {
     title: 'Time to first token by prompt length',
     reading: `The median went from ${formatMs(first.p50)} for prompts up to ${formatCount(first.to)} tokens to ${formatMs(last.p50)} for prompts from ${formatCount(last.from)} tokens.`,
     n: `${requestsText(points.length)} (${formatCount(cloud.length)} drawn, extremes kept)`,
-    window: windowText(data),
+    window: measuredWindowText(data),
     definitions: ['ttft'],
     table: table({
       caption: 'TTFT by prompt length, bands of about equal count',
@@ -172,7 +172,7 @@ export function sendLagFigure(data: RunData): FigureOptions | null {
     title: 'Send lag: how late our client was',
     reading: `Half of the requests left within ${formatMs(percentileSorted(sorted, 0.5))} of their instant, 99 of 100 within ${formatMs(p99)}, the latest ${formatMs(sorted[sorted.length - 1])} after it.`,
     n: requestsText(values.length),
-    window: windowText(data),
+    window: measuredWindowText(data),
     definitions: ['send_lag'],
     table: table({
       caption: 'Histogram of send lag',

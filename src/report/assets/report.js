@@ -485,6 +485,16 @@
   });
   for (const chart of charts) observer.observe(chart.holder);
 
+  /* Tables take the keyboard only where they scroll. */
+  const scrolls = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const overflows = target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight + 1;
+      if (overflows) target.tabIndex = 0;
+      else target.removeAttribute('tabindex');
+    }
+  });
+  for (const box of document.querySelectorAll('.scroll')) scrolls.observe(box);
+
   /* Theme: follows the system until chosen; the choice is remembered where storage is allowed. */
   const themes = ['auto', 'light', 'dark'];
   const themeKey = document.getElementById('theme');
