@@ -2,13 +2,15 @@
  * When requests come: slow rate, law of gaps after removing it, the burst test, and the dispersion that the model
  * gives beside the real one.
  */
-import { randomOf } from '../random.js';
+import { type Rng, randomOf } from '../random.js';
 import { renewalArrivals } from '../stats/arrivals.js';
+import { burstArrivals } from '../stats/burst-arrivals.js';
 import { countsPerWindow, dispersionIndex } from '../stats/dispersion.js';
 import { CumulativeRate } from '../stats/rate-curve.js';
 import { gapSampler, sampleFirstGap } from '../stats/renewal.js';
-import type { ArrivalModel, GapModel, RateCurve } from '../types.js';
+import type { ArrivalModel, CountHmmModel, GapModel, RateCurve } from '../types.js';
 import { NS_PER_SEC } from '../units.js';
+import { fitBursts } from './bursts.js';
 import { spreadOverGrid } from './clock-grid.js';
 import { fitGaps } from './gaps.js';
 import { defaultBandwidthSec, fitRateCurve } from './rate.js';
@@ -46,12 +48,15 @@ export function fitArrivals(options: ArrivalFitOptions): ArrivalModel {
   const cumulative = new CumulativeRate(rate, durationSec);
   const operational = times.map((t) => cumulative.at(t));
   const gaps = fitGaps(operational.subarray(1).map((u, i) => u - operational[i]));
+  const burstIndex = burstIndexOf(operational, durationSec);
+  const bursts = burstIndex !== null && burstIndex > BURST_LIMIT ? fitBursts(times, durationSec) : null;
   return {
     rate,
     gaps,
-    dispersion: dispersionTable(times, rate, gaps, options),
+    dispersion: dispersionTable(times, { rate, gaps, bursts }, options),
     dequantizedGridNs: gridNs,
-    burstIndex: burstIndexOf(operational, durationSec),
+    burstIndex,
+    bursts,
   };
 }
 
@@ -62,10 +67,16 @@ function burstIndexOf(operational: Float64Array, durationSec: number): number | 
   return dispersionIndex(countsPerWindow(rescaled, BURST_WINDOW_SEC, durationSec));
 }
 
+/** What arrivals are drawn from. */
+interface ArrivalLaw {
+  readonly rate: RateCurve;
+  readonly gaps: GapModel;
+  readonly bursts: CountHmmModel | null;
+}
+
 function dispersionTable(
   times: Float64Array,
-  rate: RateCurve,
-  gaps: GapModel,
+  law: ArrivalLaw,
   options: ArrivalFitOptions,
 ): ArrivalModel['dispersion'] {
   const { durationSec } = options;
@@ -73,7 +84,7 @@ function dispersionTable(
   const runs = Math.max(1, Math.min(MOST_SIMULATIONS, Math.floor(SIMULATED_ARRIVALS / times.length)));
   const sums = windows.map(() => ({ total: 0, runs: 0 }));
   for (let run = 0; run < runs; run++) {
-    const simulated = simulateArrivals(rate, gaps, options, run);
+    const simulated = simulateArrivals(law, options, run);
     windows.forEach((windowSec, w) => {
       const index = dispersionIndex(countsPerWindow(simulated, windowSec, durationSec));
       if (index === null) return;
@@ -88,20 +99,20 @@ function dispersionTable(
   });
 }
 
-function simulateArrivals(
-  rate: RateCurve,
-  gaps: GapModel,
-  options: ArrivalFitOptions,
-  run: number,
-): number[] {
+function simulateArrivals(law: ArrivalLaw, options: ArrivalFitOptions, run: number): number[] {
   const rng = randomOf(options.seed, 'bootstrap', 'arrivals', options.classId, run);
-  const gap = gapSampler(gaps);
-  const next = renewalArrivals({
-    rate: new CumulativeRate(rate, options.durationSec),
-    firstGap: sampleFirstGap(gaps, rng),
-    nextGap: () => gap(rng),
-  });
+  const next = arrivalsOf(law, options.durationSec, rng);
   const times: number[] = [];
   for (let t = next(); t < options.durationSec; t = next()) times.push(t);
   return times;
+}
+
+function arrivalsOf({ rate, gaps, bursts }: ArrivalLaw, durationSec: number, rng: Rng): () => number {
+  if (bursts !== null) return burstArrivals({ bursts, rng, factor: 1 });
+  const gap = gapSampler(gaps);
+  return renewalArrivals({
+    rate: new CumulativeRate(rate, durationSec),
+    firstGap: sampleFirstGap(gaps, rng),
+    nextGap: () => gap(rng),
+  });
 }

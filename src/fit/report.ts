@@ -59,8 +59,9 @@ function classLines(one: WorkloadClass, named: boolean): string[] {
 function burstLines(bursts: NonNullable<WorkloadClass['arrivals']['bursts']>): string[] {
   const tried = bursts.candidates.map(({ states, bic }) => `${states}: ${significant(bic, 5)}`).join(', ');
   return [
-    `  arrivals from ${bursts.mean.length} load states of ${formatDurationSec(bursts.binSec)} counts (BIC by states ${tried})`,
-    `  mean count by state ${bursts.mean.map((mean) => significant(mean)).join(', ')}`,
+    `  arrivals drawn from ${bursts.mean.length} load states, counts per ${formatDurationSec(bursts.binSec)}; BIC by number of states:`,
+    `    ${tried}`,
+    `  mean count by state: ${bursts.mean.map((mean) => significant(mean)).join(', ')}`,
   ];
 }
 

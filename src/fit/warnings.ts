@@ -38,9 +38,12 @@ function arrivalWarnings(one: WorkloadClass, named: boolean): string[] {
   const prefix = named ? `class ${one.id}: ` : '';
   const { burstIndex, dequantizedGridNs, gaps, bursts } = one.arrivals;
   const warnings: string[] = [];
-  if (typeof burstIndex === 'number' && burstIndex > BURST_LIMIT && !bursts) {
+  if (typeof burstIndex === 'number' && burstIndex > BURST_LIMIT) {
+    const index = `10-s counts stay ${significant(burstIndex)} × as dispersed as Poisson after removing the slow rate (limit ${BURST_LIMIT})`;
     warnings.push(
-      `${prefix}bursts: 10-s counts stay ${significant(burstIndex)} × as dispersed as Poisson after removing the slow rate (limit ${BURST_LIMIT}); a renewal model cannot reproduce them`,
+      bursts
+        ? `${prefix}bursts: ${index}, so arrivals are drawn from ${bursts.mean.length} load states: when bursts come is random, so are the requests of a window; record bursts are drawn smaller than the real ones`
+        : `${prefix}bursts: ${index}; a renewal model cannot reproduce them`,
     );
   }
   if (dequantizedGridNs !== null) {

@@ -6,7 +6,7 @@ import { basename } from 'node:path';
 import { ToolError } from '../errors.js';
 import { FAMILIES, findFamily } from '../stats/families.js';
 import { readJsonDocument } from '../trace/files.js';
-import type { FamilyDistribution, GapModel, QuantileTable, WorkloadModel } from '../types.js';
+import type { CountHmmModel, FamilyDistribution, GapModel, QuantileTable, WorkloadModel } from '../types.js';
 import { massWithinBounds } from './family-sampler.js';
 import {
   anything,
@@ -127,6 +127,39 @@ const gaps: Rule = both(
   },
 );
 
+const probability = number({ min: 0, max: 1 });
+
+const countHmm: Rule = both(
+  object({
+    binSec: number({ above: 0 }),
+    mean: list(number({ above: 0 }), 1),
+    size: list(orNull(number({ above: 0 }))),
+    transition: list(list(probability)),
+    offsets: list(
+      object({
+        countFrom: number({ min: 1, integer: true }),
+        countTo: number({ min: 1, integer: true }),
+        patterns: list(list(probability, 1), 1),
+      }),
+    ),
+    logLikelihood: number(),
+    bic: number(),
+    candidates: list(anything),
+  }),
+  (value, path, problems) => {
+    const { mean, size, transition } = value as CountHmmModel;
+    if (size.length !== mean.length) problems.push(`${path}.size must have one entry per state`);
+    const isSquare =
+      transition.length === mean.length && transition.every((row) => row.length === mean.length);
+    if (!isSquare) problems.push(`${path}.transition must have one row and one column per state`);
+    transition.forEach((row, i) => {
+      const sum = row.reduce((total, share) => total + share, 0);
+      if (Math.abs(sum - 1) > 1e-6)
+        problems.push(`${path}.transition[${i}] must sum to 1, it sums to ${sum}`);
+    });
+  },
+);
+
 const operation = oneOf('chat', 'completion', 'embedding', 'rerank', 'other');
 
 const workloadClass = object({
@@ -145,7 +178,7 @@ const workloadClass = object({
     dispersion: list(anything),
     dequantizedGridNs: orNull(number({ above: 0 })),
     burstIndex: optional(orNull(number({ min: 0 }))),
-    bursts: optional(orNull(anything)),
+    bursts: optional(orNull(countHmm)),
   }),
   lengths,
 });

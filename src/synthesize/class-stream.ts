@@ -1,6 +1,7 @@
 /** One class as a stream of requests in time order: arrivals from its arrival model, lengths from its rows. */
 import { randomOf } from '../random.js';
 import { renewalArrivals } from '../stats/arrivals.js';
+import { burstArrivals } from '../stats/burst-arrivals.js';
 import { CumulativeRate } from '../stats/rate-curve.js';
 import { sampleFirstGap } from '../stats/renewal.js';
 import type { WorkloadClass } from '../types.js';
@@ -53,6 +54,8 @@ export class ClassStream {
 
   #arrivals(options: ClassStreamOptions): () => number {
     const { drawn, seed, periodSec, factor } = options;
+    const { bursts } = drawn.arrivals;
+    if (bursts) return burstArrivals({ bursts, factor, rng: randomOf(seed, 'arrivals', drawn.id, 'bursts') });
     return renewalArrivals({
       rate: new CumulativeRate(drawn.arrivals.rate, periodSec, factor),
       firstGap: sampleFirstGap(drawn.arrivals.gaps, randomOf(seed, 'arrivals', drawn.id, 'first')),

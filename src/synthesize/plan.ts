@@ -1,5 +1,6 @@
 /** What a synthesis will do, decided before the first draw: rate factor, end, expected size, and what to tell the user. */
 import { ToolError } from '../errors.js';
+import { hmmMeanCount } from '../stats/count-hmm.js';
 import { CumulativeRate } from '../stats/rate-curve.js';
 import type { WorkloadClass, WorkloadModel } from '../types.js';
 import { formatDurationSec, type RateSpec, significant } from '../units.js';
@@ -65,7 +66,9 @@ export function meanRatePerSec(model: WorkloadModel): number {
 }
 
 function expectedOf(one: WorkloadClass, periodSec: number, durationSec: number): number {
-  return new CumulativeRate(one.arrivals.rate, periodSec).at(durationSec);
+  const { rate, bursts } = one.arrivals;
+  if (bursts) return (hmmMeanCount(bursts) / bursts.binSec) * durationSec;
+  return new CumulativeRate(rate, periodSec).at(durationSec);
 }
 
 function rateFactor(rate: RateSpec | undefined, ratePerSec: number): number {
@@ -76,7 +79,9 @@ function rateFactor(rate: RateSpec | undefined, ratePerSec: number): number {
 }
 
 function repeatNote(model: WorkloadModel, lengthSec: number): string[] {
-  const isConstant = model.classes.every((one) => one.arrivals.rate.ratePerSec.length === 1);
+  const isConstant = model.classes.every(
+    ({ arrivals }) => arrivals.bursts || arrivals.rate.ratePerSec.length === 1,
+  );
   if (lengthSec <= model.durationSec * 1.001 || isConstant) return [];
   const times = significant(lengthSec / model.durationSec);
   return [

@@ -19,7 +19,7 @@ export interface StreamOptions extends SynthesisOptions {
 }
 
 /** Classes with fewer expected requests are drawn in this thread: a whole block would be wasted on them. */
-const POOLED_CLASS_REQUESTS = 2 * ROWS_PER_BLOCK;
+const POOLED_CLASS_REQUESTS = ROWS_PER_BLOCK;
 
 /**
  * Rows of a synthetic trace, in batches; can be iterated once or again with equal rows.

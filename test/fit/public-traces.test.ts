@@ -120,3 +120,15 @@ test('drift of inputs: conv, both mooncake traces above their floor, code below'
   assertClose(drift('azure_code').floor, 0.051, 0.25, 'floor of code');
   assertClose(drift('azure_conv').floor, 0.06, 0.25, 'floor of conv');
 });
+
+test('azure_code: load states reproduce dispersion at every scale, where a renewal model misses it by 3 to 5 times', {
+  skip,
+}, () => {
+  const { arrivals } = modelOf('azure_code').classes[0];
+  assert.equal(arrivals.bursts?.mean.length, 4);
+  for (const { windowSec, source, model } of arrivals.dispersion) {
+    assertClose(model, source, 0.2, `IDC(${windowSec} s)`);
+  }
+  assert.ok(modelOf('azure_code').warnings.some((warning) => warning.includes('4 load states')));
+  assert.equal(modelOf('azure_conv').classes[0].arrivals.bursts, null);
+});

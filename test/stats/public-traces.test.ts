@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { autocorrelation } from '../../src/stats/autocorrelation.js';
+import { hmmLogLikelihood } from '../../src/stats/count-hmm.js';
+import { fitCountHmm } from '../../src/stats/count-hmm-fit.js';
 import { countsPerWindow, dispersionIndex } from '../../src/stats/dispersion.js';
 import { familyOf } from '../../src/stats/families.js';
 import { fitFamily } from '../../src/stats/fit-families.js';
@@ -153,3 +155,34 @@ for (const expected of reference.twoSampleHalves) {
     assertClose(wassersteinDistance(a, b), expected.wasserstein, 1e-10, 'Wasserstein');
   });
 }
+
+/** Counts in ⌈T⌉ bins of 1 s. */
+function countsPerSecond(trace: string): Int32Array {
+  const { timesSec } = readPublicTrace(trace as PublicTraceName);
+  const counts = new Int32Array(Math.ceil(timesSec.at(-1)!));
+  for (const t of timesSec) counts[Math.min(counts.length - 1, Math.floor(t))] += 1;
+  return counts;
+}
+
+for (const expected of reference.countHmm) {
+  test(`likelihood of ${expected.model} with ${expected.K} states on ${expected.trace}`, { skip }, () => {
+    const { lam, A, pi, r } = expected.params;
+    const hmm = { mean: lam, size: lam.map((_, k) => (r === null ? null : r[k])), transition: A };
+    const logLikelihood = hmmLogLikelihood(hmm, countsPerSecond(expected.trace), pi);
+    assertClose(logLikelihood, expected.loglik_counts, 1e-9, 'log-likelihood');
+  });
+}
+
+test('the chain fitted to azure_code reaches the reference optimum, and BIC chooses four states', {
+  skip,
+}, () => {
+  const counts = countsPerSecond('azure_code');
+  const two = fitCountHmm(counts, 2);
+  const expected = reference.countHmm.find(({ model, K }) => model === 'count_hmm_nb' && K === 2)!;
+  assertClose(two.logLikelihood, expected.loglik_counts, 1e-6, 'log-likelihood of two states');
+  assertClose(two.bic, expected.bic, 1e-6, 'BIC of two states');
+  const bics = [two.bic, ...[3, 4, 5].map((states) => fitCountHmm(counts, states).bic)];
+  // STATISTICS §2.4: K = 4, BIC 7 091.
+  assert.equal(Math.min(...bics), bics[2]);
+  assertClose(bics[2], 7_091, 1e-3, 'BIC of four states');
+});

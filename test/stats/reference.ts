@@ -67,6 +67,19 @@ export interface Reference {
     >;
   }[];
   readonly dependence: readonly { readonly trace: string; readonly spearman: number }[];
+  readonly countHmm: readonly {
+    readonly trace: string;
+    readonly model: string;
+    readonly K: number;
+    readonly params: {
+      readonly lam: readonly number[];
+      readonly A: readonly (readonly number[])[];
+      readonly pi: readonly number[];
+      readonly r: readonly number[] | null;
+    };
+    readonly loglik_counts: number;
+    readonly bic: number;
+  }[];
   readonly twoSampleHalves: readonly {
     readonly trace: string;
     readonly column: string;

@@ -8,7 +8,7 @@ import { ToolError } from '../../src/errors.js';
 import { checkWorkloadModel, readWorkloadModel } from '../../src/synthesize/check-model.js';
 import { synthesizeTrace } from '../../src/synthesize/synthesize.js';
 import type { WorkloadModel } from '../../src/types.js';
-import { familyLengths, gapModel, workloadClass, workloadModel } from './models.js';
+import { familyLengths, gapModel, ON_OFF, workloadClass, workloadModel } from './models.js';
 
 function refusal(model: unknown): string {
   try {
@@ -147,6 +147,28 @@ test('quantile tables: falling probabilities, unequal lists, too many atoms, emp
   assert.match(refusal(withTable({ atoms: [[1, 11]] })), /count 11 rows of 10/);
   assert.match(refusal(withTable({ probs: [], values: [] })), /neither atoms nor probs/);
   assert.match(refusal(withTable({ values: [-1, 2] })), /values\[0\] must be a whole number from 0/);
+});
+
+test('load states: shares that do not sum to one, states without a row, silent states', () => {
+  const withBursts = (bursts: object): unknown =>
+    changed((m) => {
+      m.classes[0].arrivals.bursts = { ...ON_OFF, ...bursts };
+    });
+  checkWorkloadModel(withBursts({}));
+  assert.match(
+    refusal(
+      withBursts({
+        transition: [
+          [0.9, 0.2],
+          [0.5, 0.5],
+        ],
+      }),
+    ),
+    /bursts\.transition\[0\] must sum to 1, it sums to 1\.1/,
+  );
+  assert.match(refusal(withBursts({ transition: [[1]] })), /one row and one column per state/);
+  assert.match(refusal(withBursts({ mean: [0, 1] })), /mean\[0\] must be a number above 0/);
+  assert.match(refusal(withBursts({ size: [null] })), /one entry per state/);
 });
 
 test('all problems come at once, and nothing is drawn', () => {

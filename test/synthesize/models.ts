@@ -1,5 +1,6 @@
 /** Small hand-written workload models for tests. */
 import type {
+  CountHmmModel,
   FamilyDistribution,
   GapModel,
   ParametricLengthModel,
@@ -30,6 +31,21 @@ export function familyLengths(
   return { kind: 'parametric', input, output, copulaRho };
 }
 
+/** On for a tenth of the time at 40 requests/s, else nearly silent. */
+export const ON_OFF: CountHmmModel = {
+  binSec: 1,
+  mean: [0.1, 40],
+  size: [null, 5],
+  transition: [
+    [0.98, 0.02],
+    [0.18, 0.82],
+  ],
+  offsets: [{ countFrom: 1, countTo: 1, patterns: [[0.25], [0.5]] }],
+  logLikelihood: 0,
+  bic: 0,
+  candidates: [],
+};
+
 export interface ClassParts {
   readonly id?: string;
   readonly clientId?: string | null;
@@ -38,6 +54,7 @@ export interface ClassParts {
   readonly gaps?: GapModel;
   readonly lengths?: WorkloadClass['lengths'];
   readonly requests?: number;
+  readonly bursts?: CountHmmModel;
 }
 
 export function workloadClass(parts: ClassParts = {}): WorkloadClass {
@@ -52,6 +69,7 @@ export function workloadClass(parts: ClassParts = {}): WorkloadClass {
       gaps: parts.gaps ?? POISSON,
       dispersion: [],
       dequantizedGridNs: null,
+      bursts: parts.bursts ?? null,
     },
     lengths: parts.lengths ?? familyLengths(),
   };

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { ToolError } from '../../src/errors.js';
 import { sha256Hex } from '../../src/manifest.js';
 import { autocorrelation } from '../../src/stats/autocorrelation.js';
+import { countsPerWindow, dispersionIndex } from '../../src/stats/dispersion.js';
 import { kolmogorovSf } from '../../src/stats/kolmogorov.js';
 import { ksDistance } from '../../src/stats/ks-distance.js';
 import { meanOf, variationOf } from '../../src/stats/moments.js';
@@ -19,7 +20,7 @@ import { openTrace } from '../../src/trace/read.js';
 import type { TraceBatch } from '../../src/types.js';
 import { gapsOf } from '../stats/public-traces.js';
 import { assertClose } from '../stats/reference.js';
-import { familyLengths, gapModel, workloadClass, workloadModel } from './models.js';
+import { familyLengths, gapModel, ON_OFF, workloadClass, workloadModel } from './models.js';
 
 interface Rows {
   readonly timesSec: Float64Array;
@@ -162,6 +163,19 @@ test('a class without any rate sends nothing and does not hold up the others', (
   assert.ok(!clientId.includes('off'));
 });
 
+test('bursts: mean rate of the load states, dispersion far above Poisson, scaled by --rate, same rows again', () => {
+  const model = workloadModel([workloadClass({ bursts: ON_OFF })], 20_000);
+  const { timesSec } = rowsOf({ model, seed: 6 });
+  const expected = planSynthesis({ model, seed: 6 }).expectedRequests;
+  assertClose(expected, 20_000 * (0.9 * 0.1 + 0.1 * 40), 1e-9, 'expected requests');
+  assertClose(timesSec.length, expected, 0.15, 'requests');
+  const dispersion = dispersionIndex(countsPerWindow(timesSec, 10, 20_000))!;
+  assert.ok(dispersion > 100, `IDC(10 s) = ${dispersion}`);
+  assert.deepEqual([...rowsOf({ model, seed: 6 }).timesSec], [...timesSec]);
+  const target = planSynthesis({ model, seed: 6, rate: { kind: 'absolute', ratePerSec: 8.18 } });
+  assertClose(target.factor, 2, 1e-9, 'factor');
+});
+
 test('a Gaussian copula gives the rank correlation that its ρ implies', () => {
   const model = workloadModel([workloadClass({ lengths: familyLengths(undefined, undefined, 0.6) })]);
   const { input, output } = rowsOf({ model, seed: 3, requests: 20_000 });
@@ -172,8 +186,8 @@ test('a Gaussian copula gives the rank correlation that its ρ implies', () => {
 const folder = mkdtempSync(join(tmpdir(), 'tokentide-synthesize-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
-test('files are equal byte for byte with 1, 2, 4 and 8 workers and on repetition; another seed differs', async () => {
-  // Large enough that both classes are drawn by worker threads.
+test('files are equal byte for byte with 1, 2 and 4 workers and on repetition; another seed differs', async () => {
+  // Large enough that classes a and b are drawn by worker threads.
   const model = workloadModel([
     workloadClass({ id: 'a', ratePerSec: [100, 200], clientId: 'a', requests: 150 }),
     workloadClass({
@@ -189,16 +203,15 @@ test('files are equal byte for byte with 1, 2, 4 and 8 workers and on repetition
     [42, 1],
     ['42', 2],
     [42, 4],
-    [42, 8],
     [43, 1],
   ] as const) {
     const path = join(folder, `${hashes.length}.parquet`);
-    const { rows } = await synthesizeToFile({ model, path, seed, workers, requests: 300_000 });
-    assert.equal(rows, 300_000);
+    const { rows } = await synthesizeToFile({ model, path, seed, workers, requests: 160_000 });
+    assert.equal(rows, 160_000);
     hashes.push(sha256Hex(readFileSync(path)));
   }
-  assert.equal(new Set(hashes.slice(0, 5)).size, 1, hashes.join('\n'));
-  assert.notEqual(hashes[5], hashes[0]);
+  assert.equal(new Set(hashes.slice(0, 4)).size, 1, hashes.join('\n'));
+  assert.notEqual(hashes[4], hashes[0]);
 });
 
 test('the file says what it is: synthetic, its seed and model, no time stamp, no path', async () => {
