@@ -25,16 +25,14 @@ export interface TableOptions {
 
 /** A table in a box of its own that scrolls sideways on narrow screens. */
 export function table(options: TableOptions): Html {
-  const cellClass = (i: number): string =>
-    options.columns[i].numeric ? 'num' : options.columns[i].words ? 'words' : '';
+  const cellClass = (i: number): Html | null =>
+    options.columns[i].numeric ? html` class="num"` : options.columns[i].words ? html` class="words"` : null;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${options.caption}"><table>
 <caption${options.captionHidden ? html` class="hidden"` : null}>${options.caption}</caption>
-<thead><tr>${options.columns.map((column, i) => html`<th scope="col" class="${cellClass(i)}">${column.title}</th>`)}</tr></thead>
+<thead><tr>${options.columns.map((column, i) => html`<th scope="col"${cellClass(i)}>${column.title}</th>`)}</tr></thead>
 <tbody>${options.rows.map(
     (row, r) => html`<tr${rowAttribute(options.rowClass?.(r) ?? null)}>${row.map((cell, i) =>
-      i === 0
-        ? html`<th scope="row" class="${cellClass(i)}">${cell}</th>`
-        : html`<td class="${cellClass(i)}">${cell}</td>`,
+      i === 0 ? html`<th scope="row"${cellClass(i)}>${cell}</th>` : html`<td${cellClass(i)}>${cell}</td>`,
     )}</tr>
 `,
   )}</tbody></table></div>`;
@@ -60,7 +58,7 @@ export interface FigureOptions {
 /** A chart with its reading, n, window and definitions, and the table behind it. */
 function figure(options: FigureOptions): Html {
   const { chart } = options;
-  return html`<figure id="fig-${chart.id}" class="${options.wide ? 'wide' : ''}" data-chart="${chart.id}">
+  return html`<figure id="fig-${chart.id}"${options.wide ? html` class="wide"` : null} data-chart="${chart.id}">
 <figcaption><h3>${options.title}</h3><p>${options.reading}</p></figcaption>
 <div class="chart ${chart.height}"><div class="y-label" aria-hidden="true">${chart.y.label}</div>
 <div class="plot" tabindex="0" role="img" aria-label="Chart: ${options.title}. ${options.reading} Arrow keys move the reading line, plus and minus zoom, 0 resets."></div>

@@ -102,8 +102,10 @@ export function measuredWindowText(data: RunData): string {
   return `window ${clockText(fromSec)}–${clockText(data.toSec)} from the run’s start`;
 }
 
-/** What the shading of a figure over time means; null without any. */
-export const shadeNote = (data: RunData): string | null =>
-  data.shades.length === 0 ? null : 'Shaded: warm-up, drawn here but not counted anywhere else.';
+/** What the shading of figures over time means. */
+export const shadeNote = (data: RunData | null): string =>
+  data === null || data.shades.length === 0
+    ? ''
+    : ' Shaded: warm-up, drawn here but not counted anywhere else.';
 
 export const requestsText = (n: number): string => `${formatCount(n)} ${n === 1 ? 'request' : 'requests'}`;

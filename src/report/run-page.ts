@@ -19,7 +19,7 @@ import {
   type Tile,
   table,
 } from './parts.js';
-import { arrangeRun, type RunData } from './run-data.js';
+import { arrangeRun, type RunData, shadeNote } from './run-data.js';
 import { ecdfFigure, sendLagFigure, ttftByInput } from './run-shape-figures.js';
 import { inFlightOverTime, latencyOverTime, ratesOverTime } from './run-time-figures.js';
 import { gaugeTable, metricTable, provenanceSection, sloTable } from './shared-sections.js';
@@ -71,7 +71,7 @@ export function runPage(input: RunReportInput): Page {
     validitySection(summary),
     figureSection('time', 'Latency and load over time', overTime, {
       nav: 'Over time',
-      intro: 'Drag across a chart to zoom into a stretch of time; all of them follow.',
+      intro: `Drag across a chart to zoom into a stretch of time; all of them follow.${shadeNote(data)}`,
     }),
     {
       id: 'latency',

@@ -10,7 +10,6 @@ import {
   type RunData,
   requestsText,
   samplesOf,
-  shadeNote,
   sloLines,
   windowText,
 } from './run-data.js';
@@ -50,7 +49,6 @@ export function latencyOverTime(data: RunData, metric: RequestMetric): FigureOpt
     reading: `The median lay between ${formatMs(Math.min(...medians))} and ${formatMs(Math.max(...medians))} per ${step}; p99 was highest at ${clockText(binStarts(bins)[worst])}, with ${formatMs(found.p99[worst])} (n = ${found.n[worst]} there).`,
     n: requestsText(samples.length),
     window: `${windowText(data)}, bins of ${step}`,
-    note: shadeNote(data),
     definitions: [metric],
     table: table({
       caption: `${name} by the time that requests were due`,
@@ -119,7 +117,6 @@ export function ratesOverTime(data: RunData): FigureOptions {
         : `At ${clockText(starts[gap.bin])} the total sent was furthest behind the total due: by ${requestsText(gap.behind)}.`,
     n: requestsText(data.all.length),
     window: `${windowText(data)}, bins of ${step}`,
-    note: shadeNote(data),
     definitions: ['offered_rate', 'achieved_rate'],
     table: table({
       caption: 'Requests per second by time',
@@ -175,7 +172,6 @@ export function inFlightOverTime(data: RunData): FigureOptions {
     reading: `At most ${significant(found.peak)} at once, at ${clockText(starts[busiest])}. A level that keeps rising means that the server falls behind.`,
     n: requestsText(stays.length),
     window: `${windowText(data)}, bins of ${step}`,
-    note: shadeNote(data),
     definitions: ['in_flight'],
     table: table({
       caption: 'Requests in flight by time',

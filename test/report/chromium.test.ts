@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import type { ChartSpec } from '../../src/report/chart.js';
 import { type ReportInput, renderReport } from '../../src/report/report.js';
 import { type BrowserPage, Chromium, chromiumPath } from './chromium.js';
 import { MADE_YAML, makePlan } from './make-plan.js';
@@ -137,6 +138,18 @@ test('hovering shows values, dragging zooms the whole group, double reset gives 
   assert.match(tip, /^\d+:\d\d.*p50.*\d.*m?s.*p99/);
   const others = await page.evaluate<number>(`document.querySelectorAll('#fig-time-rate .tip').length`);
   assert.equal(others, 1, 'the reading line is shared by the group');
+  const step = await page.evaluate<string>(`document.querySelector('#fig-time-rate .tip b').textContent`);
+  const [minutes, seconds] = step.split(':').map(Number);
+  const charts = JSON.parse(
+    await page.evaluate<string>(`document.getElementById('report-data').textContent`),
+  ) as { charts: ChartSpec[] };
+  const starts = charts.charts.find((chart) => chart.id === 'time-rate')!.data[0] as number[];
+  const atSec = starts[starts.length - 1] * 0.5;
+  assert.equal(
+    minutes * 60 + seconds,
+    starts.findLast((start) => start <= atSec),
+    'a step is read where it lies',
+  );
 
   const before = await page.evaluate<number>(`${DRAWN.replace('.map(', '.slice(0, 3).map(')}.at(-1).painted`);
   await page.mouse('mousePressed', box.left + box.width * 0.3, y);

@@ -127,6 +127,13 @@
       this.figure.querySelector('.chart').prepend(tools);
     }
 
+    /* On steps a time belongs to the step that it lies in, not to the nearer edge. */
+    indexAt(u, closest) {
+      const steps = this.spec.series.some((series) => ['step', 'area', 'bars'].includes(series.style));
+      const ahead = u.valToPos(this.spec.data[0][closest], 'x') > u.cursor.left + 1;
+      return steps && closest > 0 && ahead ? closest - 1 : closest;
+    }
+
     /* Values as drawn: 1 − y in the tail view, nothing below zero on a log scale. */
     columns() {
       const logarithmic = this.tail || this.logY;
@@ -145,6 +152,7 @@
       this.logKey?.setAttribute('aria-pressed', String(this.logY));
       this.tailKey?.setAttribute('aria-pressed', String(this.tail));
       this.resetKey.disabled = this.zoom === null;
+      this.figure.querySelector('.y-label').textContent = this.tail ? 'share of requests above (log scale)' : spec.y.label;
       const low = spec.height === 'low';
       const ink = colourOf('ink');
       const grid = { stroke: colourOf('line'), width: 1 };
@@ -167,6 +175,7 @@
             y: false,
             drag: { x: true, y: false, setScale: false, dist: 6 },
             points: { size: 7 },
+            dataIdx: (u, seriesIndex, closest) => this.indexAt(u, closest),
             sync: spec.group ? { key: spec.group, setSeries: false } : undefined,
           },
           scales: {
@@ -341,8 +350,9 @@
     }
 
     showTip(u) {
-      const { left, idx } = u.cursor;
-      if (left === undefined || left < 0 || idx === null || idx === undefined) {
+      const { left } = u.cursor;
+      const closest = u.cursor.idx;
+      if (left === undefined || left < 0 || closest === null || closest === undefined) {
         this.tip?.remove();
         this.tip = null;
         return;
@@ -353,6 +363,7 @@
         this.tip.setAttribute('aria-hidden', 'true');
         this.holder.append(this.tip);
       }
+      const idx = this.indexAt(u, closest);
       const { head, lines } = this.valuesAt(idx);
       const title = document.createElement('b');
       title.textContent = head;
