@@ -50,7 +50,7 @@ export function arrangeProfile(profile: LatencyProfile): ProfileData {
     levels,
     slo: profile.slo.trim() === '' ? [] : parseSlo(profile.slo).terms,
     marks,
-    n: `${formatCount(requests)} requests at ${levels.length} valid load levels`,
+    n: `${formatCount(requests)} requests at ${levels.length} valid load ${levels.length === 1 ? 'level' : 'levels'}`,
     window:
       levels.length === 0
         ? 'no valid level'
@@ -99,7 +99,10 @@ export function latencyByLoad(data: ProfileData, metric: MetricId): FigureOption
       height: 'tall',
     },
     title: `${name} against load`,
-    reading: `p99 went from ${formatMs(first)} at the lowest rate to ${formatMs(last)} at the highest.`,
+    reading:
+      data.levels.length === 1
+        ? `p99 was ${formatMs(first)} at the only valid load level.`
+        : `p99 went from ${formatMs(first)} at the lowest rate to ${formatMs(last)} at the highest.`,
     n: data.n,
     window: data.window,
     definitions: [metric],

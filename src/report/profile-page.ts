@@ -1,6 +1,6 @@
 /** The report of a latency profile: how much load the endpoint carries within the SLO, and how it behaves around it. Pure. */
 import type { MetricId } from '../types/run-support.js';
-import type { EngineModel, LatencyProfile, LoadLevel } from '../types.js';
+import type { EngineModel, LatencyProfile, LoadLevel, ProfileCapacity } from '../types.js';
 import { formatDurationSec } from '../units.js';
 import { calibrationFigure } from './calibration-figure.js';
 import { profileHeadline } from './headline.js';
@@ -105,9 +105,7 @@ function profileTiles(profile: LatencyProfile, data: ProfileData): Tile[] {
     {
       label: 'Capacity at the objective',
       value: perSecValue(capacity.ratePerSec),
-      detail: html`met at ${perSecValue(capacity.metAtPerSec)}, missed at ${perSecValue(capacity.missedAtPerSec)}${
-        capacity.toleranceRatio === null ? null : html` (±${ratioValue(capacity.toleranceRatio)})`
-      }`,
+      detail: capacityDetail(capacity),
       tone: capacity.ratePerSec === null ? 'warn' : 'good',
     },
     {
@@ -127,6 +125,13 @@ function profileTiles(profile: LatencyProfile, data: ProfileData): Tile[] {
       tone: invalid > 0 ? 'warn' : 'plain',
     },
   ];
+}
+
+function capacityDetail({ metAtPerSec, missedAtPerSec, toleranceRatio }: ProfileCapacity): Html {
+  const met = metAtPerSec === null ? html`met at no level` : html`met at ${perSecValue(metAtPerSec)}`;
+  if (missedAtPerSec === null) return html`${met}, no valid level missed it`;
+  const tolerance = toleranceRatio === null ? null : html` (±${ratioValue(toleranceRatio)})`;
+  return html`${met}, missed at ${perSecValue(missedAtPerSec)}${tolerance}`;
 }
 
 const LEVEL_COLUMNS = [
@@ -156,7 +161,7 @@ function levelsSection(levels: readonly LoadLevel[]): Section {
         ...LEVEL_COLUMNS.map((title) => ({ title, numeric: true })),
         { title: 'objective' },
         { title: 'because', words: true },
-        { title: 'run' },
+        { title: 'run', words: true },
       ],
       rows: levels.map((level) => [
         perSecValue(level.ratePerSec),
@@ -170,7 +175,7 @@ function levelsSection(levels: readonly LoadLevel[]): Section {
         msValue(level.metrics.e2e?.p99),
         ratioValue(level.goodput),
         ratioValue(level.errorRatio),
-        passMark(level.sloMet),
+        level.valid ? passMark(level.sloMet) : UNKNOWN,
         [level.because, ...(level.steady ? [] : ['not steady']), ...level.notes].join('; '),
         runCell(level),
       ]),
@@ -226,7 +231,7 @@ function objectivesSection(profile: LatencyProfile): Section | null {
   return {
     id: 'objectives',
     title: 'Objectives at the edge',
-    intro: 'The two load levels that enclose the capacity.',
+    intro: 'The load levels next to the capacity, on either side.',
     body: levels.map(
       (
         level,
