@@ -120,8 +120,10 @@ export class CsvReader implements RecordReader {
           lines += 1;
         at = close + 1;
         if (at < end && bytes[at] === CR && (at + 1 === end || bytes[at + 1] === LF)) at += 1;
-        if (at < end && bytes[at] !== separator && bytes[at] !== LF)
-          return this.#skipLine('text after a closing quote');
+        if (at < end && bytes[at] !== separator && bytes[at] !== LF) {
+          const isWhole = isLast || bytes.includes(LF, at);
+          return isWhole ? this.#skipLine('text after a closing quote') : 'incomplete';
+        }
         if (at === end && !isLast) return 'incomplete';
       } else {
         const from = at;

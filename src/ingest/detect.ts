@@ -8,11 +8,9 @@ import {
   type LogFormat,
   normalName,
   type Sample,
+  SHAPE_TEXT,
 } from './format.js';
 import { LOG_FORMATS } from './formats/index.js';
-
-/** Bytes of the sample. */
-export const SAMPLE_BYTES = 1 << 16;
 
 /** A format with how well it fits. */
 export interface Candidate {
@@ -159,14 +157,6 @@ function nearestName(name: string, names: readonly string[]): string | null {
   const exact = names.find((found) => normalName(found) === normalName(name));
   return exact ?? nearestWord(name, names);
 }
-
-const SHAPE_TEXT: Readonly<Record<Sample['shape'], string>> = {
-  csv: 'CSV',
-  jsonl: 'JSON Lines',
-  'json-array': 'a JSON array',
-  parquet: 'Parquet',
-  text: 'plain text',
-};
 
 function describe(sample: Sample): string {
   const what = SHAPE_TEXT[sample.shape];

@@ -103,9 +103,18 @@ export function findColumn(column: SourceColumn, found: readonly string[]): numb
   return -1;
 }
 
+/** Shapes in words. */
+export const SHAPE_TEXT: Readonly<Record<Sample['shape'], string>> = {
+  csv: 'CSV',
+  jsonl: 'JSON Lines',
+  'json-array': 'a JSON array',
+  parquet: 'Parquet',
+  text: 'plain text',
+};
+
 /** The default detector: the share of required columns that the sample has. */
 export function detectByColumns(format: LogFormat, sample: Sample): Detection {
-  if (sample.shape !== format.shape) return { score: 0, reason: `it is no ${format.shape}` };
+  if (sample.shape !== format.shape) return { score: 0, reason: `it is not ${SHAPE_TEXT[format.shape]}` };
   const required = format.columns.filter((column) => column.required);
   const isPresent = (column: SourceColumn): boolean =>
     format.shape === 'csv'

@@ -8,14 +8,14 @@ import { ToolError } from '../errors.js';
 import { createManifest, hashInput, sha256Hex } from '../manifest.js';
 import { writeTrace } from '../trace/write.js';
 import type { ProgressListener, TraceMeta, TraceMetaDraft, TraceQuality } from '../types.js';
-import { formatCount, formatDurationSec } from '../units.js';
+import { formatDurationSec } from '../units.js';
 import { openInput } from './container.js';
 import { chooseFormat, formatByName } from './detect.js';
 import { findColumn, type LogFormat, type Sample, spellings } from './format.js';
 import { type IngestMap, parseIngestMap, readIngestMap } from './map.js';
 import { formatOfMap } from './map-format.js';
 import { Pseudonyms } from './pseudonyms.js';
-import { judgeQuality, type TimeFacts } from './quality.js';
+import { countRows, judgeQuality, type TimeFacts } from './quality.js';
 import { type ReadState, RowTally, readRecords, type SampledInput, sampleInput } from './read-records.js';
 import { RejectTable } from './rejects.js';
 import { RowCollector } from './rows.js';
@@ -204,7 +204,7 @@ function noRows(inputs: readonly SampledInput[], state: ReadState): ToolError {
   if (rejects.total > 0) {
     return new ToolError({
       code: 'NO_ROWS',
-      message: `none of the ${formatCount(rejects.total)} rows of ${names} could be read: ${rejects.summary()}`,
+      message: `none of ${countRows(rejects.total)} of ${names} could be read: ${rejects.summary()}`,
       hint: 'check --format, or say with --map which column is what',
     });
   }
@@ -212,7 +212,7 @@ function noRows(inputs: readonly SampledInput[], state: ReadState): ToolError {
     code: 'NO_ROWS',
     message:
       tally.filteredRows > 0
-        ? `the mapping's filter left none of the ${formatCount(tally.filteredRows)} rows of ${names}`
+        ? `the mapping's filter left none of ${countRows(tally.filteredRows)} of ${names}`
         : `${names} has no rows`,
     hint: tally.filteredRows > 0 ? 'check where: in the mapping' : 'was the log cut off after its header?',
   });
@@ -252,11 +252,11 @@ function inputNotes(choice: ChosenInputs, state: ReadState, times: TimeFacts): s
   const unused = unusedNames(choice.format, choice.inputs[0].sample);
   if (unused.length > 0) notes.push(`columns not used: ${unused.join(', ')}`);
   if (state.tally.filteredRows > 0) {
-    notes.push(`${formatCount(state.tally.filteredRows)} rows were not selected by the mapping`);
+    notes.push(`${countRows(state.tally.filteredRows)} not selected by the mapping`);
   }
   if (state.rows.outOfOrderRows > 0) {
     notes.push(
-      `${formatCount(state.rows.outOfOrderRows)} rows arrived before an earlier row: all rows were sorted by arrival, rows that arrive together in the order of the source`,
+      `${countRows(state.rows.outOfOrderRows)} out of order: all rows were sorted by arrival, rows that arrive together in the order of the source`,
     );
   }
   const { sec, nanos } = state.rows.start();

@@ -85,6 +85,11 @@ export class JsonScanner {
     return false;
   }
 
+  /** A wrong byte, or none left. */
+  #broken(): false {
+    return this.#fail(this.#at < this.#end ? 'broken JSON' : 'the line ends inside the JSON object');
+  }
+
   #peek(): number {
     return this.#at < this.#end ? this.#bytes[this.#at] : -1;
   }
@@ -138,23 +143,24 @@ export class JsonScanner {
       return true;
     }
     for (;;) {
-      if (this.#peek() !== QUOTE) return this.#fail('broken JSON');
+      if (this.#peek() !== QUOTE) return this.#broken();
       const keyStart = this.#at + 1;
       if (!this.#string()) return false;
       const child = node === null ? null : this.#childOf(node, keyStart, this.#at - 1);
       this.#skipBlanks();
-      if (this.#peek() !== COLON) return this.#fail('broken JSON');
+      if (this.#peek() !== COLON) return this.#broken();
       this.#at += 1;
       this.#skipBlanks();
       if (!this.#value(child)) return false;
       this.#skipBlanks();
       const next = this.#peek();
-      this.#at += 1;
       if (next === CLOSE_OBJECT) {
+        this.#at += 1;
         this.#depth -= 1;
         return true;
       }
-      if (next !== COMMA) return this.#fail('broken JSON');
+      if (next !== COMMA) return this.#broken();
+      this.#at += 1;
       this.#skipBlanks();
     }
   }
@@ -187,12 +193,13 @@ export class JsonScanner {
       if (!this.#value(null)) return false;
       this.#skipBlanks();
       const next = this.#peek();
-      this.#at += 1;
       if (next === CLOSE_ARRAY) {
+        this.#at += 1;
         this.#depth -= 1;
         return true;
       }
-      if (next !== COMMA) return this.#fail('broken JSON');
+      if (next !== COMMA) return this.#broken();
+      this.#at += 1;
       this.#skipBlanks();
     }
   }
@@ -208,16 +215,16 @@ export class JsonScanner {
         this.#at = at + 1;
         return true;
       }
-      if (byte < 32) return this.#fail('broken JSON');
+      if (byte < 32) return this.#broken();
       if (byte !== BACKSLASH) continue;
       this.#escaped = true;
       at += 1;
       const kind = bytes[at];
       if (kind === 117) {
         if (at + 4 >= end || !/^[0-9a-fA-F]{4}$/.test(bytes.toString('latin1', at + 1, at + 5)))
-          return this.#fail('broken JSON');
+          return this.#broken();
         at += 4;
-      } else if (!'"\\/bfnrt'.includes(String.fromCharCode(kind))) return this.#fail('broken JSON');
+      } else if (!'"\\/bfnrt'.includes(String.fromCharCode(kind))) return this.#broken();
     }
     return this.#fail('the line ends inside a JSON text');
   }
@@ -225,7 +232,7 @@ export class JsonScanner {
   #word(word: string): boolean {
     for (let i = 0; i < word.length; i++) {
       if (this.#at + i >= this.#end || this.#bytes[this.#at + i] !== word.charCodeAt(i))
-        return this.#fail('broken JSON');
+        return this.#broken();
     }
     this.#at += word.length;
     return true;
@@ -235,17 +242,16 @@ export class JsonScanner {
     if (this.#peek() === 45) this.#at += 1;
     const start = this.#at;
     const first = this.#peek();
-    if (!this.#digits())
-      return this.#fail(first === -1 ? 'the line ends inside the JSON object' : 'broken JSON');
-    if (first === 48 && this.#at - start > 1) return this.#fail('broken JSON');
+    if (!this.#digits()) return this.#broken();
+    if (first === 48 && this.#at - start > 1) return this.#broken();
     if (this.#peek() === 46) {
       this.#at += 1;
-      if (!this.#digits()) return this.#fail('broken JSON');
+      if (!this.#digits()) return this.#broken();
     }
     if (this.#peek() === 101 || this.#peek() === 69) {
       this.#at += 1;
       if (this.#peek() === 43 || this.#peek() === 45) this.#at += 1;
-      if (!this.#digits()) return this.#fail('broken JSON');
+      if (!this.#digits()) return this.#broken();
     }
     return true;
   }

@@ -30,6 +30,11 @@ export interface QualityInput {
   readonly notes: readonly string[];
 }
 
+/** `1 row`, `12 031 rows`. */
+export function countRows(count: number): string {
+  return `${formatCount(count)} ${count === 1 ? 'row' : 'rows'}`;
+}
+
 const YEAR_SEC = 365.25 * 86_400;
 
 /** Judges sorted rows. */
@@ -47,7 +52,7 @@ export function judgeQuality(input: QualityInput): TraceQuality {
   ];
   if (lengths.output.zero > 0) {
     notes.push(
-      `${formatCount(lengths.output.zero)} rows have 0 output tokens (failures in many logs): kept, they count as arrivals`,
+      `${countRows(lengths.output.zero)} with 0 output tokens (failures in many logs): kept, as they count as arrivals`,
     );
   }
   return {
@@ -74,14 +79,14 @@ function zoneRule(times: TimeFacts): string {
       : 'none needed: times count from 1970 UTC';
   }
   if (times.zonedRows === 0) return zone;
-  return `mixed: offsets as written in ${formatCount(times.zonedRows)} rows, ${zone} in ${formatCount(times.zonelessRows)} rows without one`;
+  return `mixed: offsets as written in ${countRows(times.zonedRows)}, ${zone} in ${countRows(times.zonelessRows)} without one`;
 }
 
 function timeNotes(times: TimeFacts): string[] {
   const notes: string[] = [];
   if (times.zonedRows > 0 && times.zonelessRows > 0) {
     notes.push(
-      `${formatCount(times.zonelessRows)} rows have no time zone while ${formatCount(times.zonedRows)} rows have one: check that both were written by the same clock`,
+      `${countRows(times.zonelessRows)} without a time zone, ${countRows(times.zonedRows)} with one: check that both were written by the same clock`,
     );
   }
   if (times.foldRows > 0) {

@@ -124,9 +124,9 @@ export async function readRecords(
 }
 
 function readerFor(input: SampledInput, format: LogFormat): RecordReader {
-  requireColumns(format, input.sample);
-  if (format.shape === 'jsonl') return new JsonLinesReader(pathTree(format.columns.map(spellings)));
   const names = format.headerNames ?? input.sample.names;
+  requireColumns(format, { ...input.sample, names });
+  if (format.shape === 'jsonl') return new JsonLinesReader(pathTree(format.columns.map(spellings)));
   const fieldOf = format.columns.map((column) => findColumn(column, names));
   for (const field of fieldOf) {
     if (field < 0 || names.indexOf(names[field]) === names.lastIndexOf(names[field])) continue;

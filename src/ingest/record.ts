@@ -201,7 +201,7 @@ export class SourceRecord {
   }
 }
 
-const EXAMPLE_CHARACTERS = 24;
+const EXAMPLE_CHARACTERS = 40;
 
 /** What may be shown of a bad value: short ones whole, long ones by length only (they may be prompt text). */
 export function shorten(text: string): string {

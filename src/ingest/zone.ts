@@ -17,13 +17,13 @@ export interface Zone {
   readonly name: string;
   /**
    * The instant of a local time given as if it were UTC. A time that exists twice is the first one, unless that would
-   * lie more than half an hour before the previous row (logs run forward); one that does not exist keeps the offset
+   * lie more than five minutes before the previous row (logs run forward); one that does not exist keeps the offset
    * from before the gap.
    */
   toUtc(localSec: number, previousSec: number | null): LocalInstant;
 }
 
-const FOLD_TOLERANCE_SEC = 1_800;
+const FOLD_TOLERANCE_SEC = 300;
 const DAY_SEC = 86_400;
 
 /** Reads `UTC`, `+05:30`, `-0800` or an IANA name. Throws BAD_VALUE with the nearest name. */

@@ -1,0 +1,150 @@
+/** Containers: byte-order marks, newlines, quotes, gzip members, truncation. Cases F52, F53 and their kind. */
+import assert from 'node:assert/strict';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { ingest } from '../../src/ingest/ingest.js';
+import { temporaryFolder } from '../trace/traces.js';
+import { azureCsv, ingestFiles, ingestText } from './logs.js';
+
+const BOM = '\ufeff';
+const HEADER = 'TIMESTAMP,ContextTokens,GeneratedTokens';
+const row = (i: number): string => `2023-11-16 18:17:${String(i).padStart(2, '0')}.0000000,${100 + i},${i}`;
+const rowsText = (from: number, to: number): string =>
+  Array.from({ length: to - from }, (_, i) => `${row(from + i)}\n`).join('');
+
+test('F52: a byte-order mark does not eat the first column', async (context) => {
+  const contents = [
+    `${BOM}${[HEADER, row(1), row(2), row(3)].join('\r\n')}`,
+    `${BOM}${['"TIMESTAMP","ContextTokens","GeneratedTokens"', row(1), row(2), row(3)].join('\r\n')}`,
+    `${BOM}${[HEADER, row(1), row(2), row(3), ''].join('\n')}`,
+  ];
+  for (const content of contents) {
+    const { rows } = await ingestText(context, 'a.csv', content);
+    assert.deepEqual(
+      rows.map((found) => found.inputTokens),
+      [101, 102, 103],
+    );
+  }
+  const { rows } = await ingestText(
+    context,
+    'a.jsonl',
+    `${BOM}{"timestamp":0,"input_length":3,"output_length":1}\r\n`,
+  );
+  assert.equal(rows.length, 1);
+  for (const content of [
+    Buffer.from(`${BOM}${HEADER}\n`, 'utf16le'),
+    Buffer.from(`${HEADER}\n`, 'utf16le'),
+  ]) {
+    await assert.rejects(ingestText(context, 'utf16.csv', content), {
+      code: 'FILE_UNREADABLE',
+      message: /UTF-16/,
+    });
+  }
+});
+
+test('F53: all members of a gzip file are read, whatever its name', async (context) => {
+  const members = [`${HEADER}\n${rowsText(0, 10)}`, rowsText(10, 20), rowsText(20, 30)].map((text) =>
+    gzipSync(text),
+  );
+  const whole = Buffer.concat(members);
+  for (const [name, content] of [
+    ['a.csv.gz', whole],
+    ['no-suffix', whole],
+    ['padded.gz', Buffer.concat([whole, Buffer.alloc(512)])],
+    ['plain.csv.gz', Buffer.from(`${HEADER}\n${rowsText(0, 30)}`)],
+  ] as const) {
+    const { rows, result } = await ingestText(context, name, content);
+    assert.deepEqual(
+      rows.map((found) => found.inputTokens),
+      Array.from({ length: 30 }, (_, i) => 100 + i),
+      name,
+    );
+    assert.equal(result.meta.manifest.inputs[0].bytes, content.length);
+  }
+});
+
+test('F53: a truncated gzip file is refused; on request its complete rows are kept', async (context) => {
+  const folder = temporaryFolder(context);
+  const path = join(folder, 'cut.csv.gz');
+  const output = join(folder, 'out.parquet');
+  const third = gzipSync(rowsText(20, 30));
+  writeFileSync(
+    path,
+    Buffer.concat([
+      gzipSync(`${HEADER}\n${rowsText(0, 10)}`),
+      gzipSync(rowsText(10, 20)),
+      third.subarray(0, third.length - 13),
+    ]),
+  );
+  await assert.rejects(ingest({ inputs: [path], output }), {
+    code: 'FILE_UNREADABLE',
+    message: /cut\.csv\.gz is a truncated gzip file: .* after \d+ bytes; 2\d complete rows come before/,
+    hint: /--allow-truncated/,
+  });
+  assert.equal(existsSync(output), false);
+  const { rows, result } = await ingestFiles(context, [path], { allowTruncated: true });
+  assert.ok(rows.length >= 20 && rows.length < 30, `${rows.length} rows`);
+  rows.forEach((found, i) => {
+    assert.equal(found.inputTokens, 100 + i);
+    assert.equal(found.outputTokens, i);
+  });
+  assert.match(result.quality.notes.join('\n'), /truncated gzip file.*what came before was kept/);
+  assert.ok(
+    result.quality.rejects.every(
+      ({ reason, rows: count }) => reason === 'cut off where the input ends' && count === 1,
+    ),
+  );
+});
+
+test('a damaged gzip file is refused', async (context) => {
+  const bytes = gzipSync(`${HEADER}\n${rowsText(0, 50)}`);
+  bytes.fill(0x55, 30, 60);
+  await assert.rejects(ingestText(context, 'a.gz', bytes), {
+    code: 'FILE_UNREADABLE',
+    message: /damaged gzip/,
+  });
+});
+
+test('a long gzip file is unpacked completely', async (context) => {
+  const times = Array.from(
+    { length: 120_000 },
+    (_, i) =>
+      `2023-11-16 18:${String(17 + Math.floor(i / 6_000)).padStart(2, '0')}:${String(Math.floor(i / 100) % 60).padStart(2, '0')}.${String(i % 100).padStart(2, '0')}`,
+  );
+  const csv = azureCsv(times);
+  const plain = await ingestText(context, 'a.csv', csv);
+  const packed = await ingestText(context, 'a.csv', gzipSync(csv));
+  assert.equal(plain.result.rows, 120_000);
+  assert.equal(packed.result.contentHash, plain.result.contentHash);
+});
+
+test('quoted newlines, separators and quotes belong to their cell', async (context) => {
+  const csv = [
+    'metadata,TIMESTAMP,ContextTokens,GeneratedTokens',
+    '"{""a"": ""x,y"",\n""b"": 1}",2023-11-16 18:17:03,5,"7"',
+    '"",2023-11-16 18:17:04,6,8',
+    '"never closed,2023-11-16 18:17:05,6,8',
+    'plain,2023-11-16 18:17:06,7,9',
+    '"closed" badly,2023-11-16 18:17:07,7,9',
+    '',
+    'inch 5",2023-11-16 18:17:08,8,10',
+  ].join('\r\n');
+  const { rows, result } = await ingestText(context, 'a.csv', csv);
+  assert.deepEqual(
+    rows.map((found) => [found.inputTokens, found.outputTokens]),
+    [
+      [5, 7],
+      [6, 8],
+      [7, 9],
+      [8, 10],
+    ],
+  );
+  // A quote that closes where it should not costs its own line only: the next line is a row.
+  assert.deepEqual(
+    result.quality.rejects.map(({ reason, rows: count, firstLine }) => [reason, count, firstLine]),
+    [['text after a closing quote', 2, 5]],
+  );
+  assert.equal(result.quality.rowsIn, 4 + 2);
+});
