@@ -48,7 +48,7 @@ export function splitClasses(columns: FitColumns, by: GroupBy): RequestClass[] {
 }
 
 function allRows(count: number): Uint32Array {
-  return Uint32Array.from({ length: count }, (_, row) => row);
+  return new Uint32Array(count).map((_, row) => row);
 }
 
 function describe(columns: FitColumns, id: string, rows: Uint32Array): RequestClass {

@@ -24,15 +24,15 @@ const LONG_WINDOW_SEC = 1_800;
 
 export function checkDrift(options: DriftOptions): DriftCheck[] {
   const { arrivalSec, durationSec } = options;
-  const half = durationSec / 2;
-  const isLate = Uint8Array.from(arrivalSec, (t) => (t < half ? 0 : 1));
-  const late = isLate.reduce((sum, flag) => sum + flag, 0);
-  const early = isLate.length - late;
-  if (early === 0 || late === 0) return [];
   const columns = [
     { metric: 'input_tokens KS', coded: codeValues(options.inputTokens) },
     { metric: 'output_tokens KS', coded: codeValues(options.outputTokens) },
   ];
+  const halfOf = blocksOf(arrivalSec, durationSec / 2, 2);
+  const secondHalf = Uint8Array.of(0, 1);
+  const late = halfOf.reduce((sum, half) => sum + half, 0);
+  const early = halfOf.length - late;
+  if (early === 0 || late === 0) return [];
   const floors = randomHalvesFloor(
     options,
     columns.map(({ coded }) => coded),
@@ -41,7 +41,7 @@ export function checkDrift(options: DriftOptions): DriftCheck[] {
     { metric: 'rate second/first half', value: late / early, floor: null },
     ...columns.map(({ metric, coded }, k) => ({
       metric,
-      value: distanceOfHalves(coded, isLate),
+      value: distanceOfHalves(coded, halfOf, secondHalf),
       floor: floors === null ? null : floors[k],
     })),
   ];
@@ -58,22 +58,28 @@ function codeValues(values: Int32Array): CodedValues {
   return { codes: values.map((value) => codeOf.get(value)!), distinct: codeOf.size };
 }
 
-function distanceOfHalves({ codes, distinct }: CodedValues, isLate: Uint8Array): number {
-  const early = new Float64Array(distinct);
-  const late = new Float64Array(distinct);
-  let lateRows = 0;
-  for (let i = 0; i < codes.length; i++) {
-    if (isLate[i] === 1) {
-      late[codes[i]] += 1;
-      lateRows += 1;
-    } else early[codes[i]] += 1;
+/** Number of the block of `blockSec` that each time lies in; the last block takes what is left. */
+function blocksOf(arrivalSec: Float64Array, blockSec: number, blocks: number): Int32Array {
+  const blockOf = new Int32Array(arrivalSec.length);
+  for (let i = 0; i < blockOf.length; i++) {
+    blockOf[i] = Math.min(blocks - 1, Math.floor(arrivalSec[i] / blockSec));
   }
-  const earlyRows = codes.length - lateRows;
-  if (earlyRows === 0 || lateRows === 0) return 0;
+  return blockOf;
+}
+
+/** KS distance between the rows of marked blocks and the others. */
+function distanceOfHalves({ codes, distinct }: CodedValues, blockOf: Int32Array, marks: Uint8Array): number {
+  // Counts of both halves side by side: code 2k for value k in an unmarked block, 2k + 1 in a marked one.
+  const counts = new Uint32Array(2 * distinct);
+  for (let i = 0; i < codes.length; i++) counts[2 * codes[i] + marks[blockOf[i]]] += 1;
+  let marked = 0;
+  for (let k = 0; k < distinct; k++) marked += counts[2 * k + 1];
+  const others = codes.length - marked;
+  if (others === 0 || marked === 0) return 0;
   let difference = 0;
   let largest = 0;
   for (let k = 0; k < distinct; k++) {
-    difference += early[k] / earlyRows - late[k] / lateRows;
+    difference += counts[2 * k] / others - counts[2 * k + 1] / marked;
     largest = Math.max(largest, Math.abs(difference));
   }
   return largest;
@@ -86,12 +92,11 @@ function randomHalvesFloor(options: DriftOptions, columns: readonly CodedValues[
   if (blocks < LEAST_BLOCKS) return null;
   const rng = randomOf(options.seed, 'bootstrap', 'drift');
   const distances = columns.map(() => new Float64Array(REPEATS));
-  const blockOf = Int32Array.from(options.arrivalSec, (t) => Math.min(blocks - 1, Math.floor(t / blockSec)));
+  const blockOf = blocksOf(options.arrivalSec, blockSec, blocks);
   for (let repeat = 0; repeat < REPEATS; repeat++) {
-    const inSecondHalf = randomHalf(blocks, rng);
-    const isLate = Uint8Array.from(blockOf, (block) => inSecondHalf[block]);
+    const marks = randomHalf(blocks, rng);
     columns.forEach((coded, k) => {
-      distances[k][repeat] = distanceOfHalves(coded, isLate);
+      distances[k][repeat] = distanceOfHalves(coded, blockOf, marks);
     });
   }
   return distances.map((values) => percentileSorted(values.sort(), 0.95)!);

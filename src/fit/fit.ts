@@ -24,8 +24,9 @@ import { fitLengths } from './lengths.js';
 import { collectWarnings } from './warnings.js';
 
 export interface FitSettings {
-  /** What is known about the trace: its name, clock, start and content hash. */
-  readonly meta: Pick<TraceMeta, 'name' | 'contentHash' | 'startUtc' | 'quality'>;
+  /** What is known about the trace: its name, clock, start, content hash and origin. */
+  readonly meta: Pick<TraceMeta, 'name' | 'contentHash' | 'startUtc' | 'quality'> &
+    Partial<Pick<TraceMeta, 'manifest'>>;
   /** One class per large client or model (the tail pooled), or one for everything. Default none. */
   readonly by?: GroupBy;
   /** Default: the trace's name. */
@@ -107,6 +108,7 @@ export function fitColumns(columns: FitColumns, settings: FitSettings): Workload
       licence: settings.licence ?? null,
       citation: settings.citation ?? null,
       traceHash: settings.meta.contentHash,
+      files: settings.meta.manifest?.inputs ?? [],
       rows: columns.rowCount,
       rowsUsed: usable.rows.length,
       excluded: usable.excluded,
@@ -175,13 +177,14 @@ function usableRows(columns: FitColumns): {
   readonly excluded: Readonly<Record<string, number>>;
 } {
   const excluded: Record<string, number> = {};
-  const rows: number[] = [];
+  const rows = new Uint32Array(columns.rowCount);
+  let kept = 0;
   for (let row = 0; row < columns.rowCount; row++) {
     const reason = reasonToExclude(columns, row);
-    if (reason === null) rows.push(row);
+    if (reason === null) rows[kept++] = row;
     else excluded[reason] = (excluded[reason] ?? 0) + 1;
   }
-  return { rows: Uint32Array.from(rows), excluded };
+  return { rows: rows.subarray(0, kept), excluded };
 }
 
 function reasonToExclude(columns: FitColumns, row: number): string | null {

@@ -41,7 +41,9 @@ function midranksOfIntegers(values: Int32Array): Float64Array {
     rankOf.set(value, below + (grouped.counts[i] - 1) / 2);
     below += grouped.counts[i];
   });
-  return Float64Array.from(values, (value) => rankOf.get(value)!);
+  const ranks = new Float64Array(values.length);
+  for (let i = 0; i < ranks.length; i++) ranks[i] = rankOf.get(values[i])!;
+  return ranks;
 }
 
 function isConstant(values: Float64Array): boolean {

@@ -1,5 +1,5 @@
 /** WorkloadModel: everything `synthesize` needs, readable by a person, with the fit's quality inside. */
-import type { FamilyName, FileHeader, FitSummary } from './common.js';
+import type { FamilyName, FileHeader, FitSummary, ManifestInput } from './common.js';
 import type { Operation } from './trace.js';
 
 /**
@@ -143,6 +143,8 @@ export interface WorkloadSource {
   readonly citation: string | null;
   /** Content hash of the trace that was fitted. */
   readonly traceHash: string;
+  /** The logs that the trace was made from, as its manifest names them. */
+  readonly files?: readonly ManifestInput[];
   readonly rows: number;
   /** Rows whose lengths were fitted. All rows count as arrivals. */
   readonly rowsUsed: number;
