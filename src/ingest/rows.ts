@@ -89,6 +89,11 @@ export class StagedRow {
   }
 }
 
+interface Instant {
+  readonly sec: number;
+  readonly nanos: number;
+}
+
 /** Rows of a block, and of a batch that comes out. */
 export const BLOCK_ROWS = 65_536;
 
@@ -140,21 +145,18 @@ export class RowCollector {
   }
 
   /** First arrival. */
-  start(): { readonly sec: number; readonly nanos: number } {
-    const first = this.#order === null ? 0 : this.#order[0];
-    return this.#timeOf(first);
+  start(): Instant {
+    const row = this.#order === null ? 0 : this.#order[0];
+    const block = Math.floor(row / BLOCK_ROWS);
+    return { sec: this.#secs[block][row % BLOCK_ROWS], nanos: this.#nanos[block][row % BLOCK_ROWS] };
   }
 
   /** Offsets from the first arrival, ns; exact below 2^53 (104 days). In order of arrival. */
   *offsetsNs(): Generator<Float64Array> {
     const start = this.start();
     for (let from = 0; from < this.rowCount; from += BLOCK_ROWS) {
-      const offsets = new Float64Array(Math.min(BLOCK_ROWS, this.rowCount - from));
-      for (let i = 0; i < offsets.length; i++) {
-        const { sec, nanos } = this.#timeOf(this.#order === null ? from + i : this.#order[from + i]);
-        offsets[i] = (sec - start.sec) * 1e9 + (nanos - start.nanos);
-      }
-      yield offsets;
+      const { secs, nanos } = this.#timesOf(from, Math.min(BLOCK_ROWS, this.rowCount - from));
+      yield secs.map((sec, i) => (sec - start.sec) * 1e9 + (nanos[i] - start.nanos));
     }
   }
 
@@ -174,27 +176,38 @@ export class RowCollector {
     }
   }
 
-  #timeOf(row: number): { readonly sec: number; readonly nanos: number } {
-    const block = Math.floor(row / BLOCK_ROWS);
-    const at = row % BLOCK_ROWS;
-    return { sec: this.#secs[block][at], nanos: this.#nanos[block][at] };
+  /** Times of consecutive rows in order of arrival; `from` is the beginning of a block. */
+  #timesOf(from: number, rowCount: number): { readonly secs: Float64Array; readonly nanos: Int32Array } {
+    const order = this.#order;
+    if (order === null) {
+      const block = from / BLOCK_ROWS;
+      return {
+        secs: this.#secs[block].subarray(0, rowCount),
+        nanos: this.#nanos[block].subarray(0, rowCount),
+      };
+    }
+    const secs = new Float64Array(rowCount);
+    const nanos = new Int32Array(rowCount);
+    for (let i = 0; i < rowCount; i++) {
+      const block = Math.floor(order[from + i] / BLOCK_ROWS);
+      const at = order[from + i] % BLOCK_ROWS;
+      secs[i] = this.#secs[block][at];
+      nanos[i] = this.#nanos[block][at];
+    }
+    return { secs, nanos };
   }
 
-  #arrivals(
-    from: number,
-    rowCount: number,
-    start: { readonly sec: number; readonly nanos: number },
-  ): BigInt64Array {
+  #arrivals(from: number, rowCount: number, start: Instant): BigInt64Array {
+    const { secs, nanos } = this.#timesOf(from, rowCount);
     const arrivals = new BigInt64Array(rowCount);
     const words = new Uint32Array(arrivals.buffer);
     for (let i = 0; i < rowCount; i++) {
-      const { sec, nanos } = this.#timeOf(this.#order === null ? from + i : this.#order[from + i]);
-      const seconds = sec - start.sec;
+      const seconds = secs[i] - start.sec;
       if (seconds < MAX_EXACT_SEC) {
-        const ns = seconds * 1e9 + (nanos - start.nanos);
+        const ns = seconds * 1e9 + (nanos[i] - start.nanos);
         words[i * 2] = ns >>> 0;
         words[i * 2 + 1] = Math.floor(ns / 4_294_967_296);
-      } else arrivals[i] = BigInt(seconds) * 1_000_000_000n + BigInt(nanos - start.nanos);
+      } else arrivals[i] = BigInt(seconds) * 1_000_000_000n + BigInt(nanos[i] - start.nanos);
     }
     return arrivals;
   }

@@ -233,7 +233,8 @@ class ListGatherer implements ColumnGatherer {
     const valid = this.#knownRows.add(vector, rowCount, at);
     this.#lengths ??= new Uint32Array(this.#capacityRows);
     const data = bindings.vector_get_data(vector, rowCount * 16);
-    const entries = new BigUint64Array(data.buffer, data.byteOffset, rowCount * 2);
+    /** Offset and length of each row's list, 64 bits each, as 32-bit words. */
+    const entries = new Uint32Array(data.buffer, data.byteOffset, rowCount * 4);
     const size = bindings.list_vector_get_size(vector);
     const child = bindings.list_vector_get_child(vector);
     const childData = bindings.vector_get_data(child, size * 8);
@@ -242,15 +243,23 @@ class ListGatherer implements ColumnGatherer {
       size === 0
         ? null
         : (bindings.vector_get_validity(child, Math.ceil(size / 64) * 8) as Uint8Array | null);
+    // Lists that lie one behind the other are copied together.
+    let from = 0;
+    let to = 0;
     for (let row = 0; row < rowCount; row++) {
       const isKnown = valid === null || valid[at + row] !== 0;
-      const length = isKnown ? Number(entries[row * 2 + 1]) : 0;
+      const length = isKnown ? entries[row * 4 + 2] : 0;
       this.#lengths[at + row] = length;
       if (length === 0) continue;
-      const start = Number(entries[row * 2]);
+      const start = entries[row * 4];
       if (holes !== null) refuseHoles(holes, start, length);
-      this.#parts.push(elements.slice(start, start + length));
+      if (start !== to) {
+        if (to > from) this.#parts.push(elements.slice(from, to));
+        from = start;
+      }
+      to = start + length;
     }
+    if (to > from) this.#parts.push(elements.slice(from, to));
   }
 
   take(rowCount: number): Column | null {

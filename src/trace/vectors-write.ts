@@ -93,7 +93,10 @@ export class ChunkFiller {
   #fillValues(vector: Bindings.Vector, parts: readonly Part[], scratch: Scratch): void {
     let end = 0;
     for (const { column, from, at, length } of parts) {
-      if (column === null) continue;
+      if (column === null) {
+        scratch.fill((typeof scratch[0] === 'bigint' ? 0n : 0) as never, at, at + length);
+        continue;
+      }
       scratch.set(
         (column as unknown as { values: Scratch }).values.subarray(from, from + length) as never,
         at,
@@ -116,7 +119,8 @@ export class ChunkFiller {
     rowCount: number,
     type: 'u64list' | 'i64list',
   ): void {
-    const entries = new BigUint64Array(rowCount * 2);
+    /** Offset and length of each row's list, 64 bits each, as 32-bit words. */
+    const entries = new Uint32Array(rowCount * 4);
     let total = 0;
     for (const { column, from, length } of parts) {
       if (column === null || !('offsets' in column)) continue;
@@ -128,8 +132,8 @@ export class ChunkFiller {
       if (column === null || !('offsets' in column)) continue;
       for (let row = 0; row < length; row++) {
         const start = column.offsets[from + row];
-        entries[(at + row) * 2] = BigInt(filled + start - column.offsets[from]);
-        entries[(at + row) * 2 + 1] = BigInt(column.offsets[from + row + 1] - start);
+        entries[(at + row) * 4] = filled + start - column.offsets[from];
+        entries[(at + row) * 4 + 2] = column.offsets[from + row + 1] - start;
       }
       const slice = column.values.subarray(column.offsets[from], column.offsets[from + length]);
       elements.set(slice as never, filled);
@@ -150,6 +154,7 @@ export class ChunkFiller {
   }
 
   #fillStrings(vector: Bindings.Vector, parts: readonly Part[], rowCount: number): void {
+    if (parts.every(({ column }) => column === null)) return;
     const bindings = this.#bindings;
     /** Row whose 16 bytes each row shares. */
     const owner = new Int32Array(rowCount).fill(-1);
@@ -180,15 +185,14 @@ export class ChunkFiller {
     }
     if (!repeats) return;
     const data = bindings.vector_get_data(vector, rowCount * 16);
-    const halves = new BigUint64Array(rowCount * 2);
-    new Uint8Array(halves.buffer).set(data);
+    const words = new Uint32Array(rowCount * 4);
+    new Uint8Array(words.buffer).set(data);
     for (let row = 0; row < rowCount; row++) {
       const from = owner[row];
       if (from < 0 || from === row) continue;
-      halves[row * 2] = halves[from * 2];
-      halves[row * 2 + 1] = halves[from * 2 + 1];
+      for (let word = 0; word < 4; word++) words[row * 4 + word] = words[from * 4 + word];
     }
-    bindings.copy_data_to_vector(vector, 0, halves.buffer, 0, halves.byteLength);
+    bindings.copy_data_to_vector(vector, 0, words.buffer, 0, words.byteLength);
   }
 
   #encodedOf(dictionary: readonly string[]): (Buffer | undefined)[] {
@@ -201,6 +205,10 @@ export class ChunkFiller {
   }
 
   #fillValidity(vector: Bindings.Vector, parts: readonly Part[], rowCount: number): void {
+    if (parts.every(({ column }) => column === null)) {
+      this.#writeMask(vector, NONE_KNOWN, rowCount);
+      return;
+    }
     let mask: Uint8Array | null = null;
     for (const { column, from, at, length } of parts) {
       if (column !== null && !('codes' in column) && column.valid === null) continue;
@@ -212,12 +220,17 @@ export class ChunkFiller {
         mask[(at + row) >> 3] &= ~(1 << ((at + row) & 7));
       }
     }
-    if (mask === null) return;
+    if (mask !== null) this.#writeMask(vector, mask, rowCount);
+  }
+
+  #writeMask(vector: Bindings.Vector, mask: Uint8Array, rowCount: number): void {
     this.#bindings.vector_ensure_validity_writable(vector);
     const bytes = Math.ceil(rowCount / 64) * 8;
     this.#bindings.copy_data_to_vector_validity(vector, 0, mask.buffer as ArrayBuffer, 0, bytes);
   }
 }
+
+const NONE_KNOWN = new Uint8Array(CHUNK_ROWS / 8);
 
 type Part = Segment & { readonly column: Column | null };
 
