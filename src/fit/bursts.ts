@@ -2,26 +2,28 @@
  * Bursts as a chain of load states: the number of states by BIC, and the real bins whose inner pattern is kept.
  *
  * Source: STATISTICS §2.4. Used where the burst test says that neither the slow rate nor the law of gaps can explain
- * the counts. 1-s bins; longer ones in traces above 28 h, so that the chain is fitted to at most 100 000 bins.
+ * the counts. 1-s bins; longer ones in traces above 5.5 h, so that the chain is fitted to at most 20 000 bins (seconds of
+ * work per class).
  */
 import { type FittedHmm, fitCountHmm } from '../stats/count-hmm-fit.js';
 import type { CountHmmModel, OffsetBucket } from '../types.js';
 
 const MOST_STATES = 6;
-const MOST_BINS = 100_000;
+const MOST_BINS = 20_000;
 /** Fewer bins cannot carry even two states. */
 const LEAST_BINS = 300;
+const LEAST_ARRIVALS = 200;
 /** Patterns of one bucket; rare counts share a bucket with their neighbours until it holds some. */
 const BUCKET_PATTERNS = 200;
 const BUCKET_LEAST = 10;
 const BUCKET_REACH = 1.25;
 const OFFSET_DIGITS = 5;
 
-/** null when the window is too short for a chain. `arrivalSec` sorted on [0, durationSec]. */
+/** null when there are too few bins or requests for a chain. `arrivalSec` sorted on [0, durationSec]. */
 export function fitBursts(arrivalSec: Float64Array, durationSec: number): CountHmmModel | null {
   const binSec = Math.max(1, Math.ceil(durationSec / MOST_BINS));
   const bins = Math.ceil(durationSec / binSec);
-  if (bins < LEAST_BINS) return null;
+  if (bins < LEAST_BINS || arrivalSec.length < LEAST_ARRIVALS) return null;
   const counts = new Int32Array(bins);
   for (const t of arrivalSec) counts[Math.min(bins - 1, Math.floor(t / binSec))] += 1;
   const tried: FittedHmm[] = [];

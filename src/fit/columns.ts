@@ -1,4 +1,5 @@
-/** Trace batches → the plain columns that fitting reads, in compact memory (16 to 28 bytes per row). */
+/** Trace batches → the plain columns that fitting reads, in compact memory (32 bytes per row). */
+import { ToolError } from '../errors.js';
 import type { Int32Column, StringColumn, TraceBatch } from '../types.js';
 
 /** Growing typed column. */
@@ -74,6 +75,7 @@ export class ColumnCollector {
     return this.#rows;
   }
 
+  /** Throws BAD_TRACE when arrivals fall: gaps below zero have no law. */
   add(batch: TraceBatch): void {
     const n = batch.rowCount;
     const { values, start } = this.#arrivalSec.extend(n);
@@ -81,6 +83,7 @@ export class ColumnCollector {
     const words = new Uint32Array(batch.arrivalNs.buffer, batch.arrivalNs.byteOffset, n * 2);
     for (let i = 0; i < n; i++) {
       values[start + i] = ((words[2 * i + 1] | 0) * 4_294_967_296 + words[2 * i]) / 1e9;
+      if (start + i > 0 && values[start + i] < values[start + i - 1]) throw unsorted(start + i);
     }
     addTokens(this.#inputTokens, batch.inputTokens, n);
     addTokens(this.#outputTokens, batch.outputTokens, n);
@@ -103,6 +106,14 @@ export class ColumnCollector {
       status: this.#status.finish(),
     };
   }
+}
+
+function unsorted(row: number): ToolError {
+  return new ToolError({
+    code: 'BAD_TRACE',
+    message: `arrivals must not fall, row ${row} (counted from 0) arrives before the row ahead of it`,
+    hint: 'sort the rows by arrival',
+  });
 }
 
 function addTokens(target: Growing<Int32Array>, column: Int32Column | undefined, n: number): void {

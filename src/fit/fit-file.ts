@@ -11,9 +11,9 @@ export async function fitTraceFile(
   path: string,
   settings: Omit<FitSettings, 'meta' | 'inputs'> = {},
 ): Promise<WorkloadModel> {
-  const input = await hashInput(path);
   const reader = await openTrace(path);
   try {
+    const input = await hashInput(path);
     const collector = new ColumnCollector();
     for await (const batch of reader.batches({ columns: FIT_COLUMNS, signal: settings.signal })) {
       collector.add(batch);

@@ -62,7 +62,8 @@ export function fitWorkload(options: FitOptions): WorkloadModel {
 }
 
 /** The same from columns that were collected already. */
-export function fitColumns(columns: FitColumns, settings: FitSettings): WorkloadModel {
+export function fitColumns(collected: FitColumns, settings: FitSettings): WorkloadModel {
+  const { columns, skippedSec } = withoutLeadingSilence(collected);
   const by = settings.by ?? 'none';
   const seed = String(settings.seed ?? 1);
   const name = settings.name ?? settings.meta.name;
@@ -75,10 +76,14 @@ export function fitColumns(columns: FitColumns, settings: FitSettings): Workload
   for (const row of usable.rows) isUsable[row] = 1;
 
   const groups = splitClasses(columns, by);
+  const borrowed: string[] = [];
   const classes = groups.map((group, k) => {
     settings.signal?.throwIfAborted();
     settings.progress?.({ stage: 'fit classes', done: k, total: groups.length, unit: 'classes' });
-    return fitClass(group, columns, isUsable, {
+    const own = group.rows.filter((row) => isUsable[row] === 1);
+    const borrows = own.length < LEAST_ROWS && groups.length > 1;
+    if (borrows) borrowed.push(group.id);
+    return fitClass(group, columns, borrows ? usable.rows : own, {
       durationSec,
       gridNs,
       bandwidthSec: settings.bandwidthSec ?? null,
@@ -119,7 +124,14 @@ export function fitColumns(columns: FitColumns, settings: FitSettings): Workload
     by,
     classes,
     drift,
-    warnings: collectWarnings({ classes, drift, durationSec, excluded: usable.excluded }),
+    warnings: collectWarnings({
+      classes,
+      drift,
+      durationSec,
+      excluded: usable.excluded,
+      borrowed,
+      skippedSec,
+    }),
   };
 }
 
@@ -133,17 +145,9 @@ interface ClassSettings {
 function fitClass(
   group: RequestClass,
   columns: FitColumns,
-  isUsable: Uint8Array,
+  lengthRows: Uint32Array,
   settings: ClassSettings,
 ): WorkloadClass {
-  const withLengths = group.rows.filter((row) => isUsable[row] === 1);
-  if (withLengths.length === 0) {
-    throw new ToolError({
-      code: 'TOO_FEW_ROWS',
-      message: `class '${group.id}' has ${group.rows.length} requests and none with both lengths known`,
-      hint: 'fit with --by none, so that lengths are pooled',
-    });
-  }
   return {
     id: group.id,
     clientId: group.clientId,
@@ -155,8 +159,22 @@ function fitClass(
       arrivalSec: pick(columns.arrivalSec, group.rows),
       classId: group.id,
     }),
-    lengths: fitLengths(pick(columns.inputTokens, withLengths), pick(columns.outputTokens, withLengths)),
+    lengths: fitLengths(pick(columns.inputTokens, lengthRows), pick(columns.outputTokens, lengthRows)),
   };
+}
+
+/**
+ * A silence before the first arrival that is longer than all that follows is not part of the traffic: foreign files
+ * count from 1970, cut windows from the start of the day.
+ */
+function withoutLeadingSilence(columns: FitColumns): {
+  readonly columns: FitColumns;
+  readonly skippedSec: number;
+} {
+  const { arrivalSec, rowCount } = columns;
+  const first = rowCount > 0 ? arrivalSec[0] : 0;
+  if (rowCount === 0 || first <= arrivalSec[rowCount - 1] - first) return { columns, skippedSec: 0 };
+  return { columns: { ...columns, arrivalSec: arrivalSec.map((t) => t - first) }, skippedSec: first };
 }
 
 /** From the trace's start to its last arrival, or to the end of that arrival's grid cell. */

@@ -8,17 +8,29 @@ export interface WarningFacts {
   readonly drift: readonly DriftCheck[];
   readonly durationSec: number;
   readonly excluded: Readonly<Record<string, number>>;
+  /** Classes with too few known lengths, which use the lengths of all classes. */
+  readonly borrowed: readonly string[];
+  /** Silence before the first arrival that was left out. */
+  readonly skippedSec: number;
 }
 
 /** From here on a window can show weekly and daily cycles. */
 const CYCLES_SEC = 3 * 86_400;
+/** From here on the slow rate is more than the memory of a burst. */
+const SLOW_RATE_SEC = 6 * 3_600;
 
 export function collectWarnings(facts: WarningFacts): string[] {
   return [
     windowWarning(facts.durationSec),
     ...facts.drift.flatMap(driftWarning),
-    ...facts.classes.flatMap((one) => arrivalWarnings(one, facts.classes.length > 1)),
+    ...facts.classes.flatMap((one) => arrivalWarnings(one, facts)),
     ...excludedWarning(facts.excluded),
+    ...facts.borrowed.map(
+      (id) => `class ${id}: too few known lengths of its own, it uses those of all classes`,
+    ),
+    ...(facts.skippedSec > 0
+      ? [`the first arrival is ${formatDurationSec(facts.skippedSec)} after zero: that silence is left out`]
+      : []),
   ];
 }
 
@@ -34,8 +46,8 @@ function driftWarning({ metric, value, floor }: DriftCheck): string[] {
   ];
 }
 
-function arrivalWarnings(one: WorkloadClass, named: boolean): string[] {
-  const prefix = named ? `class ${one.id}: ` : '';
+function arrivalWarnings(one: WorkloadClass, facts: WarningFacts): string[] {
+  const prefix = facts.classes.length > 1 ? `class ${one.id}: ` : '';
   const { burstIndex, dequantizedGridNs, gaps, bursts } = one.arrivals;
   const warnings: string[] = [];
   if (typeof burstIndex === 'number' && burstIndex > BURST_LIMIT) {
@@ -45,6 +57,9 @@ function arrivalWarnings(one: WorkloadClass, named: boolean): string[] {
         ? `${prefix}bursts: ${index}, so arrivals are drawn from ${bursts.mean.length} load states: when bursts come is random, so are the requests of a window; record bursts are drawn smaller than the real ones`
         : `${prefix}bursts: ${index}; a renewal model cannot reproduce them`,
     );
+  }
+  if (bursts && facts.durationSec > SLOW_RATE_SEC) {
+    warnings.push(`${prefix}load states know no time of day: the slow rate of this window is not reproduced`);
   }
   if (dequantizedGridNs !== null) {
     const cell = formatDurationSec(dequantizedGridNs / 1e9);

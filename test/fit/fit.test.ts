@@ -249,6 +249,30 @@ test('traces that are too short are refused with the reason', () => {
   assert.throws(() => fit(columns, { bandwidthSec: 0 }), { code: 'BAD_VALUE' });
 });
 
+test('arrivals counted from 1970 give the same model as arrivals counted from the first, with a warning', () => {
+  const columns = poissonColumns(1_000, 5);
+  const zeroed = fit({ ...columns, timesSec: columns.timesSec.map((t) => t - columns.timesSec[0]) });
+  const epoch = fit({ ...columns, timesSec: columns.timesSec.map((t) => t + 1_700_158_623) });
+  assertClose(epoch.durationSec, zeroed.durationSec, 1e-6, 'duration');
+  assert.ok(epoch.warnings.some((warning) => warning.includes('after zero')));
+  assert.ok(!zeroed.warnings.some((warning) => warning.includes('after zero')));
+});
+
+test('a class without known lengths borrows them and says so', () => {
+  const columns = poissonColumns(3_000, 5);
+  const clientId = columns.timesSec.map((_, i) => (i % 2 === 0 ? 'a' : 'b'));
+  const output = Array.from(columns.output, (value, i) => (i % 2 === 0 ? null : value));
+  const model = fit({ ...columns, clientId, output }, { by: 'client' });
+  assert.equal(pairs(model, 0).input.n, 1_500);
+  assert.ok(model.warnings.some((warning) => warning.startsWith('class a: too few known lengths')));
+});
+
+test('arrivals that fall are refused with their row', () => {
+  const columns = poissonColumns(100, 5);
+  const timesSec = columns.timesSec.with(50, 0);
+  assert.throws(() => fit({ ...columns, timesSec }), { code: 'BAD_TRACE', message: /row 50/ });
+});
+
 test('an aborted signal stops the fit', () => {
   const signal = AbortSignal.abort(new ToolError({ code: 'INTERRUPTED', message: 'stop', hint: '' }));
   assert.throws(() => fit(poissonColumns(100, 1), { signal }), { code: 'INTERRUPTED' });

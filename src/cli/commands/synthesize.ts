@@ -24,7 +24,12 @@ export const command: CommandSpec = {
       required: true,
       description: 'trace Parquet to write',
     },
-    { key: 'seed', type: 'string', required: true, description: 'number or text that decides every draw' },
+    {
+      key: 'seed',
+      type: 'string',
+      default: '1',
+      description: 'number or text that decides every draw',
+    },
     {
       key: 'duration',
       type: 'duration',
