@@ -18,6 +18,8 @@ export interface DuckdbSession {
   readonly api: DuckdbApi;
   readonly bindings: DuckdbBindings;
   readonly connection: NodeApi.DuckDBConnection;
+  /** One more connection: a streamed result owns its connection until it is read to the end. Close it. */
+  connect(): Promise<NodeApi.DuckDBConnection>;
   close(): void;
 }
 
@@ -43,6 +45,7 @@ export async function openDuckdb(options: DuckdbOptions = {}): Promise<DuckdbSes
     api,
     bindings,
     connection,
+    connect: () => instance.connect(),
     close() {
       connection.closeSync();
       instance.closeSync();

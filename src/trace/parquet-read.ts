@@ -59,8 +59,9 @@ async function* readBatches(
   signal?: AbortSignal,
 ): AsyncGenerator<ColumnBatch> {
   const columns = fields.map((field) => readExpression(field, columnTypes.get(field.name) ?? '', path));
+  const connection = await session.connect();
   try {
-    const result = await session.connection.stream(
+    const result = await connection.stream(
       `SELECT ${columns.join(', ')} FROM read_parquet(${sqlPath(path)})`,
     );
     const gatherer = new BatchGatherer(session.bindings, fields, READ_BATCH_ROWS);
@@ -73,7 +74,8 @@ async function* readBatches(
     }
     if (gatherer.rowCount > 0) yield gatherer.take();
   } catch (error) {
-    if (error instanceof ToolError || signal?.aborted) throw error;
+    const isOfEngine = /^[A-Z][A-Za-z ]* Error/.test((error as Error).message);
+    if (!isOfEngine || signal?.aborted) throw error;
     throw new ToolError({
       code: /^(Conversion|Invalid Input|Out of Range) Error/.test((error as Error).message)
         ? 'BAD_TRACE'
@@ -82,6 +84,8 @@ async function* readBatches(
       hint: 'the columns must hold whole numbers and texts as the trace schema says',
       cause: error,
     });
+  } finally {
+    connection.closeSync();
   }
 }
 

@@ -1,8 +1,9 @@
 /**
  * DuckDB chunks → typed arrays, by flat copies; the mirror of vectors-write.ts. Chunks are gathered into batches of a
- * stated number of rows; strings become dictionary codes, decoded once per distinct run.
+ * stated number of rows; strings become dictionary codes, decoded once per distinct value of a chunk.
  */
 import type Bindings from '@duckdb/node-bindings';
+import { ToolError } from '../errors.js';
 import type { Column, ColumnBatch, Field } from './columns.js';
 import type { DuckdbBindings } from './duckdb.js';
 
@@ -79,10 +80,20 @@ class KnownRows {
       return null;
     }
     this.#valid ??= new Uint8Array(this.#capacityRows).fill(1, 0, at);
-    for (let row = 0; row < rowCount; row++) {
-      const flag = (mask[row >> 3] >> (row & 7)) & 1;
-      this.#valid[at + row] = flag;
-      this.#known += flag;
+    // Rows start as unknown (0); eight at a time where all are alike.
+    for (let first = 0; first < rowCount; first += 8) {
+      const bits = mask[first >> 3];
+      const last = Math.min(first + 8, rowCount);
+      if (bits === 255) {
+        this.#valid.fill(1, at + first, at + last);
+        this.#known += last - first;
+      } else if (bits !== 0) {
+        for (let row = first; row < last; row++) {
+          const flag = (bits >> (row & 7)) & 1;
+          this.#valid[at + row] = flag;
+          this.#known += flag;
+        }
+      }
     }
     return this.#valid;
   }
@@ -145,6 +156,8 @@ class StringGatherer implements ColumnGatherer {
   #codes: Int32Array | null = null;
   #dictionary: string[] = [];
   #known = new Map<string, number>();
+  /** Last row of the chunk whose 16 bytes fell into each slot of a small hash table. */
+  readonly #slotRows = new Int32Array(STRING_SLOTS);
 
   constructor(bindings: DuckdbBindings, capacityRows: number) {
     this.#bindings = bindings;
@@ -157,17 +170,20 @@ class StringGatherer implements ColumnGatherer {
     this.#codes ??= new Int32Array(this.#capacityRows);
     const data = this.#bindings.vector_get_data(vector, rowCount * 16);
     const words = new Uint32Array(data.buffer, data.byteOffset, rowCount * 4);
-    let last = -1;
+    // Equal 16 bytes in one chunk are the same text: the same inline bytes, or the same pointer.
+    this.#slotRows.fill(-1);
     for (let row = 0; row < rowCount; row++) {
       if (valid !== null && valid[at + row] === 0) {
         this.#codes[at + row] = -1;
         continue;
       }
-      // Equal 16 bytes are the same text: the same inline bytes, or the same pointer.
-      if (last < 0 || !isSameString(words, row, last))
+      const slot = slotOf(words, row);
+      const seen = this.#slotRows[slot];
+      if (seen >= 0 && isSameString(words, row, seen)) this.#codes[at + row] = this.#codes[at + seen];
+      else {
         this.#codes[at + row] = this.#codeOf(this.#decode(data, row));
-      else this.#codes[at + row] = this.#codes[at + last];
-      last = row;
+        this.#slotRows[slot] = row;
+      }
     }
   }
 
@@ -200,6 +216,14 @@ class StringGatherer implements ColumnGatherer {
     if (valid === 'none' || codes === null) return null;
     return { codes: codes.subarray(0, rowCount), dictionary };
   }
+}
+
+const STRING_SLOTS = 256;
+
+function slotOf(words: Uint32Array, row: number): number {
+  const i = row * 4;
+  const mixed = words[i] ^ Math.imul(words[i + 1], 0x9e3779b1) ^ Math.imul(words[i + 2], 0x85ebca6b);
+  return (Math.imul(mixed, 0xc2b2ae35) >>> 24) & (STRING_SLOTS - 1);
 }
 
 function isSameString(words: Uint32Array, a: number, b: number): boolean {
@@ -286,6 +310,11 @@ class ListGatherer implements ColumnGatherer {
 /** A list element that is null has no meaning in our schema. */
 function refuseHoles(mask: Uint8Array, start: number, length: number): void {
   for (let i = start; i < start + length; i++) {
-    if (((mask[i >> 3] >> (i & 7)) & 1) === 0) throw new Error('a list has a null element');
+    if (((mask[i >> 3] >> (i & 7)) & 1) !== 0) continue;
+    throw new ToolError({
+      code: 'BAD_TRACE',
+      message: 'a list in the file has a null element',
+      hint: 'remove the null elements, or make the whole list null',
+    });
   }
 }

@@ -114,6 +114,27 @@ test('a column that is unknown in whole batches and known in others keeps its ro
   assert.ok(known.every((row) => outputTokens!.values[row] === row));
 });
 
+test('several passes over one reader may run side by side, and one may be left early', async (context) => {
+  const path = join(temporaryFolder(context), 't.parquet');
+  await copy('SELECT range::BIGINT AS arrival_ns FROM range(200000)', path);
+  const reader = await openTrace(path);
+  const passes = [reader.batches(), reader.batches()].map((pass) => pass[Symbol.asyncIterator]());
+  for await (const batch of reader.batches()) {
+    assert.equal(batch.arrivalNs[0], 0n);
+    break;
+  }
+  const starts: bigint[][] = [[], []];
+  for (let step = 0; step < 4; step++) {
+    for (const [i, pass] of passes.entries()) {
+      const next = await pass.next();
+      if (!next.done) starts[i].push(next.value.arrivalNs[0]);
+    }
+  }
+  assert.deepEqual(starts[0], [0n, 65_536n, 131_072n, 196_608n]);
+  assert.deepEqual(starts[1], starts[0]);
+  reader.close();
+});
+
 test('what is no trace is refused in one line', async (context) => {
   const folder = temporaryFolder(context);
   const path = join(folder, 't.parquet');

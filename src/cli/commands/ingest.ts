@@ -2,6 +2,7 @@
 import { EXIT, ToolError } from '../../errors.js';
 import { LOG_FORMATS } from '../../ingest/formats/index.js';
 import { type IngestResult, ingest } from '../../ingest/ingest.js';
+import { MAP_TARGETS } from '../../ingest/map.js';
 import { formatBytes, formatCount } from '../../units.js';
 import type { CommandContext, CommandIo, CommandSpec } from '../command.js';
 
@@ -168,6 +169,20 @@ function paragraph(label: string, text: string): string {
   return lines.map((content, i) => (i === 0 ? label : '').padEnd(LABEL) + content).join('\n');
 }
 
+const MAP_EXAMPLE = `format: csv                # or jsonl; names are then dotted paths
+separator: ";"
+columns:
+  arrival: {from: start, unit: ms}  # iso s ms us ns dotnet-ticks
+  input_tokens: prompt_tokens
+  output_tokens: {from: [out, completion]}  # first there is
+  http_status: code
+  ttft: {from: first_token_s, unit: s}
+  operation: {from: kind, values: {c: chat}, otherwise: other}
+  model: {constant: chat-8b}
+arrival_basis: arrival     # or end, log_write, unknown
+where:
+  - {column: kind, one_of: [c, e]}`;
+
 function listFormats(io: CommandIo): void {
   for (const format of LOG_FORMATS) {
     io.print(paragraph(format.name, `${format.title}; ${format.sourceUrl}`));
@@ -175,7 +190,10 @@ function listFormats(io: CommandIo): void {
       io.print(paragraph('', `${column.name}${column.required ? '' : ' (optional)'}: ${column.meaning}`));
     }
   }
-  io.print(paragraph('--map', 'any other CSV or JSON Lines file, by a mapping file'));
+  io.print(paragraph('--map', 'any other CSV or JSON Lines file, by a mapping such as:'));
+  io.print(MAP_EXAMPLE.replaceAll(/^/gm, ' '.repeat(LABEL)));
+  const targets = Object.entries(MAP_TARGETS).map(([target, kind]) => `${target} (${kind})`);
+  io.print(paragraph('', `columns that a mapping may fill: ${targets.join(', ')}`));
   io.result({
     schemaVersion: 1,
     kind: 'log-formats',
