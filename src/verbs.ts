@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 import { type CalibrationRun, type EngineFit, fitEngineModel } from './calibrate/calibrate.js';
 import { withFittedEngine } from './calibrate/profile-engine.js';
 import { calibrationRun, loadCalibrationRuns, writeEngineModel } from './calibrate/run-files.js';
+import { monotonicNs } from './clock.js';
 import { readEngineModel } from './engine/model.js';
 import { ToolError } from './errors.js';
 import { createManifest, hashInput } from './manifest.js';
@@ -151,13 +152,13 @@ export async function profileEndpoint(options: ProfileEndpointOptions): Promise<
     const runLevel = endpointLevels({
       profilePath: options.output,
       workloadName: workload.meta.name,
+      clock: { nowNs: monotonicNs },
       resume: options.resume ?? false,
       url: server === null ? url : null,
       onRun: ({ summary, records }) => {
         if (summary.validity.verdict === 'valid') runs.push(calibrationRun(summary, records));
       },
-      replay: async ({ name, rows, hash, folder, ratePerSec, warmupRequests }) => {
-        const { signal, progress } = options;
+      replay: async ({ name, rows, hash, folder, ratePerSec, warmupRequests, signal, onSettled }) => {
         await replayTrace({
           ...options.replay,
           trace: { name, rows, blockSize: workload.meta.blockSize, hash },
@@ -169,7 +170,10 @@ export async function profileEndpoint(options: ProfileEndpointOptions): Promise<
           slo: [slo.text],
           seed,
           signal,
-          progress,
+          progress(step) {
+            if (step.stage === 'replay') onSettled(step.done);
+            options.progress?.(step);
+          },
         });
       },
     });

@@ -71,6 +71,13 @@ async function runFoldersOf(path: string): Promise<string[]> {
   if (info.isDirectory()) return [path];
   const kind = await kindOf(path);
   if (kind === 'run') return [dirname(path)];
+  if (kind !== 'latency-profile') {
+    throw new ToolError({
+      code: 'BAD_RUN',
+      message: `${path} is neither a run nor a profile`,
+      hint: 'name run folders of `tokentide replay -o`, or a profile that `tokentide profile` wrote',
+    });
+  }
   const profile = await readJsonDocument<LatencyProfile>(path, 'latency-profile', 'BAD_PROFILE');
   const folders = profile.levels.flatMap((level) =>
     level.valid && level.runDir !== null ? [join(dirname(path), level.runDir)] : [],

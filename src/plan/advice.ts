@@ -3,7 +3,8 @@
  *
  * λ* = one replica's capacity at the SLO. Reaction R = scrape + sync + metric window + cold start: what happens now
  * is served by new replicas R later, so replicas are sized at λ*·h with h = 1 ÷ (p99 over time of the rate R later ÷
- * the rate now). A signal's target is its value at λ*·h, divided by 1.1: the HPA does nothing within 10 % of its
+ * the rate now, or ÷ what the smallest fleet serves where that is more). Bursts that outrun the reaction are the
+ * smallest fleet's: minReplicas is raised, up to the static size, until that ratio is at most 2. A signal's target is its value at λ*·h, divided by 1.1: the HPA does nothing within 10 % of its
  * target (Kubernetes, horizontal pod autoscaler, tolerance), so a target itself may be overstepped by that much.
  * Waiting follows from Little's law: λ*·h × (TTFT limit − TTFT of an unloaded replica).
  */
@@ -38,7 +39,10 @@ const SCALE_DOWN_PERIOD_SEC = 60;
 /** Kubernetes' default; shorter windows save little and flap. */
 const DEFAULT_DOWN_WINDOW_SEC = 300;
 const RATE_STEP_SEC = 5;
-const MIN_HEADROOM = 0.25;
+/** Growth within one reaction time that replicas' head-room may have to carry. */
+const MOST_RAMP = 2;
+/** KV usage below which the gauge says nothing about load. */
+const KV_FLOOR = 0.05;
 
 /** What vLLM exports; a profile that scraped another server names that server's metrics. */
 const QUERIES: Readonly<Record<SignalName, string>> = {
@@ -66,11 +70,13 @@ export function adviseAutoscaler(options: AdviceOptions): AutoscalerAdvice | nul
   const reactionSec = options.scrapeSec + options.syncSec + options.windowSec + options.coldStartSec;
   const windowSec = Math.max(options.windowSec, 30);
   const series = slidingRates(options.arrivalsSec, windowSec, RATE_STEP_SEC);
-  const ramp = rampOver(series, reactionSec, capacity);
-  const headroom = Math.max(MIN_HEADROOM, 1 / ramp);
-  if (1 / ramp < MIN_HEADROOM) {
+  const low = ratePercentile(series, 0.01);
+  const high = ratePercentile(series, 0.999);
+  const { ramp, minReplicas: burstReplicas } = rampAndFloor(options, series, reactionSec, capacity);
+  const headroom = 1 / ramp;
+  if (ramp > MOST_RAMP) {
     warnings.push(
-      `the rate grows ${significant(ramp)}-fold within one reaction time (${formatDurationSec(reactionSec)}): no autoscaler follows that; keep minReplicas at the static size, or queue at a gateway`,
+      `the rate grows ${significant(ramp)}-fold within one reaction time (${formatDurationSec(reactionSec)}), beyond what even ${burstReplicas} replicas serve: no autoscaler follows that; queue at a gateway or keep a larger fleet`,
     );
   }
   const sized = capacity * headroom;
@@ -78,17 +84,17 @@ export function adviseAutoscaler(options: AdviceOptions): AutoscalerAdvice | nul
   if (thresholds.length === 0) return null;
   const [recommended, ...alternatives] = thresholds;
 
-  const low = ratePercentile(series, 0.01);
-  const high = ratePercentile(series, 0.999);
-  const minReplicas = Math.max(1, Math.ceil(low / sized - 1e-9));
+  const minReplicas = Math.max(burstReplicas, Math.ceil(low / sized - 1e-9));
   const maxReplicas = Math.max(minReplicas, Math.ceil(high / sized - 1e-9), options.staticReplicas ?? 1);
   const rise = largestRise(series, SCALE_UP_PERIOD_SEC);
   const scaleUpPods = Math.max(1, Math.ceil(rise / sized - 1e-9));
   const dips = dipWindow(series, sized, options.coldStartSec);
   evidence.push(
     `reaction ${formatDurationSec(reactionSec)} = scrape ${significant(options.scrapeSec)} s + sync ${significant(options.syncSec)} s + metric window ${significant(options.windowSec)} s + cold start ${significant(options.coldStartSec)} s`,
-    `head-room ${significant(headroom)}: within one reaction time the rate grows ${significant(ramp)}-fold at its p99, so a replica is sized at ${significant(sized)} of its ${significant(capacity)} requests/s`,
-    `minReplicas ${minReplicas}: the p1 of the rate over ${significant(windowSec)} s is ${significant(low)}/s`,
+    `head-room ${significant(headroom)}: within one reaction time the rate grows ${significant(ramp)}-fold at its p99 (beyond what the smallest fleet serves), so a replica is sized at ${significant(sized)} of its ${significant(capacity)} requests/s`,
+    burstReplicas > 1 && burstReplicas === minReplicas
+      ? `minReplicas ${minReplicas}: bursts outrun the reaction; with fewer, the rate would grow more than ${MOST_RAMP}-fold beyond what they serve`
+      : `minReplicas ${minReplicas}: the p1 of the rate over ${significant(windowSec)} s is ${significant(low)}/s`,
     `maxReplicas ${maxReplicas}: the p99.9 of the rate is ${significant(high)}/s${options.staticReplicas === null ? '' : `, and ${options.staticReplicas} replicas are the static size`}`,
     `scale up by ${scaleUpPods} per ${SCALE_UP_PERIOD_SEC} s: the largest rise in that time is ${significant(rise)}/s`,
     dips.because,
@@ -117,6 +123,20 @@ export function adviseAutoscaler(options: AdviceOptions): AutoscalerAdvice | nul
     evidence,
     warnings,
   };
+}
+
+/** The smallest fleet from which head-room follows the rate, and the growth that is left for it. */
+function rampAndFloor(
+  options: AdviceOptions,
+  series: RateSeries,
+  reactionSec: number,
+  capacity: number,
+): { readonly ramp: number; readonly minReplicas: number } {
+  const most = options.staticReplicas ?? Math.max(1, Math.ceil(ratePercentile(series, 0.999) / capacity));
+  for (let minReplicas = 1; ; minReplicas++) {
+    const ramp = rampOver(series, reactionSec, capacity * minReplicas);
+    if (ramp <= MOST_RAMP || minReplicas >= most) return { ramp, minReplicas };
+  }
 }
 
 /** Dips shorter than the payback of a cold start should not remove a replica: the window covers their p95. */
@@ -207,7 +227,7 @@ function targetValue(
       : null;
   }
   if (signal === 'kv_usage') {
-    if (value <= 0) return null;
+    if (value < KV_FLOOR) return null;
     const capped = Math.min(value, KV_CEILING);
     return {
       value: capped,

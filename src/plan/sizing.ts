@@ -83,36 +83,37 @@ export async function sizeFleet(options: SizingOptions): Promise<Sizing> {
   const freshSeeds = Array.from({ length: options.freshSeeds }, (_, i) => `${options.seed}/fresh-${i + 1}`);
   const fresh = await Promise.all(freshSeeds.map((seed) => options.draw(seed, true)));
   const triedFresh = new Map<number, readonly FleetTrial[]>();
-  const onFresh = async (replicas: number, role: FleetTrial['role']): Promise<FleetTrial[]> => {
-    let known = triedFresh.get(replicas);
-    if (known === undefined) {
-      const made: FleetTrial[] = [];
-      for (const [i, seed] of freshSeeds.entries()) {
-        made.push(await runTrial(options, fresh[i], replicas, seed, role));
-      }
-      known = made;
-      triedFresh.set(replicas, known);
+  const onFresh = async (replicas: number): Promise<readonly FleetTrial[]> => {
+    const known = triedFresh.get(replicas);
+    if (known !== undefined) return known;
+    const made: FleetTrial[] = [];
+    for (const [i, seed] of freshSeeds.entries()) {
+      made.push(await runTrial(options, fresh[i], replicas, seed, 'confirm'));
     }
-    return known.map((trial) => ({ ...trial, role }));
+    triedFresh.set(replicas, made);
+    return made;
   };
   for (;;) {
-    const confirm = await onFresh(chosen, 'confirm');
-    const missed = confirm.filter((trial) => !trial.met);
-    trials.push(...confirm);
+    const missed = (await onFresh(chosen)).filter((trial) => !trial.met);
     if (missed.length === 0) break;
     warnings.push(
       `${chosen} replicas met the SLO in the search but missed it on ${missed.length} of ${freshSeeds.length} fresh seeds (${missText(missed[0].slo)}): one more was taken`,
     );
     if (chosen === maxReplicas) {
       const because = `${maxReplicas} replicas, the limit, miss on a fresh seed: ${missText(missed[0].slo)}`;
-      return { replicas: null, trials, because, warnings };
+      return { replicas: null, trials: [...trials, ...[...triedFresh.values()].flat()], because, warnings };
     }
     chosen += 1;
     await search(chosen);
   }
-  const fewer = chosen > 1 ? await onFresh(chosen - 1, 'fewer') : [];
-  trials.push(...fewer);
-  if (chosen > 1) await search(chosen - 1);
+  if (chosen > 1) {
+    await search(chosen - 1);
+    await onFresh(chosen - 1);
+  }
+  for (const [replicas, made] of triedFresh) {
+    const role = replicas === chosen - 1 ? 'fewer' : 'confirm';
+    trials.push(...made.map((trial) => ({ ...trial, role }) as const));
+  }
   return { replicas: chosen, trials, because: sizingEvidence(chosen, trials, warnings), warnings };
 }
 

@@ -31,6 +31,8 @@ export interface LevelRun {
   readonly invalidBecause: string | null;
   /** Directory of the run, relative to the profile; null when not kept. */
   readonly runDir: string | null;
+  /** Why the level was broken off as lost; null = it came to its end. What was not sent is not counted then. */
+  readonly stoppedEarly: string | null;
 }
 
 export interface JudgeOptions {
@@ -41,20 +43,24 @@ export interface JudgeOptions {
   readonly maxErrorRatio: number;
 }
 
-/** A finished run as a level's run. */
+/** A run as a level's run. One that was broken off as lost counts if the client was well up to then. */
 export function levelRunOf(
   summary: RunSummary,
   records: readonly LevelRecord[],
-  runDir: string | null,
+  more: Pick<LevelRun, 'runDir' | 'stoppedEarly'>,
 ): LevelRun {
-  const valid = summary.validity.verdict === 'valid' && !summary.interrupted;
+  const spoilt = summary.validity.checks.filter((check) => !check.pass && check.check !== 'unsent');
+  const valid =
+    more.stoppedEarly === null
+      ? summary.validity.verdict === 'valid' && !summary.interrupted
+      : spoilt.length === 0;
   return {
+    ...more,
     target: summary.target,
-    records,
+    records: more.stoppedEarly === null ? records : records.filter((record) => record.status !== 'unsent'),
     gauges: summary.server?.gauges ?? [],
     valid,
-    invalidBecause: valid ? null : summary.interrupted ? 'the run was interrupted' : summary.validity.because,
-    runDir,
+    invalidBecause: valid ? null : summary.validity.because,
   };
 }
 
@@ -63,7 +69,8 @@ export function judgeLevel(run: LevelRun, options: JudgeOptions): LoadLevel {
   const measured = run.records.filter((record) => record.phase === 'measure');
   const metrics = summarizeMetrics(measured);
   const slo = judgeSlo(options.slo, measured);
-  const flow = flowOf(run.records, measured, options.ratePerSec);
+  const found = flowOf(run.records, measured, options.ratePerSec);
+  const flow = run.stoppedEarly === null ? found : { ...found, steady: false };
   const failed = measured.filter((record) => record.status !== 'ok').length;
   const errorRatio = measured.length === 0 ? 0 : failed / measured.length;
   const countsErrors = options.slo.terms.some((term) => term.kind !== 'latency');
@@ -101,7 +108,8 @@ export function judgeLevel(run: LevelRun, options: JudgeOptions): LoadLevel {
       (term) =>
         `${term.term} missed: ${term.unit === 'ms' ? formatMs(term.value) : term.value === null ? 'no sample' : significant(term.value, 4)}`,
     );
-    if (!flow.steady) {
+    if (run.stoppedEarly !== null) reasons.push(run.stoppedEarly);
+    else if (!flow.steady) {
       reasons.push(
         `the backlog grew: ${significant(flow.completedPerSec)}/s completed of ${significant(flow.achievedPerSec)}/s sent`,
       );

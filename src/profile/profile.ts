@@ -14,7 +14,7 @@ import type {
   RunTarget,
   TraceRow,
 } from '../types.js';
-import { significant } from '../units.js';
+import { msToSec, significant } from '../units.js';
 import { capacityOf, kneeOf, profileVerdict } from './capacity.js';
 import { judgeLevel, type LevelRun, samplesNeeded } from './judge.js';
 import { drawLevelLoad, type LoadPool } from './load.js';
@@ -29,6 +29,8 @@ export interface LevelPlan {
   readonly warmupRequests: number;
   /** Why this level, for people. */
   readonly because: string;
+  /** p90 of e2e at the highest steady level so far, seconds: what "long" means; null = not known yet. */
+  readonly typicalSec: number | null;
   readonly signal: AbortSignal | null;
 }
 
@@ -73,7 +75,7 @@ export async function profileLoad(options: ProfileOptions): Promise<LatencyProfi
   const history: LoadLevel[] = [];
   let target: RunTarget | null = null;
   const run = async (step: LevelStep, total: number): Promise<void> => {
-    const level = await runOne(options, step, history.length, total);
+    const level = await runOne(options, step, history, total);
     target ??= level.target;
     history.push(level.judged);
   };
@@ -136,12 +138,17 @@ type LevelStep = Pick<LevelPlan, 'ratePerSec' | 'attempt' | 'because'>;
 async function runOne(
   options: ProfileOptions,
   step: LevelStep,
-  done: number,
+  history: readonly LoadLevel[],
   total: number,
 ): Promise<{ readonly target: RunTarget; readonly judged: LoadLevel }> {
   options.signal?.throwIfAborted();
   const { ratePerSec, attempt, because } = step;
-  options.progress?.({ stage: `level ${significant(ratePerSec)}/s`, done, total, unit: 'levels' });
+  options.progress?.({
+    stage: `level ${significant(ratePerSec)}/s`,
+    done: history.length,
+    total,
+    unit: 'levels',
+  });
   const seed = attempt === 1 ? options.seed : `${options.seed}/repeat-${attempt}`;
   const { requests, warmupRequests } = levelSize(ratePerSec, options);
   const rows = drawLevelLoad({
@@ -153,7 +160,9 @@ async function runOne(
     seed,
   });
   const signal = options.signal ?? null;
-  const run = await options.runLevel({ ratePerSec, attempt, seed, rows, warmupRequests, because, signal });
+  const typicalSec = typicalE2eSec(history);
+  const plan = { ratePerSec, attempt, seed, rows, warmupRequests, because, typicalSec, signal };
+  const run = await options.runLevel(plan);
   const judged = judgeLevel(run, {
     ratePerSec,
     attempt,
@@ -163,6 +172,16 @@ async function runOne(
   });
   options.onLevel?.(judged);
   return { target: run.target, judged };
+}
+
+function typicalE2eSec(history: readonly LoadLevel[]): number | null {
+  const steady = history.filter((level) => level.valid && level.steady);
+  const busiest = steady.reduce<LoadLevel | null>(
+    (best, level) => (best === null || level.ratePerSec > best.ratePerSec ? level : best),
+    null,
+  );
+  const p90Ms = busiest?.metrics.e2e?.p90 ?? null;
+  return p90Ms === null ? null : msToSec(p90Ms);
 }
 
 function checkRates(rates: readonly number[]): number[] {

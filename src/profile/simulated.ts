@@ -45,6 +45,7 @@ export function simulatedLevels(options: SimulatedLevelOptions): (plan: LevelPla
       valid: true,
       invalidBecause: null,
       runDir: null,
+      stoppedEarly: null,
     };
   };
 }

@@ -125,15 +125,26 @@ test('without gauges the requests in flight stand for running', async () => {
   assert.match(advice.recommended.because, /in flight at the client/);
 });
 
-test('an unknown cold start and a ramp that nothing follows are warned about', async () => {
-  const burst = [
-    ...Array.from({ length: 600 }, (_, i) => i),
-    ...Array.from({ length: 60_000 }, (_, i) => 600 + i / 100),
-  ];
-  const advice = await advise({ coldStartSec: 0, arrivalsSec: burst });
+/** 1/s for ten minutes, then 100/s. */
+const BURST = [
+  ...Array.from({ length: 600 }, (_, i) => i),
+  ...Array.from({ length: 60_000 }, (_, i) => 600 + i / 100),
+];
+
+test('bursts that outrun the reaction are carried by minReplicas', async () => {
+  // One replica serves 8/s: 100/s is 12.5-fold. Seven serve 56/s, from which 100/s is less than twofold.
+  const advice = await advise({ arrivalsSec: BURST, staticReplicas: 13 });
+  assert.equal(advice.minReplicas, 7);
+  assert.ok(Math.abs(advice.ramp - 100 / 56) < 1e-9);
+  assert.match(advice.evidence.join('\n'), /minReplicas 7: bursts outrun the reaction/);
+  assert.deepEqual(advice.warnings, []);
+});
+
+test('an unknown cold start and a burst beyond the static fleet are warned about', async () => {
+  const advice = await advise({ coldStartSec: 0, arrivalsSec: BURST, staticReplicas: 4 });
+  assert.equal(advice.minReplicas, 4);
   assert.match(advice.warnings.join('\n'), /cold start unknown/);
-  assert.match(advice.warnings.join('\n'), /no autoscaler follows that/);
-  assert.equal(advice.headroom, 0.25);
+  assert.match(advice.warnings.join('\n'), /beyond what even 4 replicas serve: no autoscaler follows that/);
 });
 
 test('no capacity, no advice', async () => {

@@ -8,19 +8,23 @@ import { hiddenEngine, hiddenLoad } from '../calibrate/hidden-engine.js';
 
 test('the smallest size is found for every answer and every start', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.integer({ min: 1, max: 80 }), fc.integer({ min: 1, max: 100 }), async (answer, start) => {
-      let asked = 0;
-      const found = await smallestFleet(
-        async (n) => {
-          asked += 1;
-          return n >= answer;
-        },
-        start,
-        64,
-      );
-      assert.equal(found, answer <= 64 ? answer : null);
-      assert.ok(asked <= 200);
-    }),
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 80 }),
+      fc.integer({ min: 1, max: 100 }),
+      async (answer, start) => {
+        let asked = 0;
+        const found = await smallestFleet(
+          async (n) => {
+            asked += 1;
+            return n >= answer;
+          },
+          start,
+          64,
+        );
+        assert.equal(found, answer <= 64 ? answer : null);
+        assert.ok(asked <= 200);
+      },
+    ),
   );
 });
 

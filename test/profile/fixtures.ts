@@ -49,6 +49,7 @@ export function scriptedServer(
         valid,
         invalidBecause: valid ? null : 'client overloaded',
         runDir: null,
+        stoppedEarly: null,
       };
     },
   };

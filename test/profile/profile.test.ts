@@ -144,6 +144,7 @@ test('a backlog that grows is a miss although every percentile is still good', (
         valid: true,
         invalidBecause: null,
         runDir: null,
+        stoppedEarly: null,
       },
       { ratePerSec: 100, attempt: 1, seed: '1', slo: parseSlo('p90(ttft) < 10s'), maxErrorRatio: 0.01 },
     );
@@ -174,6 +175,7 @@ test('the knee is where the median end-to-end latency is twice its value at the 
         valid: true,
         invalidBecause: null,
         runDir: null,
+        stoppedEarly: null,
       },
       { ratePerSec, attempt: 1, seed: '1', slo: SLO, maxErrorRatio: 0.01 },
     );

@@ -3,8 +3,9 @@ import { EXIT, ToolError } from '../../errors.js';
 import { formatLevel, formatProfile } from '../../profile/format.js';
 import { DEFAULT_MAX_LEVELS, DEFAULT_RESOLUTION } from '../../profile/profile.js';
 import type { LatencyProfile, ProfileLoad } from '../../types.js';
-import { type ProfileTarget, profileEndpoint, type ReplaySettings } from '../../verbs.js';
+import { type ProfileTarget, profileEndpoint } from '../../verbs.js';
 import type { CommandContext, CommandSpec } from '../command.js';
+import { ENDPOINT_OPTIONS, endpointSettings } from './endpoint-options.js';
 import { fitScreen } from './screen.js';
 
 export const command: CommandSpec = {
@@ -109,8 +110,7 @@ export const command: CommandSpec = {
     },
     { key: 'seed', type: 'string', default: '42', description: 'number or text that decides every draw' },
     { key: 'resume', type: 'boolean', description: 'take levels whose finished runs are there as they are' },
-    { key: 'protocol', type: 'string', description: 'protocol of the endpoint; default openai-chat' },
-    { key: 'model', type: 'string', description: 'model to ask for; default: the first that it lists' },
+    ...ENDPOINT_OPTIONS,
     { key: 'maxSeqs', type: 'integer', description: "fitted engine: the server's most sequences at once" },
     {
       key: 'maxBatchedTokens',
@@ -147,7 +147,7 @@ export const command: CommandSpec = {
       },
       seed: options['seed'] as string,
       resume: options['resume'] === true,
-      replay: replaySettings(context),
+      replay: await endpointSettings(context),
       limits: limitsOf(context),
       onLevel: (level) => io.note(formatLevel(level)),
       signal,
@@ -197,13 +197,6 @@ function ratio(options: CommandContext['options'], key: string, most: number): n
     message: `expected ${key} from 0 to ${most}, got ${value}`,
     hint: 'it is a ratio: 0.1 is 10 %',
   });
-}
-
-function replaySettings({ options }: CommandContext): ReplaySettings {
-  return {
-    protocol: options['protocol'] as string | undefined,
-    model: options['model'] as string | undefined,
-  };
 }
 
 function limitsOf({ options }: CommandContext): Record<string, number> {

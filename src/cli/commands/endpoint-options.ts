@@ -1,0 +1,150 @@
+/** How to talk to an endpoint: the options that every command which sends requests shares, and what they mean. */
+import { readFile } from 'node:fs/promises';
+import { ToolError } from '../../errors.js';
+import { REPLAY_DEFAULTS, type ReplayOptions } from '../../replay/options.js';
+import { PROTOCOLS } from '../../replay/protocols/index.js';
+import { TOKEN_ENCODINGS } from '../../tokens/counter.js';
+import type { CommandContext, OptionSpec } from '../command.js';
+
+export const ENDPOINT_OPTIONS: readonly OptionSpec[] = [
+  {
+    key: 'protocol',
+    type: 'string',
+    choices: PROTOCOLS.map((protocol) => protocol.name),
+    default: REPLAY_DEFAULTS.protocol,
+    description: 'how requests and answers look',
+  },
+  {
+    key: 'model',
+    type: 'string',
+    description: 'model name; the first that the endpoint lists when left out',
+  },
+  {
+    key: 'apiKeyFile',
+    type: 'string',
+    value: '<file>',
+    description: 'file with the API key; else TOKENTIDE_API_KEY or OPENAI_API_KEY',
+  },
+  { key: 'header', type: 'strings', value: "<'Name: value'>", description: 'extra header; repeatable' },
+  {
+    key: 'extraBody',
+    type: 'string',
+    value: '<json>',
+    description: "members added to every request's body, e.g. '{\"temperature\":0}'",
+  },
+  {
+    key: 'noIgnoreEos',
+    type: 'boolean',
+    description: 'let the model stop early, instead of asking for the full output length',
+  },
+  { key: 'timeoutTotal', type: 'duration', description: 'for a whole request; no limit when left out' },
+  {
+    key: 'drain',
+    type: 'duration',
+    default: `${REPLAY_DEFAULTS.drainSec}s`,
+    description: 'for requests in flight after the last one was sent; then they are cancelled',
+  },
+  {
+    key: 'senders',
+    type: 'string',
+    value: '<n|auto>',
+    default: 'auto',
+    description: 'sender processes; auto: by the chunks per second, at most cores − 1',
+  },
+  {
+    key: 'preconnect',
+    type: 'integer',
+    default: 0,
+    description: 'connections that each sender opens before the first request',
+  },
+  {
+    key: 'metricsUrl',
+    type: 'string',
+    value: '<url|none>',
+    description: 'Prometheus page to scrape each second; the endpoint’s own /metrics when left out',
+  },
+  {
+    key: 'calibratePrompts',
+    type: 'boolean',
+    description: 'learn how many tokens the chat template adds, and take them off every prompt',
+  },
+  {
+    key: 'encoding',
+    type: 'string',
+    choices: TOKEN_ENCODINGS,
+    default: REPLAY_DEFAULTS.encoding,
+    description: 'vocabulary for answers that come without usage',
+  },
+];
+
+/** The replay options behind `ENDPOINT_OPTIONS`. Throws BAD_VALUE or FILE_NOT_FOUND. */
+export async function endpointSettings(context: CommandContext): Promise<Partial<ReplayOptions>> {
+  const { options } = context;
+  return {
+    protocol: options['protocol'] as string,
+    model: options['model'] as string | undefined,
+    apiKey: await apiKeyOf(options['apiKeyFile'] as string | undefined),
+    headers: options['header'] as string[] | undefined,
+    extraBody: extraBodyOf(options['extraBody'] as string | undefined),
+    // The parser reads `--no-x` as "x is false".
+    ignoreEos: options['noIgnoreEos'] !== false,
+    timeoutTotalSec: options['timeoutTotal'] as number | undefined,
+    drainSec: options['drain'] as number,
+    senders: sendersOf(options['senders'] as string),
+    preconnect: options['preconnect'] as number,
+    metricsUrl: options['metricsUrl'] as string | undefined,
+    calibratePrompts: options['calibratePrompts'] === true,
+    encoding: options['encoding'] as string,
+  };
+}
+
+/** The key from a file, else from the environment, else none. It is never printed or stored. */
+async function apiKeyOf(path: string | undefined): Promise<string | null> {
+  if (path === undefined) return process.env['TOKENTIDE_API_KEY'] ?? process.env['OPENAI_API_KEY'] ?? null;
+  let key: string;
+  try {
+    key = (await readFile(path, 'utf8')).trim();
+  } catch (cause) {
+    throw new ToolError({
+      code: 'FILE_NOT_FOUND',
+      message: `could not read the API key from ${path}: ${(cause as NodeJS.ErrnoException).code ?? 'unreadable'}`,
+      hint: 'name a file whose only line is the key',
+      cause,
+    });
+  }
+  if (key !== '' && !/\s/.test(key)) return key;
+  throw new ToolError({
+    code: 'BAD_VALUE',
+    message: `${path} must hold one key on one line`,
+    hint: 'name a file whose only line is the key',
+  });
+}
+
+function extraBodyOf(text: string | undefined): Record<string, unknown> | null {
+  if (text === undefined) return null;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = null;
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new ToolError({
+    code: 'BAD_VALUE',
+    message: `--extra-body must be a JSON object, got '${text}'`,
+    hint: `write it like --extra-body '{"temperature":0}'`,
+  });
+}
+
+function sendersOf(text: string): number | 'auto' {
+  if (text === 'auto') return 'auto';
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new ToolError({
+    code: 'BAD_VALUE',
+    message: `--senders must be auto or a whole number from 1, got '${text}'`,
+    hint: 'leave it out: auto suits the machine',
+  });
+}
