@@ -28,6 +28,7 @@ export class Recorder {
   #queue: RunRecord[] = [];
   #writing: Promise<void> = Promise.resolve();
   #counting = new Set<Promise<void>>();
+  #recorded = 0;
   #settled = 0;
   #failed = 0;
   #seen = new Uint8Array(0);
@@ -35,6 +36,11 @@ export class Recorder {
   constructor(log: RunLog, tally: TokenTally) {
     this.#log = log;
     this.#tally = tally;
+  }
+
+  /** Records handed to the log. */
+  get recorded(): number {
+    return this.#recorded;
   }
 
   /** Requests of this phase that have ended. */
@@ -118,6 +124,7 @@ export class Recorder {
     if (this.#queue.length === 0) return;
     const records = this.#queue;
     this.#queue = [];
+    this.#recorded += records.length;
     for (let from = 0; from < records.length; from += RECORDS_PER_APPEND) {
       const part = records.slice(from, from + RECORDS_PER_APPEND);
       this.#writing = this.#writing.then(() => this.#log.append(part));

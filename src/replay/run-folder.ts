@@ -20,24 +20,22 @@ export interface Run {
   readonly records: readonly RunRecord[];
 }
 
-/**
- * Makes the folder ready for a new run. Refuses a folder that holds a run, finished or not, unless `force`, which
- * removes that run's files and nothing else.
- */
-export async function prepareRunFolder(dir: string, force: boolean): Promise<void> {
-  const found: string[] = [];
-  for (const name of [RUN_JSON, REQUESTS_PARQUET, RUN_LOG_NAME])
-    if (await exists(join(dir, name))) found.push(name);
-  if (found.length > 0 && !force) {
-    throw new ToolError({
-      code: 'OUTPUT_UNWRITABLE',
-      message: `${dir} already holds ${found.includes(RUN_JSON) ? 'a run' : 'a run that did not come to its end'} (${found.join(', ')})`,
-      hint: 'choose another folder with -o, or write --force to replace it',
-    });
-  }
-  for (const name of found) await rm(join(dir, name));
+/** Refuses a folder that holds a run, finished or not, unless `force`. Changes nothing. */
+export async function checkRunFolder(dir: string, force: boolean): Promise<void> {
+  const found = await runFilesIn(dir);
+  if (found.length === 0 || force) return;
+  throw new ToolError({
+    code: 'OUTPUT_UNWRITABLE',
+    message: `${dir} already holds ${found.includes(RUN_JSON) ? 'a run' : 'a run that did not come to its end'} (${found.join(', ')})`,
+    hint: 'choose another folder with -o, or write --force to replace it',
+  });
+}
+
+/** Makes the folder, and removes the files of an earlier run from it; nothing else. */
+export async function clearRunFolder(dir: string): Promise<void> {
   try {
     await mkdir(dir, { recursive: true });
+    for (const name of await runFilesIn(dir)) await rm(join(dir, name));
   } catch (cause) {
     throw new ToolError({
       code: 'OUTPUT_UNWRITABLE',
@@ -46,6 +44,14 @@ export async function prepareRunFolder(dir: string, force: boolean): Promise<voi
       cause,
     });
   }
+}
+
+async function runFilesIn(dir: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of [RUN_JSON, REQUESTS_PARQUET, RUN_LOG_NAME]) {
+    if (await exists(join(dir, name))) found.push(name);
+  }
+  return found;
 }
 
 /** Writes the finished run; run.json last, so that its presence means that all is there. Removes the log. */
