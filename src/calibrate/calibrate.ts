@@ -193,12 +193,13 @@ function fitIterations(
     return { fit: fitStepCost(observations), budget, reconstructions };
   };
   if (known !== null) return attempt(known);
+  const unexplained = ({ fit }: IterationFit): number => fit?.unexplained ?? Number.POSITIVE_INFINITY;
   const fallback = attempt(DEFAULT_LIMITS.maxBatchedTokens);
   let best = fallback;
   for (const budget of BUDGETS) {
     if (budget === fallback.budget) continue;
     const candidate = attempt(budget);
-    if (explanation(candidate.fit) < 0.9 * explanation(best.fit)) best = candidate;
+    if (unexplained(candidate) < 0.7 * unexplained(best) - 1) best = candidate;
   }
   warnings.push(
     best === fallback
@@ -206,11 +207,6 @@ function fitIterations(
       : `token budget unknown: ${best.budget} explains the iterations best`,
   );
   return best;
-}
-
-/** Lower is better: the error of one observation, made worse by observations that had to be set aside. */
-function explanation(fit: StepCostFit | null): number {
-  return fit === null ? Number.POSITIVE_INFINITY : (fit.relativeScale + 1e-6) / fit.usedRatio ** 4;
 }
 
 function fitRequests(runs: readonly (readonly UsableRequest[])[]): StepCostFit | null {

@@ -17,6 +17,11 @@ export interface StepCostFit {
   readonly usedRatio: number;
   /** Robust standard deviation of the relative error (1.4826 × median absolute deviation). */
   readonly relativeScale: number;
+  /**
+   * Sum of the relative errors that noise cannot explain (beyond 4.685 robust standard deviations of all errors), each
+   * counted as 0.5 at most: tells a wrong reconstruction from a right one.
+   */
+  readonly unexplained: number;
 }
 
 const BISQUARE = 4.685;
@@ -47,6 +52,12 @@ export function fitStepCost(observations: readonly StepObservation[]): StepCostF
     if (change < 1e-9) break;
   }
   const [baseSec, perPrefillTokenSec, perDecodeSeqSec, perKvTokenSec] = coefficients;
+  const errors = relativeErrors(observations, coefficients);
+  const noise = BISQUARE * Math.max(scale, SCALE_FLOOR);
+  const unexplained = errors.reduce(
+    (sum, error) => (Math.abs(error) > noise ? sum + Math.min(0.5, Math.abs(error)) : sum),
+    0,
+  );
   const used = weights.reduce((count, weight) => count + (weight >= 0.5 ? 1 : 0), 0);
   return {
     step: {
@@ -54,11 +65,12 @@ export function fitStepCost(observations: readonly StepObservation[]): StepCostF
       perPrefillTokenSec,
       perDecodeSeqSec,
       perKvTokenSec,
-      noiseCv: noiseCvOf(relativeErrors(observations, coefficients), weights),
+      noiseCv: noiseCvOf(errors, weights),
     },
     observations: observations.length,
     usedRatio: used / observations.length,
     relativeScale: scale,
+    unexplained,
   };
 }
 

@@ -126,10 +126,13 @@ test('without chunk instants whole requests are enough for a prediction within 1
 });
 
 test('an unknown token budget is found from the iterations, and said', () => {
-  const truth = hiddenEngine({}, 512);
-  const { engine, warnings } = calibrate([measure(truth, 2), measure(truth, 6)]);
-  assert.equal(engine.limits.maxBatchedTokens, 512);
-  assert.match(warnings.join(' '), /512 explains the iterations best/);
+  for (const budget of [512, 1_024, 2_048]) {
+    const truth = hiddenEngine({ noiseCv: 0.03 }, budget);
+    const { engine, warnings } = calibrate([measure(truth, 2), measure(truth, 6)], { refine: false });
+    assert.equal(engine.limits.maxBatchedTokens, budget);
+    assert.match(warnings.join(' '), budget === 2_048 ? /2048 assumed/ : /explains the iterations best/);
+    assertStep(engine.step, truth.step, 0.05);
+  }
 });
 
 test('a batch that stops growing while requests wait is the sequence limit', () => {

@@ -206,6 +206,7 @@ test('run folders become an engine file; invalid runs are passed over and said',
     limits: { maxSeqs: 64 },
   });
   assert.ok(Math.abs(fit.engine.step.baseSec / hiddenEngine().step.baseSec - 1) < 1e-3);
+  assert.equal(fit.engine.limits.maxBatchedTokens, 2_048);
   assert.equal(fit.engine.coldStartSec, 45);
   assert.match(fit.warnings.join('\n'), /spoilt passed over: client overloaded/);
   // The file is an engine that plan takes.
