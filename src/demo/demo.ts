@@ -77,14 +77,14 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     args: ['fit', at('trace.parquet'), '--by', 'client', '-o', at('workload.json')],
   });
   await run({
-    title: 'draw five minutes of new traffic from the model',
+    title: 'draw four minutes of new traffic from the model',
     args: [
       'synthesize',
       at('workload.json'),
       '--seed',
       '42',
       '--duration',
-      '5m',
+      '4m',
       '-o',
       at('synthetic.parquet'),
     ],
@@ -92,14 +92,14 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const server = await startServer(print, signal);
   try {
     await run({
-      title: 'replay it against the embedded engine, on exact time, at ten times the speed',
+      title: 'replay it against the embedded engine, on exact time, at twelve times the speed',
       args: [
         'replay',
         at('synthetic.parquet'),
         '--url',
         server.url,
         '--speed',
-        '10',
+        '12',
         '--slo',
         SLO,
         '--force',
@@ -140,12 +140,10 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     await server.close();
   }
   await run({
-    title: 'plan a fleet for forty times that traffic',
+    title: 'plan a fleet for forty times that traffic, on the engine as it was measured',
     args: [
       'plan',
       at('trace.parquet'),
-      '--engine',
-      ENGINE,
       '--profile',
       at('engine.profile.json'),
       '--growth',
