@@ -1,7 +1,10 @@
 /** EngineModel: what one replica of an inference server costs in time and memory; and what simulation returns. */
+import type { ColdStartPhases } from './autoscale.js';
 import type { FileHeader } from './common.js';
 import type { RequestInstants, SloResult } from './run.js';
 import type { MetricSummaryMap } from './run-support.js';
+
+export type * from './autoscale.js';
 
 /** Coefficients of one iteration's duration, seconds; all ≥ 0. */
 export interface StepCost {
@@ -45,6 +48,8 @@ export interface EngineModel extends FileHeader<'engine-model'> {
   readonly prefixCaching: boolean;
   /** From "start a replica" to "ready", seconds. */
   readonly coldStartSec: number;
+  /** Phases of the cold start; absent = all of `coldStartSec` is loading. */
+  readonly coldStart?: ColdStartPhases;
   /** How well the coefficients explain the measurements; null for models that were not calibrated. */
   readonly calibration: CalibrationQuality | null;
 }
