@@ -66,6 +66,7 @@ export function headerOf(input: HeaderInput): RunHeader {
     startedUtc: new Date().toISOString(),
     slo: options.slo ?? [],
     senders,
+    measured: plan.count - (options.unmeasured ?? 0),
     notes: [...planNotes(options, plan, salt, senders), ...prepared.notes],
   };
 }

@@ -25,6 +25,8 @@ export interface RunHeader {
   /** Texts of the SLO terms; empty = none. */
   readonly slo: readonly string[];
   readonly senders: number;
+  /** Requests that will be measured. */
+  readonly measured: number;
   /** Notes that were known at the start. */
   readonly notes: readonly string[];
 }
@@ -62,6 +64,7 @@ export function summarizeRun(input: SummaryInput): RunSummary {
     slo: slo === null ? [] : judgeSlo(slo, measured),
     validity: judgeValidity({
       records: measured,
+      measured: header.measured,
       health,
       concurrency: header.load.concurrency,
       interrupted,

@@ -6,12 +6,14 @@
  */
 import { e2e, percentileSorted, ttft } from '../metrics.js';
 import type { Check, RunRecord, RunSummary } from '../types.js';
-import { formatMs, formatRatio, nsToMs, nsToSec, significant } from '../units.js';
+import { formatCount, formatMs, formatRatio, nsToMs, nsToSec, significant } from '../units.js';
 import type { SenderHealth } from './messages.js';
 
 export interface ValidityInput {
   /** The measured requests, every one that was offered. */
   readonly records: readonly RunRecord[];
+  /** Requests that the plan measures: each must be on record, however it ended. */
+  readonly measured: number;
   readonly health: readonly SenderHealth[];
   readonly concurrency: number | null;
   readonly interrupted: boolean;
@@ -89,6 +91,13 @@ function checksOf(input: ValidityInput): Check[] {
         : concurrency === null
           ? overload
           : 'raise --concurrency or --drain: requests still waited behind the cap when the run ended',
+    ),
+    atLeast(
+      'recorded',
+      records.length,
+      input.measured,
+      'requests',
+      'the run was killed before it ended: run it again and let it end, or stop it with Ctrl-C',
     ),
     ...(concurrency === null
       ? [atLeast('achieved_rate', rateRatio(sent), MIN_RATE_RATIO, 'ratio', overload)]
@@ -204,6 +213,8 @@ function describeFailure(check: Check): string {
       return `requests left late: send lag p99 ${value}, limit ${show(check.limit)}`;
     case 'unsent':
       return `${significant(check.value ?? 0)} requests were never sent`;
+    case 'recorded':
+      return `${formatCount(check.value ?? 0)} of ${formatCount(check.limit)} requests are on record`;
     case 'achieved_rate':
       return `the client reached ${value} of the planned rate`;
     case 'loop_delay_p99':

@@ -1,0 +1,165 @@
+/** The crash-safe log and requests.parquet: what goes in comes out, and a cut log gives every whole batch. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { tableFromIPC } from 'apache-arrow';
+import fc from 'fast-check';
+import { createManifest } from '../../src/manifest.js';
+import { readRun, recoverRun } from '../../src/replay/run-folder.js';
+import type { RunHeader } from '../../src/replay/summary.js';
+import { createRunLog, RUN_LOG_NAME, readRunLog } from '../../src/trace/run-log.js';
+import { RUN_COLUMNS, readRunRecords, writeRunRecords } from '../../src/trace/run-records.js';
+import type { RunRecord } from '../../src/types.js';
+import { record } from './records.js';
+
+let dir = '';
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'tokentide-log-'));
+});
+after(() => rm(dir, { recursive: true }));
+
+const ns = fc.integer({ min: -1e15, max: 9e15 });
+const anyRecord: fc.Arbitrary<RunRecord> = fc
+  .record({
+    index: fc.nat(2_000_000_000),
+    requestId: fc.option(fc.string({ unit: 'grapheme', maxLength: 12 })),
+    intendedNs: ns,
+    sentNs: fc.option(ns),
+    endNs: fc.option(ns),
+    releasedNs: fc.option(ns),
+    chunkNs: fc.option(fc.array(ns, { maxLength: 20 })),
+    outputTokens: fc.option(fc.nat(1_000_000)),
+    stream: fc.boolean(),
+    error: fc.option(fc.string({ unit: 'binary', maxLength: 20 })),
+    status: fc.constantFrom('ok', 'empty', 'unsent', 'timeout_total'),
+    phase: fc.constantFrom('warmup', 'measure'),
+  })
+  .map((fields) => record(0, fields as Partial<RunRecord>));
+
+/** Text that UTF-8 can hold: a lone surrogate becomes U+FFFD. */
+const wellFormed = (one: RunRecord): RunRecord => ({
+  ...one,
+  error: one.error === null ? null : Buffer.from(one.error).toString(),
+});
+
+test('every column of a record has a place in the file', () => {
+  assert.deepEqual(new Set(RUN_COLUMNS.map((column) => column.code)), new Set(Object.keys(record(0))));
+});
+
+test('log: write → read is identity, whatever the records and batches', async () => {
+  const path = join(dir, 'identity.arrows');
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.array(anyRecord, { maxLength: 12 }), { maxLength: 4 }), async (batches) => {
+      const log = await createRunLog(path, '{"what":"a run"}');
+      for (const batch of batches) await log.append(batch);
+      await log.close();
+      const content = await readRunLog(path);
+      assert.deepEqual(content.records, batches.flat().map(wellFormed));
+      assert.deepEqual([content.header, content.lostBytes], ['{"what":"a run"}', 0]);
+    }),
+    { numRuns: 60, seed: 2 },
+  );
+});
+
+test('log: cut anywhere it gives the whole batches before the cut', async () => {
+  const path = join(dir, 'cut.arrows');
+  const log = await createRunLog(path, '{}');
+  const sizes = [(await stat(path)).size];
+  const all: RunRecord[] = [];
+  for (let batch = 0; batch < 6; batch++) {
+    const records = Array.from({ length: 3 }, (_, i) =>
+      record(batch * 3 + i, { index: batch * 3 + i, chunkNs: [1, 2, 3] }),
+    );
+    await log.append(records);
+    all.push(...records);
+    sizes.push((await stat(path)).size);
+  }
+  await log.close();
+  const bytes = await readFile(path);
+  for (let size = sizes[0]; size <= bytes.length; size += 61) {
+    await writeFile(path, bytes.subarray(0, size));
+    const whole = sizes.filter((end) => end <= size).length - 1;
+    const { records, lostBytes } = await readRunLog(path);
+    assert.deepEqual(records, all.slice(0, whole * 3));
+    assert.equal(lostBytes, size - sizes[whole]);
+  }
+  await writeFile(path, bytes.subarray(0, 20));
+  await assert.rejects(readRunLog(path), { code: 'BAD_RUN' });
+});
+
+test('log: another Arrow reader opens it', async () => {
+  const path = join(dir, 'foreign.arrows');
+  const log = await createRunLog(path, '{}');
+  await log.append([record(0), record(5, { chunkNs: [7, 8] })]);
+  await log.append([record(9)]);
+  await log.close();
+  const table = tableFromIPC(await readFile(path));
+  assert.equal(table.numRows, 3);
+  assert.deepEqual(
+    table.schema.fields.map((field) => field.name),
+    RUN_COLUMNS.map((column) => column.name),
+  );
+  assert.deepEqual([...table.getChild('intended_ns')!], [0n, 5_000_000n, 9_000_000n]);
+});
+
+test('requests.parquet: write → read is identity', async () => {
+  const path = join(dir, 'requests.parquet');
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyRecord, { maxLength: 20 }), async (records) => {
+      const clean = records.map((one) => ({
+        ...one,
+        error: wellFormed(one).error?.replaceAll('\0', '') ?? null,
+      }));
+      await writeRunRecords(path, clean, '{}');
+      assert.deepEqual(await readRunRecords(path), clean);
+    }),
+    { numRuns: 15, seed: 4 },
+  );
+});
+
+test('a killed run is read from its log, as interrupted and invalid, and can be made whole', async () => {
+  const header: RunHeader = {
+    manifest: createManifest({ command: 'replay', options: {}, timestamp: false }),
+    target: { url: 'http://h/v1', protocol: 'openai-chat', model: 'm' },
+    load: {
+      traceName: 't',
+      traceHash: '0',
+      rows: 100,
+      durationSec: 9,
+      speed: 1,
+      rate: null,
+      window: null,
+      concurrency: null,
+      warmupRequests: 0,
+      salt: null,
+      plannedRatePerSec: 2,
+    },
+    startedUtc: '2026-01-01T00:00:00Z',
+    slo: ['p99(ttft) < 1s'],
+    senders: 1,
+    measured: 100,
+    notes: [],
+  };
+  const log = await createRunLog(join(dir, RUN_LOG_NAME), JSON.stringify(header));
+  await log.append([record(2_000, { index: 2 }), record(0)]);
+  await log.append([record(1_000, { index: 1 })]);
+  await log.close();
+  const { summary, records } = await readRun(dir);
+  assert.deepEqual(
+    records.map((one) => one.index),
+    [0, 1, 2],
+  );
+  assert.deepEqual(
+    [summary.interrupted, summary.validity.verdict, summary.metrics.ttft?.n, summary.slo[0].met],
+    [true, 'invalid', 3, true],
+  );
+  assert.match(summary.validity.because, /3 of 100 requests are on record/);
+  assert.ok(summary.notes.some((note) => /killed: 3 of 100 requests had ended/.test(note)));
+  await recoverRun(dir);
+  const again = await readRun(dir);
+  assert.deepEqual(again.records, records);
+  assert.deepEqual(again.summary, JSON.parse(JSON.stringify(summary)));
+  await assert.rejects(stat(join(dir, RUN_LOG_NAME)));
+});

@@ -1,0 +1,127 @@
+/** The verdict of a run on itself, check by check. Cases F23, F25, F31. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { judgeValidity, ownLagMs, sendLagLimitMs, type ValidityInput } from '../../src/replay/validity.js';
+import type { RunRecord, RunSummary } from '../../src/types.js';
+import { health, MS, record, unsent } from './records.js';
+
+/** 1000 requests, 5 ms apart. */
+const steady = (lateMs: (i: number) => number = () => 0.05): RunRecord[] =>
+  Array.from({ length: 1_000 }, (_, i) => {
+    const sentNs = i * 5 * MS + lateMs(i) * MS;
+    return record(i * 5, {
+      sentNs,
+      firstTokenNs: sentNs + 8 * MS,
+      lastTokenNs: sentNs + 20 * MS,
+      endNs: sentNs + 20 * MS,
+    });
+  });
+
+const judge = (input: Partial<ValidityInput>): RunSummary['validity'] =>
+  judgeValidity({
+    records: steady(),
+    measured: (input.records ?? steady()).length,
+    health: [health()],
+    concurrency: null,
+    interrupted: false,
+    moreSenders: 0,
+    ...input,
+  });
+
+const failed = (validity: RunSummary['validity']): string[] =>
+  validity.checks.filter((check) => !check.pass).map((check) => check.check);
+
+test('a run that kept its schedule is valid, and says what it was held to', () => {
+  const validity = judge({});
+  assert.equal(validity.verdict, 'valid');
+  assert.match(validity.because, /send lag p99 50 µs \(limit 1 ms\)/);
+  assert.deepEqual(
+    validity.checks.map((check) => check.check),
+    [
+      'send_lag_p99',
+      'unsent',
+      'recorded',
+      'achieved_rate',
+      'loop_delay_p99',
+      'cpu_share',
+      'cpu_wait',
+      'duration',
+      'completed',
+    ],
+  );
+  assert.ok(validity.checks.every((check) => check.pass && check.advice !== '' && check.unit !== ''));
+});
+
+test('the limit on lateness follows the gaps and what is measured, within 1 and 10 ms', () => {
+  const cases: [number | null, number | null, number][] = [
+    [5, 8, 1],
+    [null, null, 1],
+    [100, 8, 5],
+    [1_000, 8, 10],
+    [5, 60, 6],
+    [5, 5_000, 10],
+  ];
+  for (const [gapMs, p99Ms, limit] of cases) assert.equal(sendLagLimitMs(gapMs, p99Ms), limit);
+});
+
+test('late sends make it invalid at p99, not at a single one', () => {
+  assert.equal(judge({ records: steady((i) => (i === 500 ? 900 : 0.05)) }).verdict, 'valid');
+  const late = judge({ records: steady((i) => (i % 20 === 0 ? 4 : 0.05)) });
+  assert.deepEqual(failed(late), ['send_lag_p99']);
+  assert.match(late.because, /left late: send lag p99 4 ms, limit 1 ms/);
+  assert.match(late.recommendation, /--rate x0.5/);
+  assert.match(
+    judge({ records: steady((i) => (i % 20 === 0 ? 4 : 0)), moreSenders: 3 }).recommendation,
+    /--senders by 3/,
+  );
+});
+
+test('opening a connection and waiting behind the cap are not the client’s lateness', () => {
+  assert.equal(ownLagMs(record(0, { sentNs: 120 * MS, connectNs: 119 * MS })), 1);
+  assert.equal(ownLagMs(record(0, { sentNs: 120 * MS, releasedNs: 119.5 * MS })), 0.5);
+  const capped = steady((i) => i).map((one, i) => ({ ...one, releasedNs: one.intendedNs + i * MS - 1_000 }));
+  const validity = judge({ records: capped, concurrency: 4 });
+  assert.equal(validity.verdict, 'valid');
+  assert.ok(!validity.checks.some((check) => check.check === 'achieved_rate'));
+});
+
+test('F25: a stall of one second shows in the lag and not in the rate; drifting shows in the rate', () => {
+  const stall = judge({ records: steady((i) => (i >= 400 && i < 600 ? 1_000 - (i - 400) * 5 : 0.05)) });
+  assert.deepEqual(failed(stall), ['send_lag_p99']);
+  const drift = judge({ records: steady((i) => i * 0.06) });
+  assert.deepEqual(failed(drift), ['send_lag_p99', 'achieved_rate']);
+  assert.match(drift.because, /reached 98\.8 % of the planned rate/);
+});
+
+test('requests never sent, an interrupted run, a short run, and a run without an answer are invalid', () => {
+  const cut = judge({ records: [...steady(), unsent(5_000), unsent(5_005)] });
+  assert.deepEqual(failed(cut), ['unsent']);
+  assert.match(cut.because, /2 requests were never sent/);
+  const interrupted = judge({ records: [...steady(), unsent(5_000)], interrupted: true });
+  assert.match(interrupted.because, /^the run was interrupted; /);
+  const short = judge({ records: steady().slice(0, 100) });
+  assert.deepEqual(failed(short), ['duration']);
+  const none = judge({ records: steady().map((one) => ({ ...one, status: 'http_error' as const })) });
+  assert.deepEqual(failed(none), ['completed']);
+  const killed = judge({ measured: 2_000 });
+  assert.deepEqual(failed(killed), ['recorded']);
+  assert.match(killed.because, /1 000 of 2 000 requests are on record/);
+  assert.equal(judge({ records: [] }).verdict, 'invalid');
+});
+
+test('a starved or overloaded sender makes it invalid; the worst sender counts', () => {
+  const cases: [Parameters<typeof health>[0], string][] = [
+    [{ cpuWaitShare: 0.3 }, 'cpu_wait'],
+    [{ cpuShare: 0.97 }, 'cpu_share'],
+    [{ loopDelayP99Ms: 25 }, 'loop_delay_p99'],
+  ];
+  for (const [bad, check] of cases)
+    assert.deepEqual(failed(judge({ health: [health(), health(bad)] })), [check]);
+});
+
+test('what could not be measured is null and does not fail', () => {
+  const validity = judge({ health: [health({ cpuWaitShare: null, loopDelayP99Ms: null })] });
+  assert.equal(validity.verdict, 'valid');
+  assert.equal(validity.checks.find((check) => check.check === 'cpu_wait')?.value, null);
+  assert.equal(judge({ health: [] }).checks.find((check) => check.check === 'cpu_share')?.value, null);
+});
