@@ -2,7 +2,18 @@
 import type { EngineRequest, RequestInstants, SimulationResult } from '../types.js';
 import { secToNs } from '../units.js';
 import { EVENT, type StepEvents } from './events.js';
-import type { VirtualReplica } from './replica.js';
+import type { ReplicaTotals } from './replica.js';
+
+/** Requests that a replica took or refused but that never ended well: cut off with it, or never taken by any. */
+export type Loss = 'connection_error' | 'timeout_first_byte';
+
+/** Size of a fleet whose size changes. */
+export interface FleetCapacity {
+  /** Most replicas at once. */
+  readonly replicas: number;
+  /** Time in which replicas could work, summed over them, seconds. */
+  readonly servingSec: number;
+}
 
 /** Unset instant inside the columns; becomes null outside. */
 const UNSET = Number.NaN;
@@ -19,7 +30,10 @@ export class FleetRecord {
   /** −1 = refused. */
   #replica = new Int32Array(1_024);
   readonly #chunksNs: number[][] = [];
+  /** Few in any run: index → what became of it, and when. */
+  readonly #lost = new Map<number, { readonly loss: Loss; readonly atSec: number }>();
   #refused = 0;
+  #finished = 0;
   #endSec = Number.NEGATIVE_INFINITY;
 
   constructor(keepChunks: boolean) {
@@ -50,9 +64,42 @@ export class FleetRecord {
     this.#refused += 1;
   }
 
-  /** Notes the events of an iteration. */
-  take(events: StepEvents, startSec: number, endSec: number): void {
+  /** Notes that a request ends here without its answer. */
+  lose(index: number, loss: Loss, atSec: number): void {
+    this.#lost.set(index, { loss, atSec });
+  }
+
+  /** Requests that have not ended yet. */
+  get open(): number {
+    return this.count - this.#finished - this.#refused - this.#lost.size;
+  }
+
+  /** Requests by how they were lost. */
+  get losses(): Readonly<Record<Loss, number>> {
+    const counts = { connection_error: 0, timeout_first_byte: 0 };
+    for (const { loss } of this.#lost.values()) counts[loss] += 1;
+    return counts;
+  }
+
+  /** Indices of the requests that are still with a replica. Cost O(requests). */
+  openAt(replica: number): number[] {
+    const indices: number[] = [];
+    for (let index = 0; index < this.count; index++) {
+      if (this.#replica[index] !== replica || this.#lost.has(index)) continue;
+      if (Number.isNaN(this.#lastSec[index])) indices.push(index);
+    }
+    return indices;
+  }
+
+  /** Last token of any request; −Infinity before the first. */
+  get endSec(): number {
+    return this.#endSec;
+  }
+
+  /** Notes the events of an iteration. Returns how many requests it finished. */
+  take(events: StepEvents, startSec: number, endSec: number): number {
     const { count, kinds, ids } = events;
+    const before = this.#finished;
     for (let i = 0; i < count; i++) {
       const index = ids[i];
       switch (kinds[i]) {
@@ -69,33 +116,36 @@ export class FleetRecord {
         case EVENT.finished:
           this.#lastSec[index] = endSec;
           this.#endSec = Math.max(this.#endSec, endSec);
+          this.#finished += 1;
           break;
       }
     }
+    return this.#finished - before;
   }
 
-  result(replicas: readonly VirtualReplica[]): SimulationResult {
+  /** The summary; without `capacity` all replicas worked over the whole makespan. */
+  result(replicas: readonly ReplicaTotals[], capacity?: FleetCapacity): SimulationResult {
     const makespanSec = this.count === 0 ? 0 : Math.max(this.#endSec - this.#arrivalSec[0], 0);
+    const servingSec = capacity?.servingSec ?? replicas.length * makespanSec;
     const meanMax = (of: 'running' | 'waiting' | 'kvUsage'): { mean: number; max: number } => ({
-      mean:
-        makespanSec > 0
-          ? replicas.reduce((sum, replica) => sum + replica[of].sum, 0) / (replicas.length * makespanSec)
-          : 0,
+      mean: servingSec > 0 ? replicas.reduce((sum, replica) => sum + replica[of].sum, 0) / servingSec : 0,
       max: replicas.reduce((max, replica) => Math.max(max, replica[of].max), 0),
     });
-    const gauges = replicas.map((replica) => replica.engine.gauges());
+    const gauges = replicas.map((replica) => replica.gauges);
     const total = (of: keyof (typeof gauges)[number]): number => gauges.reduce((sum, g) => sum + g[of], 0);
     const queried = total('prefixQueriedTokens');
     const busySec = replicas.reduce((sum, replica) => sum + replica.busySec, 0);
     return {
-      replicas: replicas.length,
+      replicas: capacity?.replicas ?? replicas.length,
       requests: Array.from({ length: this.count }, (_, index) => this.#instants(index)),
       queueWaitMs: Array.from({ length: this.count }, (_, index) =>
-        this.#replica[index] < 0 ? null : (this.#admittedSec[index] - this.#arrivalSec[index]) * 1_000,
+        this.#replica[index] < 0 || Number.isNaN(this.#admittedSec[index])
+          ? null
+          : (this.#admittedSec[index] - this.#arrivalSec[index]) * 1_000,
       ),
       makespanSec,
       busySec,
-      utilisation: makespanSec > 0 ? Math.min(busySec / (replicas.length * makespanSec), 1) : 0,
+      utilisation: servingSec > 0 ? Math.min(busySec / servingSec, 1) : 0,
       running: meanMax('running'),
       waiting: meanMax('waiting'),
       kvUsage: meanMax('kvUsage'),
@@ -108,6 +158,8 @@ export class FleetRecord {
   }
 
   #instants(index: number): RequestInstants {
+    const lost = this.#lost.get(index);
+    if (lost !== undefined) return this.#lostInstants(index, lost.loss, lost.atSec);
     const arrivalNs = secToNs(this.#arrivalSec[index]);
     const refused = this.#replica[index] < 0;
     const firstNs = refused ? null : secToNs(this.#firstSec[index]);
@@ -126,6 +178,27 @@ export class FleetRecord {
       inputTokens: this.#inputTokens[index],
       tokensInFirstChunk: refused ? null : 1,
       chunkNs: this.#keepChunks && !refused ? this.#chunksNs[index] : null,
+    };
+  }
+
+  #lostInstants(index: number, loss: Loss, atSec: number): RequestInstants {
+    const arrivalNs = secToNs(this.#arrivalSec[index]);
+    const firstSec = this.#firstSec[index];
+    const firstNs = Number.isNaN(firstSec) ? null : secToNs(firstSec);
+    return {
+      status: loss,
+      stream: true,
+      intendedNs: arrivalNs,
+      sentNs: arrivalNs,
+      firstByteNs: firstNs,
+      firstTokenNs: firstNs,
+      firstAnswerTokenNs: firstNs,
+      lastTokenNs: null,
+      endNs: secToNs(atSec),
+      outputTokens: null,
+      inputTokens: this.#inputTokens[index],
+      tokensInFirstChunk: firstNs === null ? null : 1,
+      chunkNs: null,
     };
   }
 

@@ -129,11 +129,12 @@ class VirtualFleet implements Fleet {
 
   finish(): SimulationResult {
     for (const replica of this.#replicas) replica.advance(Number.POSITIVE_INFINITY);
-    return this.#record.result(this.#replicas);
+    return this.#record.result(this.#replicas.map((replica) => replica.totals()));
   }
 }
 
-function* fromColumns(columns: RequestColumns): Generator<EngineRequest> {
+/** Columns as requests. */
+export function* fromColumns(columns: RequestColumns): Generator<EngineRequest> {
   for (let id = 0; id < columns.arrivalSec.length; id++) {
     yield {
       id,

@@ -1,5 +1,5 @@
 /** One engine in virtual time: runs its iterations up to a given instant and integrates its gauges. */
-import type { EngineModel, EngineRequest } from '../types.js';
+import type { EngineGauges, EngineModel, EngineRequest } from '../types.js';
 import type { Engine } from './contract.js';
 import { createEngine } from './engine.js';
 import type { FleetRecord } from './fleet-record.js';
@@ -19,6 +19,15 @@ interface GaugeIntegral {
   max: number;
 }
 
+/** What a replica did, for the summary of its fleet. */
+export interface ReplicaTotals {
+  readonly gauges: EngineGauges;
+  readonly running: Readonly<GaugeIntegral>;
+  readonly waiting: Readonly<GaugeIntegral>;
+  readonly kvUsage: Readonly<GaugeIntegral>;
+  readonly busySec: number;
+}
+
 export class VirtualReplica {
   readonly engine: Engine;
   readonly running: GaugeIntegral = { sum: 0, max: 0 };
@@ -26,6 +35,12 @@ export class VirtualReplica {
   readonly kvUsage: GaugeIntegral = { sum: 0, max: 0 };
   /** Time with an iteration in flight, seconds. */
   busySec = 0;
+  /** Requests taken in so far. */
+  accepted = 0;
+  /** Requests whose last token is out. */
+  finished = 0;
+  /** End of the last iteration. */
+  lastEndSec = 0;
   readonly #replica: number;
   readonly #record: FleetRecord;
   /** End of the iteration in flight; Infinity = none. */
@@ -52,7 +67,8 @@ export class VirtualReplica {
       const endSec = this.#endSec;
       if (endSec < untilSec) {
         this.#observe(endSec);
-        this.#record.take(this.engine.finishStep(), this.#startSec, endSec);
+        this.finished += this.#record.take(this.engine.finishStep(), this.#startSec, endSec);
+        this.lastEndSec = endSec;
         this.#plan(endSec);
       } else if (this.#wakeSec < untilSec) {
         const wakeSec = this.#wakeSec;
@@ -63,20 +79,36 @@ export class VirtualReplica {
     }
   }
 
-  /** Hands in a request that arrives now; `index` is its place in the record. */
-  submit(request: EngineRequest, index: number): void {
-    const { arrivalSec } = request;
-    this.advance(arrivalSec);
-    this.#observe(arrivalSec);
+  /** Hands in a request at `nowSec`, its arrival by default; `index` is its place in the record. */
+  submit(request: EngineRequest, index: number, nowSec = request.arrivalSec): void {
+    this.advance(nowSec);
+    this.#observe(nowSec);
     const outcome = this.engine.submit({ ...request, id: index });
     if (outcome !== 'queued') {
       this.#record.refuse(index);
       return;
     }
+    this.accepted += 1;
     this.#record.assign(index, this.#replica);
     this.waiting.max = Math.max(this.waiting.max, this.engine.waiting);
     if (this.#endSec === Number.POSITIVE_INFINITY && this.#wakeSec === Number.POSITIVE_INFINITY)
-      this.#wakeSec = arrivalSec;
+      this.#wakeSec = nowSec;
+  }
+
+  /** Whether nothing is in flight and nothing waits. */
+  get idle(): boolean {
+    return this.engine.running + this.engine.waiting === 0;
+  }
+
+  /** Request-seconds in the engine up to `nowSec`, which must not lie before what has been run. */
+  inFlightSec(nowSec: number): number {
+    this.#observe(nowSec);
+    return this.running.sum + this.waiting.sum;
+  }
+
+  totals(): ReplicaTotals {
+    const { running, waiting, kvUsage, busySec } = this;
+    return { gauges: this.engine.gauges(), running, waiting, kvUsage, busySec };
   }
 
   #plan(nowSec: number): void {

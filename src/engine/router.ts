@@ -30,9 +30,15 @@ export function routerReadsState(policy: RouterPolicy): boolean {
  * - `prefix-aware`: least of outstanding tokens + prompt tokens that the replica would have to compute, with exact
  *   knowledge of its prefix cache (the cost function of NVIDIA Dynamo's KV router at weight 1).
  *
- * Ties go to the next replica after the last choice, so that an idle fleet is used evenly.
+ * Ties go to the next replica after the last choice, so that an idle fleet is used evenly. The list of replicas may
+ * change between requests; `identityOf` then tells which replica stands at an index, so that sessions stay where they
+ * are.
  */
-export function createRouter(policy: RouterPolicy, replicas: readonly Engine[]): Router {
+export function createRouter(
+  policy: RouterPolicy,
+  replicas: readonly Engine[],
+  identityOf: (index: number) => number = (index) => index,
+): Router {
   let last = replicas.length - 1;
   const least = (costOf: (replica: Engine) => number): number => {
     let best = -1;
@@ -61,7 +67,9 @@ export function createRouter(policy: RouterPolicy, replicas: readonly Engine[]):
       return () => least((replica) => replica.outstandingTokens);
     case 'session-affinity':
       return (request) =>
-        request.sessionKey === null ? leastRequests() : rendezvous(request.sessionKey, replicas.length);
+        request.sessionKey === null
+          ? leastRequests()
+          : rendezvous(request.sessionKey, replicas.length, identityOf);
     case 'prefix-aware':
       return (request) => {
         const { prefixHashes, inputTokens } = request;
@@ -75,17 +83,17 @@ export function createRouter(policy: RouterPolicy, replicas: readonly Engine[]):
 }
 
 /** Highest-random-weight choice (Thaler & Ravishankar 1998) on a 32-bit FNV-1a hash of the key, mixed per replica. */
-function rendezvous(key: string, replicas: number): number {
+function rendezvous(key: string, replicas: number, identityOf: (index: number) => number): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
   let best = 0;
   let bestWeight = -1;
-  for (let replica = 0; replica < replicas; replica++) {
-    let weight = Math.imul(hash ^ Math.imul(replica + 1, 0x9e3779b1), 0x85ebca6b);
+  for (let index = 0; index < replicas; index++) {
+    let weight = Math.imul(hash ^ Math.imul(identityOf(index) + 1, 0x9e3779b1), 0x85ebca6b);
     weight = Math.imul(weight ^ (weight >>> 13), 0xc2b2ae35);
     weight = (weight ^ (weight >>> 16)) >>> 0;
     if (weight > bestWeight) {
-      best = replica;
+      best = index;
       bestWeight = weight;
     }
   }

@@ -42,6 +42,13 @@ export class KnativeController {
     this.#window.record(Math.floor(fromSec), load);
   }
 
+  /** A request came while there was no replica: how many to start. */
+  activate(nowSec: number): number {
+    this.#activeSinceSec = nowSec;
+    this.#zeroSinceSec = null;
+    return this.#withinBounds(this.#spec.activationReplicas);
+  }
+
   /** One tick. `readyReplicas` answer requests; `specReplicas` is what was asked for last. */
   tick(nowSec: number, specReplicas: number, readyReplicas: number): KnativeDecision {
     const spec = this.#spec;
