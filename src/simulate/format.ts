@@ -2,15 +2,17 @@
 import type { MetricId } from '../types/run-support.js';
 import type { MeanMax, SimulationDocument } from '../types.js';
 import { formatCount, formatDurationSec, formatMs, formatRatio, significant } from '../units.js';
+import { scalingLines } from './format-scaling.js';
 
 const SHOWN: readonly MetricId[] = ['ttft', 'tpot', 'itl', 'e2e'];
 
 /** What a person wants to know first. */
 export function formatSimulation(document: SimulationDocument): string {
   const { counts, trace, engine } = document;
-  const replicas = `${document.replicas} ${document.replicas === 1 ? 'replica' : 'replicas'}`;
+  const most = document.scaling === undefined ? '' : 'at most ';
+  const replicas = `${most}${document.replicas} ${document.replicas === 1 ? 'replica' : 'replicas'}`;
   const lines = [
-    `${trace.name} on ${replicas} of ${engine.name} (${document.router})`,
+    ...headline(trace.name, `on ${replicas} of ${engine.name} (${document.router})`),
     `${formatCount(counts.offered)} requests in ${formatDurationSec(document.makespanSec)}` +
       `${document.offeredPerSec === null ? '' : `, ${significant(document.offeredPerSec)}/s offered`}` +
       `${counts.refused > 0 ? `, ${formatCount(counts.refused)} refused` : ''}`,
@@ -55,7 +57,13 @@ export function formatSimulation(document: SimulationDocument): string {
     lines.push(`${term.met ? 'met   ' : 'MISSED'}  ${term.term}   got ${value} (n ${formatCount(term.n)})`);
   }
   if (document.goodput !== null) lines.push(`goodput ${formatRatio(document.goodput)} of offered requests`);
+  if (document.scaling !== undefined) lines.push('', ...scalingLines(document.scaling));
   return lines.join('\n');
+}
+
+/** One line, or two where one would be too wide. */
+function headline(name: string, fleet: string): string[] {
+  return name.length + 1 + fleet.length <= 80 ? [`${name} ${fleet}`] : [name, fleet];
 }
 
 function meanMax({ mean, max }: MeanMax): string {

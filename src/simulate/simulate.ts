@@ -1,5 +1,10 @@
 /** `simulate`: a trace on a fleet of engines in virtual time, judged like a run. */
-import { createFleet } from '../engine/fleet.js';
+import {
+  createElasticFleet,
+  type ElasticFleetOptions,
+  type ElasticFleetResult,
+} from '../engine/elastic/elastic-fleet.js';
+import { createFleet, type FleetOptions } from '../engine/fleet.js';
 import { DEFAULT_ROUTER } from '../engine/router.js';
 import { requestsOfTrace } from '../engine/trace-requests.js';
 import { ToolError } from '../errors.js';
@@ -9,7 +14,9 @@ import { goodputOf, judgeSlo, type Slo } from '../slo.js';
 import { openTrace, type TraceReader } from '../trace/read.js';
 import type { MetricSummaryMap } from '../types/run-support.js';
 import type {
+  AutoscalerSpec,
   EngineModel,
+  EngineRequest,
   ProgressListener,
   RouterPolicy,
   SimulationDocument,
@@ -17,12 +24,23 @@ import type {
   WaitSummary,
 } from '../types.js';
 import { nsToSec, type RateSpec } from '../units.js';
+import { scalingNotes, scalingOf } from './scaling.js';
+
+export type ScalingConditions = Pick<
+  ElasticFleetOptions,
+  'scrapeSec' | 'coldStart' | 'terminationGraceSec' | 'outages'
+>;
 
 export interface SimulateTraceOptions {
   /** Path of a trace file, or an open trace (left open). */
   readonly trace: string | TraceReader;
   readonly engine: EngineModel;
-  readonly replicas: number;
+  /** Default 1. With an autoscaler: those at the start, by default its minimum. */
+  readonly replicas?: number;
+  /** Resizes the fleet. Default: nobody does. */
+  readonly autoscaler?: AutoscalerSpec;
+  /** What surrounds the autoscaler: scrapes, cold starts, grace. */
+  readonly scaling?: ScalingConditions;
   /** Default: least-requests. */
   readonly router?: RouterPolicy;
   readonly seed: string | number;
@@ -62,14 +80,14 @@ export async function simulateTrace(options: SimulateTraceOptions): Promise<Trac
 }
 
 async function simulateReader(reader: TraceReader, options: SimulateTraceOptions): Promise<TraceSimulation> {
-  const { engine, replicas, seed, signal, progress } = options;
+  const { engine, seed, signal, progress } = options;
   const span = await arrivalSpan(reader, signal);
   const speed = speedOf(options, reader.rowCount, span.durationSec);
   const keepChunks = options.keepChunks ?? reader.rowCount <= MAX_ROWS_WITH_CHUNKS;
   const router = options.router ?? DEFAULT_ROUTER;
   const engineSpeed = options.engineSpeed ?? 1;
   requirePositive('engine speed', engineSpeed);
-  const fleet = createFleet({ engine, replicas, router, seed, engineSpeed, keepChunks });
+  const fleet = openFleet(options, { engine, router, seed, engineSpeed, keepChunks });
   const requests = requestsOfTrace(reader, { engine, speed, signal });
   for await (const batch of requests.batches()) {
     for (const request of batch) fleet.offer(request);
@@ -86,10 +104,12 @@ async function simulateReader(reader: TraceReader, options: SimulateTraceOptions
       hint: 'simulation needs input and output lengths; `tokentide inspect` shows what the trace has',
     });
   }
-  const result = fleet.finish();
+  const outcome = fleet.finish();
+  const { result } = outcome;
   const arrivals = result.requests;
   const offeredSpanSec = nsToSec(arrivals[arrivals.length - 1].intendedNs - arrivals[0].intendedNs);
   const slo = options.slo === undefined ? [] : judgeSlo(options.slo, result.requests);
+  const scaling = outcome.elastic === null ? null : scalingOf(options, outcome.elastic);
   const document: SimulationDocument = {
     schemaVersion: 1,
     kind: 'simulation',
@@ -97,7 +117,8 @@ async function simulateReader(reader: TraceReader, options: SimulateTraceOptions
       command: 'simulate',
       options: {
         engine: engine.name,
-        replicas,
+        replicas: options.replicas,
+        autoscaler: options.autoscaler?.kind,
         router,
         speed,
         engineSpeed,
@@ -114,13 +135,14 @@ async function simulateReader(reader: TraceReader, options: SimulateTraceOptions
       durationSec: span.durationSec,
     },
     engine: { name: engine.name, source: engine.source },
-    replicas,
+    replicas: result.replicas,
     router,
     speed,
     engineSpeed,
     counts: {
       offered: result.requests.length,
-      ok: result.requests.length - result.refused,
+      ok:
+        result.requests.length - result.refused - (scaling === null ? 0 : scaling.cutOff + scaling.unserved),
       refused: result.refused,
       excluded: { ...excluded },
     },
@@ -140,9 +162,45 @@ async function simulateReader(reader: TraceReader, options: SimulateTraceOptions
     slo,
     sloMet: options.slo === undefined ? null : slo.every((term) => term.met),
     goodput: options.slo === undefined ? null : goodputOf(options.slo, result.requests),
-    notes: notesOf(reader, engine, result, excluded, keepChunks),
+    ...(scaling === null ? {} : { scaling }),
+    notes: [
+      ...notesOf(reader, engine, result, excluded, keepChunks),
+      ...(scaling === null ? [] : scalingNotes(scaling)),
+    ],
   };
   return { document, result };
+}
+
+/** A fleet of fixed size or an autoscaled one, behind the same two calls. */
+interface OpenFleet {
+  offer(request: EngineRequest): void;
+  readonly offered: number;
+  finish(): { readonly result: SimulationResult; readonly elastic: ElasticFleetResult | null };
+}
+
+function openFleet(options: SimulateTraceOptions, common: Omit<FleetOptions, 'replicas'>): OpenFleet {
+  const { autoscaler, replicas } = options;
+  if (autoscaler === undefined) {
+    const fleet = createFleet({ ...common, replicas: replicas ?? 1 });
+    return {
+      offer: (request) => fleet.offer(request),
+      get offered() {
+        return fleet.offered;
+      },
+      finish: () => ({ result: fleet.finish(), elastic: null }),
+    };
+  }
+  const fleet = createElasticFleet({ ...common, ...options.scaling, autoscaler, initialReplicas: replicas });
+  return {
+    offer: (request) => fleet.offer(request),
+    get offered() {
+      return fleet.offered;
+    },
+    finish() {
+      const elastic = fleet.finish();
+      return { result: elastic.simulation, elastic };
+    },
+  };
 }
 
 async function arrivalSpan(reader: TraceReader, signal?: AbortSignal): Promise<{ durationSec: number }> {

@@ -198,3 +198,33 @@ export interface BreachEpisode {
   readonly scaledUpSec: number | null;
   readonly readySec: number | null;
 }
+
+/** Part of a simulation's document: how an autoscaled fleet was driven and how it did. Times are the trace's seconds. */
+export interface ScalingSummary {
+  readonly autoscaler: AutoscalerSpec;
+  readonly initialReplicas: number;
+  readonly scrapeSec: number;
+  readonly coldStart: ColdStartPhases;
+  /** null = removed replicas finish their requests. */
+  readonly terminationGraceSec: number | null;
+  readonly replicaHours: number;
+  /** Replica-hours × accelerators per replica. */
+  readonly acceleratorHours: number;
+  /** null for a simulation without duration. */
+  readonly meanReplicas: number | null;
+  readonly peakReplicas: number;
+  /** Changes of direction within ten minutes. */
+  readonly flaps: number;
+  /** Requests cut off with a replica that was killed, and requests that no replica ever took. */
+  readonly cutOff: number;
+  readonly unserved: number;
+  /** Share of good requests that the SLO asks for, and how it was met per minute; null and empty without SLO. */
+  readonly goal: number | null;
+  readonly attainment: readonly AttainmentSample[];
+  readonly breaches: readonly BreachEpisode[];
+  /** Longest breach; null = still open at the end, or no SLO. */
+  readonly timeToRecoverSec: number | null;
+  readonly scaleEvents: readonly ScaleEvent[];
+  readonly timeline: readonly FleetSample[];
+  readonly lives: readonly ReplicaLife[];
+}

@@ -1,5 +1,5 @@
 /** EngineModel: what one replica of an inference server costs in time and memory; and what simulation returns. */
-import type { ColdStartPhases } from './autoscale.js';
+import type { ColdStartPhases, ScalingSummary } from './autoscale.js';
 import type { FileHeader } from './common.js';
 import type { RequestInstants, SloResult } from './run.js';
 import type { MetricSummaryMap } from './run-support.js';
@@ -48,6 +48,8 @@ export interface EngineModel extends FileHeader<'engine-model'> {
   readonly prefixCaching: boolean;
   /** From "start a replica" to "ready", seconds. */
   readonly coldStartSec: number;
+  /** Accelerators of one replica (tensor × pipeline parallel): a factor of its cost; absent = 1. */
+  readonly acceleratorsPerReplica?: number;
   /** Phases of the cold start; absent = all of `coldStartSec` is loading. */
   readonly coldStart?: ColdStartPhases;
   /** How well the coefficients explain the measurements; null for models that were not calibrated. */
@@ -217,7 +219,32 @@ export interface SimulationDocument extends FileHeader<'simulation'> {
   /** null without SLO. */
   readonly sloMet: boolean | null;
   readonly goodput: number | null;
+  /** Only for an autoscaled fleet; \`replicas\` is then the most at once. */
+  readonly scaling?: ScalingSummary;
   readonly notes: readonly string[];
+}
+
+/** Per request of one trace, the value on the other fleet less that on the first, ms. */
+export interface PairedDifference {
+  readonly metric: 'ttft' | 'tpot' | 'e2e';
+  /** Requests with a value on both. */
+  readonly n: number;
+  readonly meanMs: number | null;
+  readonly p05Ms: number | null;
+  readonly p50Ms: number | null;
+  readonly p95Ms: number | null;
+  /** Shares of requests that were faster and slower on the other fleet, 0–1; the rest did not change. */
+  readonly fasterRatio: number | null;
+  readonly slowerRatio: number | null;
+}
+
+/** Two fleets on one trace (`simulate --versus`). Differences are other − base; null = unknown on one side. */
+export interface FleetComparison extends FileHeader<'fleet-comparison'> {
+  readonly base: SimulationDocument;
+  readonly other: SimulationDocument;
+  readonly paired: readonly PairedDifference[];
+  readonly goodput: number | null;
+  readonly replicaHours: number | null;
 }
 
 export interface WaitSummary {

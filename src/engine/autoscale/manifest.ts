@@ -102,7 +102,7 @@ function readTrigger(fields: Fields): KedaTrigger {
   const kind = fields.choice('metricType', ['AverageValue', 'Value'], 'AverageValue');
   return {
     metric: {
-      name: fields.text('name', query),
+      name: fields.text('name', query.replace(/\{[^}]*\}/g, '')),
       source: 'external',
       ...parsed,
       target: kind === 'Value' ? { kind: 'value', value } : { kind: 'average-value', value },
