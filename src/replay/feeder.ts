@@ -18,7 +18,10 @@ export interface FeederOptions {
   readonly plan: SendPlan;
   readonly bodies: BodyBuilder;
   readonly sink: JobSink;
-  /** Builds what is due within this time. Default 2 s: longer than any pause of this process. */
+  /**
+   * Builds what is due within this time; what has been built lasts for half of it at least, so that senders are woken
+   * seldom. Default 2 s: longer than any pause of this process.
+   */
   readonly lookAheadNs?: number;
   /** Most unsent bytes per sender. Default 64 MiB. */
   readonly maxBacklogBytes?: number;
@@ -31,6 +34,8 @@ const MESSAGE_JOBS = 64;
 export class Feeder {
   readonly #options: FeederOptions;
   #next = 0;
+  /** Everything due before this has been handed out. */
+  #fedUntilNs = Number.NEGATIVE_INFINITY;
 
   constructor(options: FeederOptions) {
     this.#options = options;
@@ -44,7 +49,9 @@ export class Feeder {
   /** Hands out what is due until now + look-ahead. `nowNs` counts from t0; before the start pass 0. */
   pump(nowNs: number): void {
     const { plan, bodies, sink } = this.#options;
-    const untilNs = nowNs + (this.#options.lookAheadNs ?? 2 * NS_PER_SEC);
+    const lookAheadNs = this.#options.lookAheadNs ?? 2 * NS_PER_SEC;
+    const untilNs = nowNs + lookAheadNs;
+    if (this.#fedUntilNs - nowNs > lookAheadNs / 2) return;
     const maxBacklog = this.#options.maxBacklogBytes ?? 64 * 1024 * 1024;
     const pending: { jobs: SendJob[]; bytes: number }[] = Array.from({ length: sink.size }, () => ({
       jobs: [],
@@ -54,10 +61,14 @@ export class Feeder {
       if (pending[sender].jobs.length > 0) sink.send(sender, pending[sender].jobs);
       pending[sender] = { jobs: [], bytes: 0 };
     };
+    this.#fedUntilNs = untilNs;
     for (; this.#next < plan.count && plan.schedule.intendedNs[this.#next] <= untilNs; this.#next++) {
       const index = this.#next;
       const sender = index % sink.size;
-      if (sink.backlogBytes(sender) + pending[sender].bytes >= maxBacklog) break;
+      if (sink.backlogBytes(sender) + pending[sender].bytes >= maxBacklog) {
+        this.#fedUntilNs = Number.NEGATIVE_INFINITY;
+        break;
+      }
       const body = bodies.build(index);
       pending[sender].jobs.push({
         index,

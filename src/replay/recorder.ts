@@ -16,6 +16,7 @@ export interface RecordingPhase {
 }
 
 const RECORDS_PER_APPEND = 4_096;
+const WRITE_AFTER_MS = 100;
 
 export class Recorder {
   readonly #log: RunLog;
@@ -32,6 +33,7 @@ export class Recorder {
   #settled = 0;
   #failed = 0;
   #seen = new Uint8Array(0);
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(log: RunLog, tally: TokenTally) {
     this.#log = log;
@@ -75,7 +77,7 @@ export class Recorder {
       if (outcome.status !== 'ok') this.#failed += 1;
       this.#record(outcome, sender, phase);
     }
-    this.#write();
+    this.#writeSoon();
   }
 
   /** Records every request of the phase that has not ended as unsent. */
@@ -110,7 +112,7 @@ export class Recorder {
     const counting: Promise<void> = this.#tally.count(text, firstLength).then((counted) => {
       this.#keep(make(counted));
       this.#counting.delete(counting);
-      this.#write();
+      this.#writeSoon();
     });
     this.#counting.add(counting);
   }
@@ -120,7 +122,14 @@ export class Recorder {
     else this.#queue.push(record(this.#t0Ns));
   }
 
+  /** Not at once: a message has just woken this process, perhaps on the core that its sender needs. */
+  #writeSoon(): void {
+    this.#timer ??= setTimeout(() => this.#write(), WRITE_AFTER_MS);
+  }
+
   #write(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
     if (this.#queue.length === 0) return;
     const records = this.#queue;
     this.#queue = [];

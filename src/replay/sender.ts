@@ -77,6 +77,12 @@ export class Sender {
     return this.#jobs.length - this.#next;
   }
 
+  /** When the next job is due, ns on the scheduler's clock; null = none that could leave. */
+  get nextDueNs(): number | null {
+    if (this.#t0Ns === null || this.#next === this.#jobs.length || this.#isFull()) return null;
+    return this.#t0Ns + this.#jobs[this.#next].intendedNs;
+  }
+
   addJobs(jobs: readonly SendJob[]): void {
     for (const job of jobs) this.#jobs.push(job);
     this.#arm();
@@ -112,8 +118,8 @@ export class Sender {
   #arm(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
-    if (this.#t0Ns === null || this.#next === this.#jobs.length || this.#isFull()) return;
-    const atNs = this.#t0Ns + this.#jobs[this.#next].intendedNs;
+    const atNs = this.nextDueNs;
+    if (atNs === null) return;
     this.#cancelTimer = this.#options.scheduler.callAt(atNs, () => {
       this.#cancelTimer = null;
       this.#sendDue(this.#t0Ns!);
