@@ -2,9 +2,22 @@
 import type { LogFormat } from '../format.js';
 import { azureLlm } from './azure-llm.js';
 import { burstGpt } from './burstgpt.js';
+import { cloudflareAiGateway } from './cloudflare-ai-gateway.js';
+import { envoyAccess } from './envoy-access.js';
+import { envoyAiGateway } from './envoy-ai-gateway.js';
+import { helicone } from './helicone.js';
+import { kongAi } from './kong-ai.js';
+import { litellmPayload } from './litellm-payload.js';
+import { litellmSpend } from './litellm-spend.js';
+import { litellmSpendJson } from './litellm-spend-json.js';
+import { llamaCpp } from './llama-cpp.js';
 import { mooncake } from './mooncake.js';
+import { nginxAccess } from './nginx-access.js';
+import { ollama } from './ollama.js';
+import { openRouter } from './openrouter.js';
 import { qwenBailian } from './qwen-bailian.js';
 import { splitwiseSim } from './splitwise-sim.js';
+import { tgi } from './tgi.js';
 import { vidur } from './vidur.js';
 import { vllmTimedTrace } from './vllm-timed-trace.js';
 
@@ -16,4 +29,17 @@ export const LOG_FORMATS: readonly LogFormat[] = [
   vllmTimedTrace,
   splitwiseSim,
   vidur,
+  litellmSpend,
+  litellmSpendJson,
+  litellmPayload,
+  openRouter,
+  helicone,
+  cloudflareAiGateway,
+  kongAi,
+  envoyAiGateway,
+  envoyAccess,
+  nginxAccess,
+  tgi,
+  llamaCpp,
+  ollama,
 ];

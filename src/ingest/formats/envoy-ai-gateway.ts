@@ -1,0 +1,24 @@
+/** Envoy AI Gateway access logs: Envoy's JSON with the token counts of the gateway's documentation. */
+import type { LogFormat } from '../format.js';
+import { detectByKeys } from './detect-keys.js';
+import { ENVOY_COLUMNS, ENVOY_FILLS, envoyHandler } from './envoy-rows.js';
+
+export const envoyAiGateway: LogFormat = {
+  name: 'envoy-ai-gateway',
+  title: 'Envoy AI Gateway access logs (JSON)',
+  sourceUrl: 'https://aigateway.envoyproxy.io/docs/capabilities/observability/accesslogs',
+  shape: 'jsonl',
+  columns: [
+    ...ENVOY_COLUMNS,
+    { name: 'genai_tokens_input', required: true, meaning: 'prompt tokens, cached ones inside' },
+    { name: 'genai_tokens_output', required: true, meaning: 'output tokens' },
+    { name: 'genai_model_name', required: false, meaning: 'model called' },
+    { name: 'genai_tokens_cached_input', required: false, meaning: 'cached part of the prompt' },
+  ],
+  fills: ENVOY_FILLS,
+  arrivalBasis: 'arrival',
+  timeOrigin: 'epoch',
+  blockSize: null,
+  detect: (sample) => detectByKeys(envoyAiGateway, sample),
+  open: ({ pseudonyms }) => envoyHandler(pseudonyms, false),
+};

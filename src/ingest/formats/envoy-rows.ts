@@ -1,0 +1,98 @@
+/**
+ * Rows of Envoy's JSON access log, whose keys the operator chooses: the usual ones of Envoy, Istio and Higress, numbers
+ * bare or as text, `-` for unknown. `start_time` is the arrival; `duration` ends with the last byte.
+ */
+import type { TraceStatus } from '../../types.js';
+import type { RecordHandler, SourceColumn } from '../format.js';
+import type { Pseudonyms } from '../pseudonyms.js';
+import { RowReject } from '../record.js';
+import type { RowField } from '../rows.js';
+import { operationOfPath } from './operations.js';
+import { forgetUncounted, statusOfHttp } from './status.js';
+
+export const ENVOY = {
+  time: 0,
+  duration: 1,
+  code: 2,
+  flags: 3,
+  path: 4,
+  id: 5,
+  input: 6,
+  output: 7,
+  model: 8,
+  cached: 9,
+  ttft: 10,
+} as const;
+
+/** Columns of Envoy itself; a format appends those of its token fields, in the order of `ENVOY`. */
+export const ENVOY_COLUMNS: readonly SourceColumn[] = [
+  { name: 'start_time', required: true, meaning: 'arrival at the proxy' },
+  { name: 'duration', required: true, meaning: 'to the last byte of the answer, ms' },
+  { name: 'response_code', required: true, meaning: 'HTTP status; 0 = none was sent' },
+  { name: 'response_flags', required: false, meaning: 'DC = client went away, UT = upstream time-out, …' },
+  {
+    name: 'x-envoy-origin-path',
+    aliases: ['path', 'x_envoy_origin_path', 'uri_path', 'original_path'],
+    required: false,
+    meaning: 'tells model calls from other traffic',
+  },
+  {
+    name: 'x-request-id',
+    aliases: ['request_id', 'x_request_id'],
+    required: false,
+    meaning: 'the request',
+  },
+];
+
+export const ENVOY_FILLS: readonly RowField[] = [
+  'inputTokens',
+  'outputTokens',
+  'cachedTokens',
+  'requestId',
+  'model',
+  'operation',
+  'stream',
+  'status',
+  'httpStatus',
+  'ttftNs',
+  'durationNs',
+];
+
+/** Reads one access-log row. Rows with a path that is no model call, and no tokens, are other traffic. */
+export function envoyHandler(pseudonyms: Pseudonyms, hasFirstToken: boolean): RecordHandler {
+  return {
+    read(record, row) {
+      const path = record.text(ENVOY.path);
+      row.inputTokens = record.count(ENVOY.input);
+      row.outputTokens = record.count(ENVOY.output);
+      row.operation = path === null ? null : operationOfPath(path);
+      if (path !== null && row.operation === null && row.inputTokens === null) return false;
+      const time = record.time(ENVOY.time, 'iso');
+      if (time === null) throw new RowReject('start_time is missing');
+      row.setArrival(time);
+      row.cachedTokens = record.count(ENVOY.cached);
+      row.requestId = pseudonyms.of('request', record.text(ENVOY.id));
+      row.model = record.text(ENVOY.model);
+      const code = record.count(ENVOY.code);
+      row.httpStatus = code === 0 ? null : code;
+      row.status = statusOf(record.text(ENVOY.flags), code);
+      row.durationNs = record.durationNs(ENVOY.duration, 'ms');
+      if (hasFirstToken) row.ttftNs = record.durationNs(ENVOY.ttft, 'ms');
+      if (row.ttftNs !== null) row.stream = true;
+      forgetUncounted(row);
+      return true;
+    },
+  };
+}
+
+/** Flags tell more than the code: a client that left during the stream has code 200, one that left before it code 0. */
+function statusOf(flags: string | null, code: number | null): TraceStatus | null {
+  const set = new Set(flags?.split(',') ?? []);
+  if (set.has('DC')) return 'cancelled';
+  if (set.has('UT') || set.has('SI') || set.has('DT') || set.has('UMSDR')) return 'timeout';
+  if (code !== 0) {
+    const byCode = statusOfHttp(code);
+    return byCode === 'ok' && (set.has('UC') || set.has('UR')) ? 'truncated' : byCode;
+  }
+  return 'http_error';
+}
