@@ -69,10 +69,15 @@ export class SequenceBlocks {
     return tokens <= this.#slots.heldBlocks[slot] * this.#blockSize;
   }
 
-  /** Takes one more block; call only when one is available. */
-  grow(slot: number): void {
-    this.pool.allocate(1);
-    this.#slots.heldBlocks[slot] += 1;
+  /** Blocks that are missing for this many tokens. */
+  missing(slot: number, tokens: number): number {
+    return this.blocksFor(tokens) - this.#slots.heldBlocks[slot];
+  }
+
+  /** Takes more blocks; call only when they are available. */
+  grow(slot: number, blocks: number): void {
+    this.pool.allocate(blocks);
+    this.#slots.heldBlocks[slot] += blocks;
   }
 
   /** Puts ids on the blocks that are full once `tokens` tokens are in KV. */

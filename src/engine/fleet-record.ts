@@ -154,6 +154,7 @@ export class FleetRecord {
       refused: this.#refused,
       promptTokens: total('promptTokens'),
       generatedTokens: total('generatedTokens'),
+      adapterLoads: total('adapterLoads'),
     };
   }
 

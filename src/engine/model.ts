@@ -3,7 +3,7 @@
  *
  * Base part: EngineModel is the box that `calibrate` writes and `serve`, `simulate` and `plan` read. A hand-written
  * file may leave out what has a neutral value: noiseCv 0, kvAdmission watermark, prefixCaching true, coldStartSec 0,
- * calibration null, manifest.
+ * calibration null, manifest. Parts that are optional by type (scheduling, speculation, …) stay absent.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -12,6 +12,7 @@ import { nearestWord, ToolError } from '../errors.js';
 import { createManifest, PACKAGE_ROOT } from '../manifest.js';
 import { readJsonDocument } from '../trace/files.js';
 import type { EngineLimits, EngineModel, KvAdmission, StepCost } from '../types.js';
+import { coldStartSecOf, OPTIONAL_KEYS, readOptionalParts } from './model-options.js';
 
 const SUFFIX = '.engine.json';
 
@@ -29,6 +30,7 @@ const TOP_KEYS = [
   'prefixCaching',
   'coldStartSec',
   'calibration',
+  ...OPTIONAL_KEYS,
 ] as const;
 const ADMISSIONS: readonly KvAdmission[] = ['watermark', 'reserve'];
 
@@ -113,6 +115,13 @@ export function parseEngineModel(document: unknown, where: string): EngineModel 
     blockSize: limit('blockSize'),
     maxModelLen: limit('maxModelLen'),
   };
+  const parts = readOptionalParts(top, problems);
+  const coldStartSec =
+    top['coldStartSec'] === undefined
+      ? undefined
+      : numberOf(top['coldStartSec'], 'coldStartSec', 0, problems);
+  if (parts.speculation !== undefined && parts.speculation.draftTokens >= parsedLimits.maxBatchedTokens)
+    problems.push('speculation.draftTokens: one sequence with its drafts must fit into maxBatchedTokens');
   const model: EngineModel = {
     schemaVersion: 1,
     kind: 'engine-model',
@@ -123,8 +132,9 @@ export function parseEngineModel(document: unknown, where: string): EngineModel 
     limits: parsedLimits,
     kvAdmission: admission as KvAdmission,
     prefixCaching: prefixCaching as boolean,
-    coldStartSec: numberOf(top['coldStartSec'], 'coldStartSec', 0, problems),
+    coldStartSec: coldStartSecOf(coldStartSec, parts, problems),
     calibration: (top['calibration'] as EngineModel['calibration'] | undefined) ?? null,
+    ...parts,
   };
   if (problems.length > 0) {
     throw new ToolError({

@@ -1,5 +1,7 @@
 /** Per-sequence state in typed arrays, one slot per live request, and a ring of slots for the waiting queue. */
 
+import type { WaitingQueue } from './priority-queue.js';
+
 /** Where a sequence stands. A cancelled one keeps its slot until the step that contains it has ended. */
 export const STATE = { free: 0, waiting: 1, prefilling: 2, decoding: 3, cancelled: 4 } as const;
 
@@ -18,6 +20,14 @@ export class SlotTable {
   heldBlocks = new Int32Array(64);
   /** 1 once the request has been admitted for the first time. */
   admitted = new Uint8Array(64);
+  /** Lower = earlier; only a priority scheduler looks at it. */
+  priority = new Float64Array(64);
+  /** Number of the submission. */
+  order = new Float64Array(64);
+  /** Number of the LoRA adapter; 0 = base model. */
+  adapter = new Int32Array(64);
+  /** Tokens whose KV came with the request. */
+  received = new Int32Array(64);
   /** Block ids as lanes; null = nothing to share. */
   lanes: (Uint32Array | null)[] = [];
   /** Pool node of each leading block, −1 = nameless; entries below nodeCounts are valid. */
@@ -43,6 +53,8 @@ export class SlotTable {
     this.chunk[slot] = 0;
     this.heldBlocks[slot] = 0;
     this.admitted[slot] = 0;
+    this.adapter[slot] = 0;
+    this.received[slot] = 0;
     this.nodeCounts[slot] = 0;
     this.lanes[slot] = null;
     this.nodes[slot] = null;
@@ -61,6 +73,10 @@ export class SlotTable {
     this.chunk = enlarged(this.chunk, new Int32Array(size));
     this.heldBlocks = enlarged(this.heldBlocks, new Int32Array(size));
     this.admitted = enlarged(this.admitted, new Uint8Array(size));
+    this.priority = enlarged(this.priority, new Float64Array(size));
+    this.order = enlarged(this.order, new Float64Array(size));
+    this.adapter = enlarged(this.adapter, new Int32Array(size));
+    this.received = enlarged(this.received, new Int32Array(size));
     this.nodeCounts = enlarged(this.nodeCounts, new Int32Array(size));
   }
 }
@@ -70,8 +86,8 @@ function enlarged<A extends Float64Array | Int32Array | Uint8Array>(from: A, to:
   return to;
 }
 
-/** A double-ended queue of slots in a ring that grows by doubling. */
-export class SlotQueue {
+/** First come, first served: a double-ended queue of slots in a ring that grows by doubling. */
+export class SlotQueue implements WaitingQueue {
   #ring = new Int32Array(64);
   #head = 0;
   length = 0;

@@ -39,7 +39,10 @@ export function requestsOfTrace(
 ): TraceRequests {
   const excluded: Partial<Record<ExclusionReason, number>> = {};
   const { engine, speed = 1, signal } = options;
-  const columns = engine.prefixCaching ? COLUMNS : COLUMNS.slice(0, 3);
+  const columns = [
+    ...(engine.prefixCaching ? COLUMNS : COLUMNS.slice(0, 3)),
+    ...(engine.adapters === undefined ? [] : (['adapter'] as const)),
+  ];
   return {
     excluded,
     async *batches() {
@@ -79,6 +82,7 @@ function requestOfRow(
     outputTokens: outputTokens.values[i],
     prefixHashes: prefixOfRow(batch, i, how.engine, how.meta),
     sessionKey: textOf(batch.sessionId, i),
+    ...(how.engine.adapters === undefined ? {} : { adapter: textOf(batch.adapter, i) }),
   };
 }
 

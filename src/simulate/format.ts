@@ -1,6 +1,6 @@
 /** The screen text of a simulation, within 80 columns. */
 import type { MetricId } from '../types/run-support.js';
-import type { MeanMax, SimulationDocument } from '../types.js';
+import type { MeanMax, PoolSummary, SimulationDocument } from '../types.js';
 import { formatCount, formatDurationSec, formatMs, formatRatio, significant } from '../units.js';
 import { scalingLines } from './format-scaling.js';
 
@@ -49,6 +49,8 @@ export function formatSimulation(document: SimulationDocument): string {
     `busy ${formatRatio(document.utilisation)}   running ${meanMax(document.running)}   waiting ${meanMax(document.waiting)}`,
     `KV mean ${formatRatio(document.kvUsage.mean)} max ${formatRatio(document.kvUsage.max)}   preemptions ${formatCount(document.preemptions)}${document.prefixHitRatio === null ? '' : `   prefix hits ${formatRatio(document.prefixHitRatio)}`}`,
   );
+  if (document.adapterLoads !== undefined)
+    lines.push(`adapters loaded ${formatCount(document.adapterLoads)} times`);
   if (document.outputTokensPerSec !== null)
     lines.push(`output ${significant(document.outputTokensPerSec)} tokens/s`);
   for (const term of document.slo) {
@@ -57,8 +59,20 @@ export function formatSimulation(document: SimulationDocument): string {
     lines.push(`${term.met ? 'met   ' : 'MISSED'}  ${term.term}   got ${value} (n ${formatCount(term.n)})`);
   }
   if (document.goodput !== null) lines.push(`goodput ${formatRatio(document.goodput)} of offered requests`);
+  if (document.disaggregated !== undefined) {
+    const { prefill, decode, meanTransferMs } = document.disaggregated;
+    lines.push('', poolLine('prefill', prefill), poolLine('decode', decode));
+    lines.push(`KV of a prompt travels ${formatMs(meanTransferMs)} on average`);
+  }
   if (document.scaling !== undefined) lines.push('', ...scalingLines(document.scaling));
   return lines.join('\n');
+}
+
+function poolLine(name: string, pool: PoolSummary): string {
+  return (
+    `${name.padEnd(8)} ${pool.replicas} of ${pool.engine}: busy ${formatRatio(pool.utilisation)}, ` +
+    `queue p99 ${formatMs(pool.queueWaitMs.p99)}, KV ${formatRatio(pool.kvUsage.mean)}`
+  );
 }
 
 /** One line, or two where one would be too wide. */

@@ -1,4 +1,5 @@
 /** `simulate`: a trace on a fleet of engines in virtual time, judged like a run. */
+import { type DisaggregatedResult, type Pool, simulateDisaggregated } from '../engine/disaggregated.js';
 import {
   createElasticFleet,
   type ElasticFleetOptions,
@@ -9,7 +10,7 @@ import { DEFAULT_ROUTER } from '../engine/router.js';
 import { requestsOfTrace } from '../engine/trace-requests.js';
 import { ToolError } from '../errors.js';
 import { createManifest, hashInput } from '../manifest.js';
-import { summarizeMetrics, summarizeSamples } from '../metrics.js';
+import { summarizeMetrics } from '../metrics.js';
 import { goodputOf, judgeSlo, type Slo } from '../slo.js';
 import { openTrace, type TraceReader } from '../trace/read.js';
 import type { MetricSummaryMap } from '../types/run-support.js';
@@ -21,9 +22,9 @@ import type {
   RouterPolicy,
   SimulationDocument,
   SimulationResult,
-  WaitSummary,
 } from '../types.js';
 import { nsToSec, type RateSpec } from '../units.js';
+import { poolsOf, waitOf } from './pools.js';
 import { scalingNotes, scalingOf } from './scaling.js';
 
 export type ScalingConditions = Pick<
@@ -37,6 +38,8 @@ export interface SimulateTraceOptions {
   readonly engine: EngineModel;
   /** Default 1. With an autoscaler: those at the start, by default its minimum. */
   readonly replicas?: number;
+  /** Prompts are computed on replicas of their own; the others decode. Not together with an autoscaler. */
+  readonly prefill?: Pool;
   /** Resizes the fleet. Default: nobody does. */
   readonly autoscaler?: AutoscalerSpec;
   /** What surrounds the autoscaler: scrapes, cold starts, grace. */
@@ -109,7 +112,7 @@ async function simulateReader(reader: TraceReader, options: SimulateTraceOptions
   const arrivals = result.requests;
   const offeredSpanSec = nsToSec(arrivals[arrivals.length - 1].intendedNs - arrivals[0].intendedNs);
   const slo = options.slo === undefined ? [] : judgeSlo(options.slo, result.requests);
-  const scaling = outcome.elastic === null ? null : scalingOf(options, outcome.elastic);
+  const scaling = outcome.elastic === undefined ? null : scalingOf(options, outcome.elastic);
   const document: SimulationDocument = {
     schemaVersion: 1,
     kind: 'simulation',
@@ -119,6 +122,7 @@ async function simulateReader(reader: TraceReader, options: SimulateTraceOptions
         engine: engine.name,
         replicas: options.replicas,
         autoscaler: options.autoscaler?.kind,
+        prefillReplicas: options.prefill?.replicas,
         router,
         speed,
         engineSpeed,
@@ -162,6 +166,10 @@ async function simulateReader(reader: TraceReader, options: SimulateTraceOptions
     slo,
     sloMet: options.slo === undefined ? null : slo.every((term) => term.met),
     goodput: options.slo === undefined ? null : goodputOf(options.slo, result.requests),
+    ...(engine.adapters === undefined ? {} : { adapterLoads: result.adapterLoads }),
+    ...(outcome.pools === undefined
+      ? {}
+      : { disaggregated: poolsOf(options, options.prefill!, outcome.pools) }),
     ...(scaling === null ? {} : { scaling }),
     notes: [
       ...notesOf(reader, engine, result, excluded, keepChunks),
@@ -175,11 +183,18 @@ async function simulateReader(reader: TraceReader, options: SimulateTraceOptions
 interface OpenFleet {
   offer(request: EngineRequest): void;
   readonly offered: number;
-  finish(): { readonly result: SimulationResult; readonly elastic: ElasticFleetResult | null };
+  finish(): Outcome;
+}
+
+interface Outcome {
+  readonly result: SimulationResult;
+  readonly elastic?: ElasticFleetResult;
+  readonly pools?: DisaggregatedResult;
 }
 
 function openFleet(options: SimulateTraceOptions, common: Omit<FleetOptions, 'replicas'>): OpenFleet {
-  const { autoscaler, replicas } = options;
+  const { autoscaler, replicas, prefill } = options;
+  if (prefill !== undefined) return openPools(options, common, prefill);
   if (autoscaler === undefined) {
     const fleet = createFleet({ ...common, replicas: replicas ?? 1 });
     return {
@@ -187,7 +202,7 @@ function openFleet(options: SimulateTraceOptions, common: Omit<FleetOptions, 're
       get offered() {
         return fleet.offered;
       },
-      finish: () => ({ result: fleet.finish(), elastic: null }),
+      finish: () => ({ result: fleet.finish() }),
     };
   }
   const fleet = createElasticFleet({ ...common, ...options.scaling, autoscaler, initialReplicas: replicas });
@@ -199,6 +214,44 @@ function openFleet(options: SimulateTraceOptions, common: Omit<FleetOptions, 're
     finish() {
       const elastic = fleet.finish();
       return { result: elastic.simulation, elastic };
+    },
+  };
+}
+
+/** Pools are simulated one after the other, so the requests are kept until the end. */
+function openPools(
+  options: SimulateTraceOptions,
+  common: Omit<FleetOptions, 'replicas'>,
+  prefill: Pool,
+): OpenFleet {
+  if (options.autoscaler !== undefined) {
+    throw new ToolError({
+      code: 'BAD_VALUE',
+      message: 'a fleet with prefill replicas cannot be autoscaled in simulation',
+      hint: 'leave out the autoscaler, or the prefill replicas',
+    });
+  }
+  const { engine, seed, engineSpeed, keepChunks, router } = common;
+  const { signal, progress } = options;
+  const requests: EngineRequest[] = [];
+  const decode = { engine, router, replicas: options.replicas ?? 1 };
+  return {
+    offer: (request) => requests.push(request),
+    get offered() {
+      return requests.length;
+    },
+    finish() {
+      const pools = simulateDisaggregated({
+        requests,
+        prefill,
+        decode,
+        seed,
+        engineSpeed,
+        keepChunks,
+        signal,
+        progress,
+      });
+      return { result: pools.simulation, pools };
     },
   };
 }
@@ -246,12 +299,6 @@ function metricsOf(result: SimulationResult, keepChunks: boolean): MetricSummary
   return keepChunks ? { ttft, e2e, tpot, ntpot, itl } : { ttft, e2e, tpot, ntpot };
 }
 
-function waitOf(result: SimulationResult): WaitSummary {
-  const samples = result.queueWaitMs.filter((wait) => wait !== null);
-  const { n, mean, p50, p99, max } = summarizeSamples('queue_wait', samples);
-  return { n, mean, p50, p99, max };
-}
-
 function notesOf(
   reader: TraceReader,
   engine: EngineModel,
@@ -275,6 +322,8 @@ function notesOf(
     notes.push(
       `arrivals come in bursts every ${nsToSec(grid)} s because the source's clock is coarse; latencies suffer`,
     );
+  if (engine.adapters !== undefined && result.adapterLoads === 0)
+    notes.push('the trace names no adapters: every request uses the base model');
   if (engine.prefixCaching && !reader.columns.includes('blockHashes'))
     notes.push('the trace has no prefix blocks: no request shares a prefix here');
   return notes;

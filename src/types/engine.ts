@@ -37,6 +37,30 @@ export interface EngineLimits {
  */
 export type KvAdmission = 'watermark' | 'reserve';
 
+/** Who is admitted next: first come first served, or the lowest `priority` value first (vLLM's two policies). */
+export type SchedulingPolicy = 'fcfs' | 'priority';
+
+/** Speculative decoding: drafts per sequence and iteration, and how often each is accepted. */
+export interface Speculation {
+  readonly draftTokens: number;
+  /** Probability that a draft is accepted when all before it were, 0–1. */
+  readonly acceptanceRatio: number;
+  /** What drafting adds to an iteration that decodes, seconds. */
+  readonly draftSec: number;
+}
+
+/** LoRA adapters: how many fit at once, and what loading one adds to the iteration that first needs it. */
+export interface AdapterLimits {
+  readonly maxLoaded: number;
+  readonly loadSec: number;
+}
+
+/** How long the KV of a prompt takes from a prefill replica to a decode replica: latency + tokens × perTokenSec. */
+export interface KvTransfer {
+  readonly latencySec: number;
+  readonly perTokenSec: number;
+}
+
 export interface EngineModel extends FileHeader<'engine-model'> {
   /** model-hardware-source, e.g. `llama3-8b-h100-published`. */
   readonly name: string;
@@ -48,6 +72,14 @@ export interface EngineModel extends FileHeader<'engine-model'> {
   readonly prefixCaching: boolean;
   /** From "start a replica" to "ready", seconds. */
   readonly coldStartSec: number;
+  /** Absent = fcfs. */
+  readonly scheduling?: SchedulingPolicy;
+  /** Absent = one token per sequence and iteration. */
+  readonly speculation?: Speculation;
+  /** Absent = adapters cost nothing and all fit. */
+  readonly adapters?: AdapterLimits;
+  /** Absent = at once; only disaggregated fleets look at it. */
+  readonly kvTransfer?: KvTransfer;
   /** Accelerators of one replica (tensor × pipeline parallel): a factor of its cost; absent = 1. */
   readonly acceleratorsPerReplica?: number;
   /** Phases of the cold start; absent = all of `coldStartSec` is loading. */
@@ -83,6 +115,12 @@ export interface EngineRequest {
    */
   readonly prefixHashes: ArrayLike<bigint> | null;
   readonly sessionKey: string | null;
+  /** Lower = earlier, for engines that schedule by priority; absent = 0. */
+  readonly priority?: number;
+  /** LoRA adapter; absent or null = base model. */
+  readonly adapter?: string | null;
+  /** Prompt tokens whose KV comes with the request (from a prefill replica); absent = 0. */
+  readonly computedTokens?: number;
 }
 
 export type RouterPolicy =
@@ -104,6 +142,8 @@ export interface EngineGauges {
   readonly iterations: number;
   readonly promptTokens: number;
   readonly generatedTokens: number;
+  /** LoRA adapters loaded so far; 0 for engines without adapter limits. */
+  readonly adapterLoads: number;
 }
 
 /** Result of simulating a trace on a fleet. */
@@ -129,6 +169,8 @@ export interface SimulationResult {
   readonly refused: number;
   readonly promptTokens: number;
   readonly generatedTokens: number;
+  /** LoRA adapters loaded, summed over replicas; 0 for engines without adapter limits. */
+  readonly adapterLoads: number;
 }
 
 export interface MeanMax {
@@ -219,9 +261,33 @@ export interface SimulationDocument extends FileHeader<'simulation'> {
   /** null without SLO. */
   readonly sloMet: boolean | null;
   readonly goodput: number | null;
-  /** Only for an autoscaled fleet; \`replicas\` is then the most at once. */
+  /** Times that a LoRA adapter was loaded; only for engines with adapter limits. */
+  readonly adapterLoads?: number;
+  /** Only for prefill and decode on replicas of their own; everything else is then of both pools together. */
+  readonly disaggregated?: DisaggregatedSummary;
+  /** Only for an autoscaled fleet; `replicas` is then the most at once. */
   readonly scaling?: ScalingSummary;
   readonly notes: readonly string[];
+}
+
+/** One pool of a disaggregated fleet. */
+export interface PoolSummary {
+  readonly engine: string;
+  readonly replicas: number;
+  readonly router: RouterPolicy;
+  readonly utilisation: number;
+  readonly running: MeanMax;
+  readonly waiting: MeanMax;
+  readonly kvUsage: MeanMax;
+  readonly preemptions: number;
+  readonly queueWaitMs: WaitSummary;
+}
+
+export interface DisaggregatedSummary {
+  readonly prefill: PoolSummary;
+  readonly decode: PoolSummary;
+  /** Mean time that the KV of a prompt travelled, ms; null when none did. */
+  readonly meanTransferMs: number | null;
 }
 
 /** Per request of one trace, the value on the other fleet less that on the first, ms. */

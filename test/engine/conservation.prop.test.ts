@@ -8,7 +8,7 @@ import { expandPrefixHashes } from '../../src/engine/prefix.js';
 import { engineWith } from './drive.js';
 
 const limits = fc.record({
-  maxBatchedTokens: fc.integer({ min: 2, max: 40 }),
+  maxBatchedTokens: fc.integer({ min: 4, max: 40 }),
   maxSeqs: fc.integer({ min: 1, max: 6 }),
   kvBlocks: fc.integer({ min: 6, max: 24 }),
   blockSize: fc.integer({ min: 1, max: 5 }),
@@ -25,12 +25,29 @@ const request = fc.record({
   cancelAfter: fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, fc.integer({ min: 1, max: 30 })),
   /** Cancelled while an iteration is in flight, or between two. */
   inFlight: fc.boolean(),
+  priority: fc.integer({ min: -1, max: 1 }),
+  /** 0 = base model. */
+  adapter: fc.integer({ min: 0, max: 4 }),
+  /** Share of the prompt whose KV comes along. */
+  computedRatio: fc.oneof(fc.constant(0), fc.constant(1), fc.double({ min: 0, max: 1, noNaN: true })),
 });
 
 const scenario = fc.record({
   limits,
   kvAdmission: fc.constantFrom('watermark' as const, 'reserve' as const),
   prefixCaching: fc.boolean(),
+  scheduling: fc.constantFrom('fcfs' as const, 'priority' as const),
+  speculation: fc.option(
+    fc.record({
+      draftTokens: fc.integer({ min: 1, max: 3 }),
+      acceptanceRatio: fc.double({ min: 0, max: 1, noNaN: true }),
+      draftSec: fc.constant(0.001),
+    }),
+    { nil: undefined },
+  ),
+  adapters: fc.option(fc.record({ maxLoaded: fc.integer({ min: 1, max: 3 }), loadSec: fc.constant(0.2) }), {
+    nil: undefined,
+  }),
   requests: fc.array(request, { minLength: 1, maxLength: 30, size: 'max' }),
 });
 
@@ -38,6 +55,8 @@ test('after a drain every block is free and every token was generated exactly on
   let preempted = 0;
   let cancelled = 0;
   let shared = 0;
+  let jumped = 0;
+  let loads = 0;
   fc.assert(
     fc.property(scenario, ({ requests, ...model }) => {
       const engine = createEngine(engineWith({ ...model, step: { noiseCv: 0.2 } }), { seed: 7 });
@@ -68,7 +87,7 @@ test('after a drain every block is free and every token was generated exactly on
       while (next < requests.length || engine.running + engine.waiting > 0) {
         for (; next < requests.length && arrivalSec + requests[next].gapSec <= nowSec; next++) {
           arrivalSec += requests[next].gapSec;
-          const { inputTokens, outputTokens, family } = requests[next];
+          const { inputTokens, outputTokens, family, priority, adapter, computedRatio } = requests[next];
           const blocks = Math.ceil(inputTokens / 7);
           const hashes = Array.from({ length: blocks }, (_, k) => BigInt(1_000 * family + k));
           const outcome = engine.submit({
@@ -79,6 +98,9 @@ test('after a drain every block is free and every token was generated exactly on
             prefixHashes:
               family === 0 ? null : expandPrefixHashes(hashes, 7, model.limits.blockSize, inputTokens),
             sessionKey: null,
+            priority,
+            adapter: adapter === 0 ? null : `lora-${adapter}`,
+            computedTokens: Math.floor(computedRatio * inputTokens),
           });
           const total = inputTokens + outputTokens;
           const fits = Math.ceil(total / model.limits.blockSize) <= model.limits.kvBlocks;
@@ -93,7 +115,9 @@ test('after a drain every block is free and every token was generated exactly on
           nowSec = arrivalSec + requests[next].gapSec;
           continue;
         }
-        assert.ok(plan.prefillTokens + plan.decodeSeqs <= model.limits.maxBatchedTokens, 'token budget');
+        const perDecode = 1 + (model.speculation?.draftTokens ?? 0);
+        const budgeted = plan.prefillTokens + plan.decodeSeqs * perDecode;
+        assert.ok(budgeted <= model.limits.maxBatchedTokens, 'token budget');
         assert.ok(plan.prefillTokens + plan.decodeSeqs >= 1, 'an iteration does something');
         assert.ok(engine.running <= model.limits.maxSeqs, 'sequence limit');
         assert.ok(engine.kvUsage <= 1, 'KV limit');
@@ -104,7 +128,12 @@ test('after a drain every block is free and every token was generated exactly on
         for (let i = 0; i < events.count; i++) {
           const id = events.ids[i];
           if (events.kinds[i] === EVENT.firstToken) assert.equal(generated[id]++, 0);
-          if (events.kinds[i] === EVENT.token) assert.equal(++generated[id], events.values[i]);
+          if (events.kinds[i] === EVENT.token) {
+            const tokens = events.values[i] - generated[id];
+            assert.ok(tokens >= 1 && tokens <= perDecode, `${tokens} tokens in an iteration`);
+            if (tokens > 1) jumped += 1;
+            generated[id] = events.values[i];
+          }
           if (events.kinds[i] === EVENT.preempted) preempted += 1;
           if (events.kinds[i] === EVENT.finished) {
             assert.equal(generated[id], requests[id].outputTokens);
@@ -127,9 +156,11 @@ test('after a drain every block is free and every token was generated exactly on
       assert.ok(gauges.prefixHitTokens <= gauges.prefixQueriedTokens);
       if (model.kvAdmission === 'reserve') assert.equal(gauges.preemptions, 0);
       shared += gauges.prefixHitTokens;
+      loads += gauges.adapterLoads;
     }),
     { numRuns: 2_000, seed: 20_240_501 },
   );
   // The property would be hollow if its scenarios never went through these paths.
   assert.ok(preempted > 100 && cancelled > 500 && shared > 500, `${preempted} ${cancelled} ${shared}`);
+  assert.ok(jumped > 500 && loads > 500, `${jumped} ${loads}`);
 });

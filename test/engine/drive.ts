@@ -65,9 +65,16 @@ export function engineWith(changes: {
   readonly limits?: Partial<EngineModel['limits']>;
   readonly kvAdmission?: EngineModel['kvAdmission'];
   readonly prefixCaching?: boolean;
+  readonly scheduling?: EngineModel['scheduling'];
+  readonly speculation?: EngineModel['speculation'];
+  readonly adapters?: EngineModel['adapters'];
 }): EngineModel {
+  const { scheduling, speculation, adapters } = changes;
   return {
     ...base,
+    ...(scheduling === undefined ? {} : { scheduling }),
+    ...(speculation === undefined ? {} : { speculation }),
+    ...(adapters === undefined ? {} : { adapters }),
     name: 'test',
     step: { ...base.step, ...changes.step },
     limits: { ...base.limits, ...changes.limits },

@@ -142,6 +142,38 @@ test('prefix blocks of the trace lower TTFT where the engine caches them', async
   assert.ok(cached.metrics.ttft!.mean! < cold.metrics.ttft!.mean!);
 });
 
+test('adapters of the trace are loaded where the engine limits them', async () => {
+  const rows = plain.map((row, i) => ({ ...row, adapter: i % 3 === 0 ? null : `lora-${i % 5}` }));
+  const path = await write('adapters', rows, 512);
+  const engine = { ...tiny, adapters: { maxLoaded: 2, loadSec: 0.01 } };
+  const limited = await simulate({ trace: path, engine });
+  assert.ok(limited.adapterLoads! > 5, `${limited.adapterLoads}`);
+  assert.ok(limited.metrics.ttft!.mean! > (await simulate({ trace: path })).metrics.ttft!.mean!);
+  assert.match(formatSimulation(limited), /adapters loaded \d+ times/);
+  const unnamed = await simulate({ engine });
+  assert.equal(unnamed.adapterLoads, 0);
+  assert.ok(unnamed.notes.some((note) => note.startsWith('the trace names no adapters')));
+  assert.ok(!('adapterLoads' in (await simulate({ trace: path }))));
+});
+
+test('prompts on replicas of their own: both pools are told, and an autoscaler is refused', async () => {
+  const prefill = { engine: { ...tiny, kvTransfer: { latencySec: 0.02, perTokenSec: 0 } }, replicas: 1 };
+  const document = await simulate({ prefill, replicas: 2 });
+  const { disaggregated } = document;
+  assert.deepEqual(
+    [document.replicas, disaggregated!.prefill.replicas, disaggregated!.decode.replicas],
+    [3, 1, 2],
+  );
+  assert.equal(Math.round(disaggregated!.meanTransferMs!), 20);
+  assert.equal(document.counts.ok, 200);
+  assert.ok(document.metrics.ttft!.min! >= 20);
+  for (const line of formatSimulation(document).split('\n')) assert.ok(line.length <= 80, line);
+  await assert.rejects(
+    simulate({ prefill, autoscaler: { kind: 'static', replicas: 1 } }),
+    (error) => error instanceof ToolError && error.code === 'BAD_VALUE',
+  );
+});
+
 test('speed and rate compress arrivals, engine speed the iterations', async () => {
   const base = await simulate();
   const doubled = await simulate({ speed: 2 });

@@ -1,8 +1,9 @@
 /** `tokentide simulate`: a trace on an engine model, in virtual time. */
 import { readAutoscalerSpec } from '../../engine/autoscale/spec.js';
+import type { Pool } from '../../engine/disaggregated.js';
 import { readEngineModel } from '../../engine/model.js';
 import { DEFAULT_ROUTER, ROUTER_POLICIES } from '../../engine/router.js';
-import { EXIT } from '../../errors.js';
+import { EXIT, ToolError } from '../../errors.js';
 import { type FleetChanges, parseFleetChanges } from '../../simulate/fleet-changes.js';
 import { formatSimulation } from '../../simulate/format.js';
 import { formatComparison } from '../../simulate/format-versus.js';
@@ -10,7 +11,7 @@ import { type ScalingConditions, type SimulateTraceOptions, simulateTrace } from
 import { compareFleets } from '../../simulate/versus.js';
 import { parseSlo } from '../../slo.js';
 import { writeJson } from '../../trace/files.js';
-import type { RouterPolicy } from '../../types.js';
+import type { EngineModel, RouterPolicy } from '../../types.js';
 import type { RateSpec } from '../../units.js';
 import type { CommandSpec } from '../command.js';
 
@@ -39,6 +40,18 @@ export const command: CommandSpec = {
       type: 'integer',
       description:
         "engines behind one router; with an autoscaler those at the start (default: 1, or the autoscaler's minimum)",
+    },
+    {
+      key: 'prefillReplicas',
+      type: 'integer',
+      description: 'compute prompts on this many replicas of their own; --replicas then decode',
+    },
+    {
+      key: 'prefillEngine',
+      type: 'string',
+      value: '<file|name>',
+      description:
+        'engine model of the prefill replicas (default: --engine); its kvTransfer is the way between',
     },
     {
       key: 'autoscaler',
@@ -99,15 +112,18 @@ export const command: CommandSpec = {
     'tokentide simulate conv.parquet -e mine.engine.json -n 4 --rate x3 --slo "p99(ttft) < 500ms"',
     'tokentide simulate conv.parquet -e mine.engine.json --autoscaler plan/hpa.yaml --cold-start 90s --slo "p99(ttft) < 2s"',
     'tokentide simulate conv.parquet -e mine.engine.json -n 4 --versus autoscaler=plan/keda.yaml',
+    'tokentide simulate conv.parquet -e mine.engine.json -n 3 --prefill-replicas 1',
   ],
   async run({ args, options, io, signal }) {
     const slo = options['slo'] as string[] | undefined;
     const autoscaler = options['autoscaler'] as string | undefined;
     const versus = options['versus'] as string | undefined;
     const changes = versus === undefined ? null : parseFleetChanges(versus);
+    const engine = await readEngineModel(options['engine'] as string);
     const fleet: SimulateTraceOptions = {
       trace: args[0],
-      engine: await readEngineModel(options['engine'] as string),
+      engine,
+      prefill: await prefillPool(engine, options),
       replicas: options['replicas'] as number | undefined,
       autoscaler: autoscaler === undefined ? undefined : await readAutoscalerSpec(autoscaler),
       scaling: conditions(options, options['coldStart'] as number | undefined),
@@ -142,6 +158,28 @@ export const command: CommandSpec = {
     return simulation.document.sloMet === false ? EXIT.sloMissed : EXIT.ok;
   },
 };
+
+/** The prefill replicas; undefined = the fleet computes prompts and answers alike. */
+async function prefillPool(
+  engine: EngineModel,
+  options: Readonly<Record<string, unknown>>,
+): Promise<Pool | undefined> {
+  const replicas = options['prefillReplicas'] as number | undefined;
+  const name = options['prefillEngine'] as string | undefined;
+  if (replicas === undefined) {
+    if (name === undefined) return undefined;
+    throw new ToolError({
+      code: 'USAGE',
+      message: '--prefill-engine needs --prefill-replicas',
+      hint: 'say how many replicas compute prompts, e.g. --prefill-replicas 2',
+    });
+  }
+  return {
+    engine: name === undefined ? engine : await readEngineModel(name),
+    replicas,
+    router: options['router'] as RouterPolicy,
+  };
+}
 
 function conditions(
   options: Readonly<Record<string, unknown>>,
