@@ -39,6 +39,8 @@ export function headerOf(input: HeaderInput): RunHeader {
         maxOutput: options.maxOutput,
         stream: options.stream,
         ignoreEos: prepared.ignoreEos,
+        // Names only: values may be secrets.
+        extraBody: options.extraBody == null ? undefined : Object.keys(options.extraBody).join(','),
         concurrency: options.concurrency,
         warmup: options.warmup,
         unmeasured: options.unmeasured,

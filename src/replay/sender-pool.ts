@@ -8,10 +8,17 @@ import type { SendJob } from './sender.js';
 const PROGRAM = fileURLToPath(new URL('./sender-process.js', import.meta.url));
 
 /**
- * `--v8-pool-size=0` keeps garbage collection and compilation off threads that would compete with the sender's own;
- * `--expose-gc` lets it start the run with a clean heap.
+ * `--v8-pool-size=0` keeps garbage collection and compilation off threads that would compete with the sender's own; a
+ * large young generation makes collections a third as frequent and no longer (measured at 200 requests/s: 21 → 8 ms of
+ * pauses in 10 s); `--expose-gc` lets it start the run with a clean heap.
  */
-const NODE_FLAGS = ['--v8-pool-size=0', '--expose-gc', '--no-warnings'];
+const NODE_FLAGS = [
+  '--v8-pool-size=0',
+  '--min-semi-space-size=64',
+  '--max-semi-space-size=64',
+  '--expose-gc',
+  '--no-warnings',
+];
 
 export interface SenderPoolOptions {
   readonly senders: number;

@@ -212,7 +212,7 @@ test('every ending comes back from the sender process with its reason', async ()
     { headAtMs: Number.POSITIVE_INFINITY, steps: [] },
     { steps: [token] },
   ];
-  const { records } = await replay(({ index }) => endings[index], {
+  const { records, endpoint } = await replay(({ index }) => endings[index], {
     rows: rowsAt(endings.map((_, i) => i * 30)),
     timeoutFirstByteSec: 0.3,
     timeoutIdleSec: 0.4,
@@ -229,6 +229,9 @@ test('every ending comes back from the sender process with its reason', async ()
       ['timeout_idle', 'limit 0.4 s'],
     ],
   );
+  // F32: nobody asked for retries, so there are none.
+  assert.equal(endpoint.requests.length, endings.length);
+  assert.ok(records.every((one) => one.attempt === 1));
   // No usage came, so the text of what was cut off is counted.
   assert.deepEqual([records[0].outputTokens, records[0].outputTokensSource], [1, 'tokenizer']);
 });

@@ -52,16 +52,16 @@ test('a run that kept its schedule is valid, and says what it was held to', () =
   assert.ok(validity.checks.every((check) => check.pass && check.advice !== '' && check.unit !== ''));
 });
 
-test('the limit on lateness follows the gaps and what is measured, within 1 and 10 ms', () => {
-  const cases: [number | null, number | null, number][] = [
-    [5, 8, 1],
-    [null, null, 1],
-    [100, 8, 5],
-    [1_000, 8, 10],
-    [5, 60, 6],
-    [5, 5_000, 10],
-  ];
-  for (const [gapMs, p99Ms, limit] of cases) assert.equal(sendLagLimitMs(gapMs, p99Ms), limit);
+test('the limit on lateness follows the gaps, within 1 and 10 ms', () => {
+  for (const [gapMs, limit] of [
+    [null, 1],
+    [1, 1],
+    [20, 1],
+    [100, 5],
+    [1_000, 10],
+  ] as const) {
+    assert.equal(sendLagLimitMs(gapMs), limit);
+  }
 });
 
 test('late sends make it invalid at p99, not at a single one', () => {

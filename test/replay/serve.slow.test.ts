@@ -1,0 +1,231 @@
+/**
+ * The client against the served engine's own record, each in processes of their own: 200 requests/s for 30 s. Counts are
+ * exact whatever the machine does; timing is asserted when the machine was idle, and printed always.
+ */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { createManifest } from '../../src/manifest.js';
+import { percentileSorted } from '../../src/metrics.js';
+import { randomOf } from '../../src/random.js';
+import { readRun } from '../../src/replay/run-folder.js';
+import { ownLagMs } from '../../src/replay/validity.js';
+import { batchFromRows, emptyRow } from '../../src/trace/batch.js';
+import { writeTrace } from '../../src/trace/write.js';
+import type { RunRecord, ServedRequest } from '../../src/types.js';
+import { NS_PER_SEC, nsToMs } from '../../src/units.js';
+import { freePort, resultOf, runCommand, startCommand, startHogs, untilAnswering } from './processes.js';
+
+let dir = '';
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'tokentide-slow-'));
+});
+after(() => rm(dir, { recursive: true }));
+
+interface Load {
+  readonly name: string;
+  readonly ratePerSec: number;
+  readonly seconds: number;
+  readonly outputTokens: number;
+}
+
+/** Poisson arrivals; prompts of 20–180 tokens, answers of 1 to twice the mean length. */
+async function writeLoad(load: Load): Promise<string> {
+  const rng = randomOf(load.name, 'arrivals');
+  const rows = [];
+  for (let sec = 0; sec < load.seconds; sec += rng.exponential() / load.ratePerSec) {
+    rows.push(
+      emptyRow({
+        arrivalNs: BigInt(Math.round(sec * NS_PER_SEC)),
+        inputTokens: 20 + rng.int(160),
+        outputTokens: 1 + rng.int(2 * load.outputTokens - 1),
+        operation: 'chat',
+      }),
+    );
+  }
+  const path = join(dir, `${load.name}.parquet`);
+  await writeTrace({
+    path,
+    batches: [batchFromRows(rows)],
+    meta: {
+      schemaVersion: 1,
+      kind: 'trace',
+      name: load.name,
+      startUtc: null,
+      timeResolutionNs: null,
+      arrivalBasis: 'synthetic',
+      blockSize: null,
+      droppedRows: {},
+      quality: null,
+      manifest: createManifest({ command: 'test', options: {}, timestamp: false }),
+    },
+  });
+  return path;
+}
+
+interface Measured {
+  readonly status: number | null;
+  readonly records: readonly RunRecord[];
+  readonly served: ReadonlyMap<string, ServedRequest>;
+  readonly summary: Awaited<ReturnType<typeof readRun>>['summary'];
+}
+
+/** Serves the small engine, replays the load against it, and reads both sides' records. */
+async function measure(
+  load: Load,
+  options: { hogs?: number; words?: readonly string[] } = {},
+): Promise<Measured> {
+  const trace = await writeLoad(load);
+  const port = await freePort();
+  const record = join(dir, `${load.name}.jsonl`);
+  const run = join(dir, load.name);
+  const server = startCommand([
+    'serve',
+    '--engine',
+    'tiny-demo',
+    '--port',
+    String(port),
+    '--record',
+    record,
+    '--quiet',
+  ]);
+  const ended = resultOf(server);
+  const hogs = startHogs(options.hogs ?? 0);
+  try {
+    await untilAnswering(`http://127.0.0.1:${port}/health`);
+    const words = ['replay', trace, '--url', `http://127.0.0.1:${port}`, '-o', run, '--json', '--quiet'];
+    const { status } = await runCommand([...words, ...(options.words ?? [])]);
+    server.kill('SIGINT');
+    await ended;
+    const lines = (await readFile(record, 'utf8')).trim().split('\n');
+    const served = lines.map((line) => JSON.parse(line) as ServedRequest);
+    const { summary, records } = await readRun(run);
+    return { status, records, served: new Map(served.map((one) => [one.responseId, one])), summary };
+  } finally {
+    for (const hog of hogs) hog.kill('SIGKILL');
+    server.kill('SIGKILL');
+  }
+}
+
+const figures = (values: readonly number[]): string => {
+  const sorted = Float64Array.from(values).sort();
+  const show = (p: number): string => percentileSorted(sorted, p)!.toFixed(3);
+  return `p50 ${show(0.5)} p99 ${show(0.99)} max ${show(1)} ms (n ${sorted.length})`;
+};
+
+test('200 requests/s for 30 s: nothing unsent, every count equal, timing as the server saw it', async (context) => {
+  const { status, records, served, summary } = await measure({
+    name: 'steady',
+    ratePerSec: 200,
+    seconds: 30,
+    outputTokens: 6,
+  });
+  assert.deepEqual(summary.counts, { offered: records.length, byStatus: { ok: records.length } });
+  assert.equal(summary.load.rows, records.length);
+  const differences: number[] = [];
+  for (const one of records) {
+    const server = served.get(one.responseId!)!;
+    assert.equal(one.outputTokens, server.outputTokens);
+    assert.equal(one.outputTokens, one.maxOutputTokens);
+    assert.equal(one.inputTokens, server.promptTokens);
+    assert.equal(one.inputTokens, one.inputTokensAsked);
+    differences.push(nsToMs(one.firstTokenNs! - one.sentNs! - (server.firstTokenNs! - server.headNs)));
+  }
+  assert.equal(summary.promptTokens.exact, records.length);
+  const lags = records.map((one) => nsToMs(one.sentNs! - one.intendedNs));
+  const waited = summary.client.cpuWaitShare ?? 0;
+  context.diagnostic(`send lag: ${figures(lags)}`);
+  context.diagnostic(`send lag without opening connections: ${figures(records.map(ownLagMs))}`);
+  context.diagnostic(`client TTFT − server TTFT: ${figures(differences)}`);
+  context.diagnostic(
+    `sender waited for a core ${(waited * 100).toFixed(1)} % of the time; exit status ${status}`,
+  );
+  if (waited > 0.06) {
+    context.diagnostic('the machine was not idle: timing is not asserted');
+    return;
+  }
+  assert.ok(percentileSorted(Float64Array.from(lags).sort(), 0.99)! < 1, 'send lag p99 below 1 ms');
+  assert.ok(
+    percentileSorted(Float64Array.from(differences).sort(), 0.99)! < 2,
+    'TTFT difference p99 below 2 ms',
+  );
+  assert.equal(status, 0);
+});
+
+test('a client whose cores are taken by others says INVALID and exits 6', async (context) => {
+  const load = { name: 'starved', ratePerSec: 200, seconds: 8, outputTokens: 4 };
+  const { status, summary } = await measure(load, { hogs: 3 * availableParallelism() });
+  context.diagnostic(summary.validity.because);
+  assert.equal(summary.validity.verdict, 'invalid');
+  assert.equal(status, 6);
+});
+
+test('a rate that no client can send says INVALID and exits 6, with every request on record', async (context) => {
+  const load = { name: 'impossible', ratePerSec: 500, seconds: 16, outputTokens: 1 };
+  const { status, summary, records } = await measure(load, {
+    words: ['--rate', '60000/s', '--drain', '60s'],
+  });
+  context.diagnostic(summary.validity.because);
+  assert.equal(summary.validity.verdict, 'invalid');
+  assert.equal(status, 6);
+  assert.equal(records.length, summary.load.rows);
+});
+
+test('a killed run keeps every request that had ended', async (context) => {
+  const trace = await writeLoad({ name: 'killed', ratePerSec: 100, seconds: 30, outputTokens: 2 });
+  const port = await freePort();
+  const run = join(dir, 'killed');
+  const server = startCommand(['serve', '--engine', 'tiny-demo', '--port', String(port), '--quiet']);
+  try {
+    await untilAnswering(`http://127.0.0.1:${port}/health`);
+    const client = startCommand(['replay', trace, '--url', `http://127.0.0.1:${port}`, '-o', run, '--quiet']);
+    const ended = resultOf(client);
+    for (let records = 0; records < 200; ) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      records = await readRun(run).then(
+        (read) => read.records.length,
+        () => 0,
+      );
+    }
+    client.kill('SIGKILL');
+    await ended;
+    const { summary, records } = await readRun(run);
+    context.diagnostic(summary.notes.at(-1) ?? '');
+    assert.ok(records.length >= 200);
+    assert.ok(records.every((one) => one.status === 'ok' && one.outputTokens === one.maxOutputTokens));
+    assert.deepEqual([summary.interrupted, summary.validity.verdict], [true, 'invalid']);
+  } finally {
+    server.kill('SIGKILL');
+  }
+});
+
+test('Ctrl-C: exit status 130, everything that was sent has ended, the rest is unsent, files are written', async () => {
+  const trace = await writeLoad({ name: 'interrupted', ratePerSec: 100, seconds: 60, outputTokens: 2 });
+  const port = await freePort();
+  const run = join(dir, 'interrupted');
+  const server = startCommand(['serve', '--engine', 'tiny-demo', '--port', String(port), '--quiet']);
+  try {
+    await untilAnswering(`http://127.0.0.1:${port}/health`);
+    const client = startCommand(['replay', trace, '--url', `http://127.0.0.1:${port}`, '-o', run, '--quiet']);
+    const ended = resultOf(client);
+    for (let records = 0; records < 100; ) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      records = await readRun(run).then(
+        (read) => read.records.length,
+        () => 0,
+      );
+    }
+    client.kill('SIGINT');
+    const { status, stdout } = await ended;
+    const { summary, records } = await readRun(run);
+    assert.equal(status, 130, stdout);
+    assert.equal(records.length, summary.load.rows);
+    const { ok = 0, unsent = 0 } = summary.counts.byStatus;
+    assert.ok(ok >= 100 && unsent > 1_000 && ok + unsent === records.length);
+    assert.deepEqual([summary.interrupted, summary.validity.verdict], [true, 'invalid']);
+  } finally {
+    server.kill('SIGKILL');
+  }
+});
