@@ -34,7 +34,9 @@ export async function reachEndpoint(target: Target, signal: AbortSignal | null):
     throw new ToolError({
       code: 'ENDPOINT_UNREACHABLE',
       message: `${target.origin} cannot be reached: ${why}`,
-      hint: 'is the server up and --url right? `tokentide serve` starts one to try with',
+      hint: text.startsWith('tls: ')
+        ? 'for a private certificate authority set NODE_EXTRA_CA_CERTS to its certificate file'
+        : 'is the server up and --url right? `tokentide serve` starts one to try with',
       cause: error,
     });
   }

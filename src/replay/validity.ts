@@ -4,6 +4,7 @@
  * A run that cannot send on time, or whose process waits for a core, reports its own troubles as the server's latency.
  * Such a run is invalid: its numbers are kept, and marked.
  */
+import { EXIT } from '../errors.js';
 import { percentileSorted } from '../metrics.js';
 import type { Check, RunRecord, RunSummary } from '../types.js';
 import { formatCount, formatMs, formatRatio, nsToMs, nsToSec, significant } from '../units.js';
@@ -57,6 +58,13 @@ export function judgeValidity(input: ValidityInput): RunSummary['validity'] {
     recommendation: failed[0].advice,
     checks,
   };
+}
+
+/** Exit status of a finished run: interrupted, then invalid, then a missed SLO, else ok. */
+export function exitStatusOf(summary: RunSummary): number {
+  if (summary.interrupted) return EXIT.interrupted;
+  if (summary.validity.verdict === 'invalid') return EXIT.runInvalid;
+  return summary.slo.every((term) => term.met) ? EXIT.ok : EXIT.sloMissed;
 }
 
 function checksOf(input: ValidityInput): Check[] {

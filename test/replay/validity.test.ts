@@ -1,7 +1,13 @@
 /** The verdict of a run on itself, check by check. Cases F23, F25, F31. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judgeValidity, ownLagMs, sendLagLimitMs, type ValidityInput } from '../../src/replay/validity.js';
+import {
+  exitStatusOf,
+  judgeValidity,
+  ownLagMs,
+  sendLagLimitMs,
+  type ValidityInput,
+} from '../../src/replay/validity.js';
 import type { RunRecord, RunSummary } from '../../src/types.js';
 import { health, MS, record, unsent } from './records.js';
 
@@ -124,4 +130,19 @@ test('what could not be measured is null and does not fail', () => {
   assert.equal(validity.verdict, 'valid');
   assert.equal(validity.checks.find((check) => check.check === 'cpu_wait')?.value, null);
   assert.equal(judge({ health: [] }).checks.find((check) => check.check === 'cpu_share')?.value, null);
+});
+
+test('exit status: interrupted before invalid before a missed SLO', () => {
+  const term = (met: boolean) => ({ term: 't', value: 1, limit: 1, unit: 'ms', met, n: 1 });
+  const status = (interrupted: boolean, verdict: 'valid' | 'invalid', met: boolean[]): number =>
+    exitStatusOf({
+      interrupted,
+      validity: { ...judge({}), verdict },
+      slo: met.map(term),
+    } as unknown as RunSummary);
+  assert.equal(status(false, 'valid', []), 0);
+  assert.equal(status(false, 'valid', [true, true]), 0);
+  assert.equal(status(false, 'valid', [true, false]), 5);
+  assert.equal(status(false, 'invalid', [true, false]), 6);
+  assert.equal(status(true, 'invalid', [false]), 130);
 });

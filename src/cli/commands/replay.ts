@@ -1,12 +1,12 @@
 /** `tokentide replay`: a trace → an endpoint, on exact time; prints what was measured and whether it counts. */
 import { readFile } from 'node:fs/promises';
-import { EXIT, ToolError } from '../../errors.js';
+import { ToolError } from '../../errors.js';
 import { runLines } from '../../inspect/result-lines.js';
 import { REPLAY_DEFAULTS } from '../../replay/options.js';
 import { PROTOCOLS } from '../../replay/protocols/index.js';
 import { replayTrace } from '../../replay/replay.js';
+import { exitStatusOf } from '../../replay/validity.js';
 import { TOKEN_ENCODINGS } from '../../tokens/counter.js';
-import type { RunSummary } from '../../types.js';
 import type { RateSpec } from '../../units.js';
 import type { CommandContext, CommandSpec } from '../command.js';
 import { fitScreen } from './screen.js';
@@ -233,15 +233,9 @@ export const command: CommandSpec = {
     io.print(`\nwrote ${dir}/run.json and ${dir}/requests.parquet`);
     io.print(`next: tokentide report ${dir} -o report.html`);
     io.result(summary);
-    return exitStatus(summary);
+    return exitStatusOf(summary);
   },
 };
-
-function exitStatus(summary: RunSummary): number {
-  if (summary.interrupted) return EXIT.interrupted;
-  if (summary.validity.verdict === 'invalid') return EXIT.runInvalid;
-  return summary.slo.every((term) => term.met) ? EXIT.ok : EXIT.sloMissed;
-}
 
 async function apiKeyOf({ options }: CommandContext): Promise<string | null> {
   const path = options['apiKeyFile'] as string | undefined;
