@@ -1,12 +1,15 @@
 /** The log formats, in the order in which they are tried: among those that fit equally well, the first is chosen. */
 import type { LogFormat } from '../format.js';
 import { azureLlm } from './azure-llm.js';
+import { azureOpenAi } from './azure-openai.js';
+import { bedrock } from './bedrock.js';
 import { burstGpt } from './burstgpt.js';
 import { cloudflareAiGateway } from './cloudflare-ai-gateway.js';
 import { envoyAccess } from './envoy-access.js';
 import { envoyAiGateway } from './envoy-ai-gateway.js';
 import { helicone } from './helicone.js';
 import { kongAi } from './kong-ai.js';
+import { langfuse } from './langfuse.js';
 import { litellmPayload } from './litellm-payload.js';
 import { litellmSpend } from './litellm-spend.js';
 import { litellmSpendJson } from './litellm-spend-json.js';
@@ -18,6 +21,7 @@ import { openRouter } from './openrouter.js';
 import { qwenBailian } from './qwen-bailian.js';
 import { splitwiseSim } from './splitwise-sim.js';
 import { tgi } from './tgi.js';
+import { vertexAi } from './vertex-ai.js';
 import { vidur } from './vidur.js';
 import { vllmTimedTrace } from './vllm-timed-trace.js';
 
@@ -42,4 +46,8 @@ export const LOG_FORMATS: readonly LogFormat[] = [
   tgi,
   llamaCpp,
   ollama,
+  langfuse,
+  bedrock,
+  azureOpenAi,
+  vertexAi,
 ];

@@ -41,3 +41,14 @@ export function parseRustDurationNs(text: string): bigint | null {
   const places = match === null ? undefined : NS_PLACES[match[2]];
   return places === undefined ? null : (scaleDecimal(match![1], places)?.value ?? null);
 }
+
+/** Sets the staged row's arrival to an instant in ns since 1970, written to so many decimal places of a second. */
+export function setArrivalNs(row: StagedRow, ns: bigint, places: number): void {
+  row.sec = 0;
+  row.nanos = 0;
+  backdate(row, -ns);
+  row.places = places;
+  row.isDate = false;
+  row.hasZone = true;
+  row.localKind = 'plain';
+}
