@@ -59,14 +59,14 @@ export async function planReplay(
 
 class PlanCollector {
   readonly #options: PlanOptions;
-  readonly #arrivalNs = new GrowingFloat64();
-  readonly #row = new GrowingInt32();
-  readonly #inputTokens = new GrowingInt32();
-  readonly #maxOutputTokens = new GrowingInt32();
-  readonly #stream = new GrowingInt32();
+  readonly #arrivalNs = new Growing((length) => new Float64Array(length));
+  readonly #row = growingInt32();
+  readonly #inputTokens = growingInt32();
+  readonly #maxOutputTokens = growingInt32();
+  readonly #stream = growingInt32();
   readonly #requestId = new GrowingStrings();
   readonly #sessionId = new GrowingStrings();
-  readonly #blockOffsets = new GrowingInt32();
+  readonly #blockOffsets = growingInt32();
   #blockHashes = new BigUint64Array(1_024);
   #blocks = 0;
   #rowsSeen = 0;
@@ -216,13 +216,19 @@ function textAt(column: StringColumn | undefined, i: number): string | null {
 }
 
 /** A typed array that grows by doubling. */
-class GrowingInt32 {
-  #values = new Int32Array(1_024);
+class Growing<T extends Int32Array | Float64Array> {
+  readonly #make: (length: number) => T;
+  #values: T;
   length = 0;
+
+  constructor(make: (length: number) => T) {
+    this.#make = make;
+    this.#values = make(1_024);
+  }
 
   push(value: number): void {
     if (this.length === this.#values.length) {
-      const larger = new Int32Array(this.length * 2);
+      const larger = this.#make(this.length * 2);
       larger.set(this.#values);
       this.#values = larger;
     }
@@ -230,32 +236,15 @@ class GrowingInt32 {
     this.length += 1;
   }
 
-  take(): Int32Array {
-    return this.#values.slice(0, this.length);
+  take(): T {
+    return this.#values.slice(0, this.length) as T;
   }
 }
 
-class GrowingFloat64 {
-  #values = new Float64Array(1_024);
-  length = 0;
-
-  push(value: number): void {
-    if (this.length === this.#values.length) {
-      const larger = new Float64Array(this.length * 2);
-      larger.set(this.#values);
-      this.#values = larger;
-    }
-    this.#values[this.length] = value;
-    this.length += 1;
-  }
-
-  take(): Float64Array {
-    return this.#values.slice(0, this.length);
-  }
-}
+const growingInt32 = (): Growing<Int32Array> => new Growing((length) => new Int32Array(length));
 
 class GrowingStrings {
-  readonly #codes = new GrowingInt32();
+  readonly #codes = growingInt32();
   readonly #dictionary: string[] = [];
   readonly #codeOf = new Map<string, number>();
 

@@ -44,7 +44,8 @@ const BURST = 16;
 export class Sender {
   readonly #options: SenderOptions;
   readonly #exchanges = new Set<Exchange>();
-  #jobs: SendJob[] = [];
+  /** null = has left: its body is free. */
+  #jobs: (SendJob | null)[] = [];
   #next = 0;
   #t0Ns: number | null = null;
   #cancelTimer: (() => void) | null = null;
@@ -80,7 +81,7 @@ export class Sender {
   /** When the next job is due, ns on the scheduler's clock; null = none that could leave. */
   get nextDueNs(): number | null {
     if (this.#t0Ns === null || this.#next === this.#jobs.length || this.#isFull()) return null;
-    return this.#t0Ns + this.#jobs[this.#next].intendedNs;
+    return this.#t0Ns + this.#jobs[this.#next]!.intendedNs;
   }
 
   addJobs(jobs: readonly SendJob[]): void {
@@ -102,7 +103,7 @@ export class Sender {
 
   /** Sends nothing more. Requests in flight go on. Returns the places of the jobs that have not left. */
   stop(): number[] {
-    const left = this.#jobs.slice(this.#next).map((job) => job.index);
+    const left = this.#jobs.slice(this.#next).map((job) => job!.index);
     this.#jobs = [];
     this.#next = 0;
     this.#cancelTimer?.();
@@ -132,8 +133,9 @@ export class Sender {
 
   #sendDue(t0Ns: number): void {
     for (let sent = 0; sent < BURST && this.#next < this.#jobs.length && !this.#isFull(); sent++) {
-      const job = this.#jobs[this.#next];
+      const job = this.#jobs[this.#next]!;
       if (t0Ns + job.intendedNs > this.#options.scheduler.nowNs()) break;
+      this.#jobs[this.#next] = null;
       this.#next += 1;
       this.#send(job, t0Ns);
     }

@@ -7,16 +7,15 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { createManifest } from '../../src/manifest.js';
 import { percentileSorted } from '../../src/metrics.js';
 import { randomOf } from '../../src/random.js';
 import { readRun } from '../../src/replay/run-folder.js';
 import { ownLagMs } from '../../src/replay/validity.js';
-import { batchFromRows, emptyRow } from '../../src/trace/batch.js';
-import { writeTrace } from '../../src/trace/write.js';
+import { emptyRow } from '../../src/trace/batch.js';
 import type { RunRecord, ServedRequest } from '../../src/types.js';
 import { NS_PER_SEC, nsToMs } from '../../src/units.js';
 import { freePort, resultOf, runCommand, startCommand, startHogs, untilAnswering } from './processes.js';
+import { writeRows } from './scripted-run.js';
 
 let dir = '';
 before(async () => {
@@ -46,22 +45,7 @@ async function writeLoad(load: Load): Promise<string> {
     );
   }
   const path = join(dir, `${load.name}.parquet`);
-  await writeTrace({
-    path,
-    batches: [batchFromRows(rows)],
-    meta: {
-      schemaVersion: 1,
-      kind: 'trace',
-      name: load.name,
-      startUtc: null,
-      timeResolutionNs: null,
-      arrivalBasis: 'synthetic',
-      blockSize: null,
-      droppedRows: {},
-      quality: null,
-      manifest: createManifest({ command: 'test', options: {}, timestamp: false }),
-    },
-  });
+  await writeRows(path, rows, load.name);
   return path;
 }
 
@@ -106,6 +90,18 @@ async function measure(
   } finally {
     for (const hog of hogs) hog.kill('SIGKILL');
     server.kill('SIGKILL');
+  }
+}
+
+/** Waits until the log of a run that is going on holds so many records. */
+async function untilRecorded(run: string, records: number): Promise<void> {
+  for (;;) {
+    const found = await readRun(run).then(
+      (read) => read.records.length,
+      () => 0,
+    );
+    if (found >= records) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
@@ -182,13 +178,7 @@ test('a killed run keeps every request that had ended', async (context) => {
     await untilAnswering(`http://127.0.0.1:${port}/health`);
     const client = startCommand(['replay', trace, '--url', `http://127.0.0.1:${port}`, '-o', run, '--quiet']);
     const ended = resultOf(client);
-    for (let records = 0; records < 200; ) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      records = await readRun(run).then(
-        (read) => read.records.length,
-        () => 0,
-      );
-    }
+    await untilRecorded(run, 200);
     client.kill('SIGKILL');
     await ended;
     const { summary, records } = await readRun(run);
@@ -210,13 +200,7 @@ test('Ctrl-C: exit status 130, everything that was sent has ended, the rest is u
     await untilAnswering(`http://127.0.0.1:${port}/health`);
     const client = startCommand(['replay', trace, '--url', `http://127.0.0.1:${port}`, '-o', run, '--quiet']);
     const ended = resultOf(client);
-    for (let records = 0; records < 100; ) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      records = await readRun(run).then(
-        (read) => read.records.length,
-        () => 0,
-      );
-    }
+    await untilRecorded(run, 100);
     client.kill('SIGINT');
     const { status, stdout } = await ended;
     const { summary, records } = await readRun(run);
