@@ -10,10 +10,9 @@ export const envoyAiGateway: LogFormat = {
   shape: 'jsonl',
   columns: [
     ...ENVOY_COLUMNS,
-    { name: 'genai_tokens_input', required: true, meaning: 'prompt tokens, cached ones inside' },
+    { name: 'genai_tokens_input', required: true, meaning: 'prompt tokens, whole prompt' },
     { name: 'genai_tokens_output', required: true, meaning: 'output tokens' },
     { name: 'genai_model_name', required: false, meaning: 'model called' },
-    { name: 'genai_tokens_cached_input', required: false, meaning: 'cached part of the prompt' },
   ],
   fills: ENVOY_FILLS,
   arrivalBasis: 'arrival',

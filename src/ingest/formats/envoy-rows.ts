@@ -20,8 +20,7 @@ export const ENVOY = {
   input: 6,
   output: 7,
   model: 8,
-  cached: 9,
-  ttft: 10,
+  ttft: 9,
 } as const;
 
 /** Columns of Envoy itself; a format appends those of its token fields, in the order of `ENVOY`. */
@@ -47,14 +46,11 @@ export const ENVOY_COLUMNS: readonly SourceColumn[] = [
 export const ENVOY_FILLS: readonly RowField[] = [
   'inputTokens',
   'outputTokens',
-  'cachedTokens',
   'requestId',
   'model',
   'operation',
-  'stream',
   'status',
   'httpStatus',
-  'ttftNs',
   'durationNs',
 ];
 
@@ -70,15 +66,16 @@ export function envoyHandler(pseudonyms: Pseudonyms, hasFirstToken: boolean): Re
       const time = record.time(ENVOY.time, 'iso');
       if (time === null) throw new RowReject('start_time is missing');
       row.setArrival(time);
-      row.cachedTokens = record.count(ENVOY.cached);
       row.requestId = pseudonyms.of('request', record.text(ENVOY.id));
       row.model = record.text(ENVOY.model);
       const code = record.count(ENVOY.code);
       row.httpStatus = code === 0 ? null : code;
       row.status = statusOf(record.text(ENVOY.flags), code);
       row.durationNs = record.durationNs(ENVOY.duration, 'ms');
-      if (hasFirstToken) row.ttftNs = record.durationNs(ENVOY.ttft, 'ms');
-      if (row.ttftNs !== null) row.stream = true;
+      if (hasFirstToken) {
+        row.ttftNs = record.durationNs(ENVOY.ttft, 'ms');
+        row.stream = row.ttftNs === null ? null : true;
+      }
       forgetUncounted(row);
       return true;
     },

@@ -1,11 +1,13 @@
 /**
  * Mooncake traces (FAST '25) and the dialect that AIPerf reads: JSON Lines with arrival in ms from the trace's start,
  * lengths, and the ids of the prompt's 512-token blocks. An id stands for the block and everything before it, so equal
- * ids mean equal prompt beginnings. The dialect adds sessions; a later turn may have, in place of its timestamp, the
- * delay from the end of the turn before, which places it nowhere on the clock: such a row is left out and counted.
+ * ids mean equal prompt beginnings. The dialect adds sessions, whose later turns may have a delay from the end of the
+ * turn before in place of a timestamp: such a turn is put at the earliest instant that this allows, the arrival of the
+ * turn before plus the delay (the first turn of a session without any time at zero), and `think_ns` keeps the delay.
  */
 import { type Detection, detectByColumns, type LogFormat, type Sample } from '../format.js';
 import { RowReject } from '../record.js';
+import { arrivalNs, setArrivalNs } from './instants.js';
 import { sampledBlockSize } from './prefix-blocks.js';
 
 const TIME = 0;
@@ -17,6 +19,7 @@ const DELAY = 5;
 
 /** Tokens per block id. */
 const BLOCK_TOKENS = 512;
+const MS_PLACES = 3;
 
 export const mooncake: LogFormat = {
   name: 'mooncake',
@@ -24,7 +27,11 @@ export const mooncake: LogFormat = {
   sourceUrl: 'https://github.com/kvcache-ai/Mooncake',
   shape: 'jsonl',
   columns: [
-    { name: 'timestamp', required: true, meaning: 'arrival, ms from the trace start' },
+    {
+      name: 'timestamp',
+      required: true,
+      meaning: 'arrival, ms from the trace start; sessions may have delays',
+    },
     { name: 'input_length', required: true, meaning: 'prompt tokens' },
     { name: 'output_length', required: true, meaning: 'output tokens' },
     {
@@ -40,30 +47,40 @@ export const mooncake: LogFormat = {
   timeOrigin: 'start',
   blockSize: BLOCK_TOKENS,
   detect,
-  open: ({ pseudonyms }) => ({
-    read(record, row) {
-      const time = record.time(TIME, 'ms');
-      row.thinkNs = record.durationNs(DELAY, 'ms');
-      if (time === null) {
-        throw new RowReject(
-          row.thinkNs === null ? 'timestamp is missing' : 'no timestamp, only a delay after the turn before',
-        );
-      }
-      if (time.sec < 0) throw new RowReject('timestamp is negative');
-      row.setArrival(time);
-      row.inputTokens = record.count(INPUT);
-      row.outputTokens = record.count(OUTPUT);
-      if (record.u64List(HASHES, row.hashes)) row.blockHashes = row.hashes;
-      row.sessionId = pseudonyms.of('session', record.text(SESSION));
-      return true;
-    },
-  }),
+  open: ({ pseudonyms }) => {
+    /** Arrival of the last turn of each session. */
+    const lastTurns = new Map<string, bigint>();
+    return {
+      read(record, row) {
+        const time = record.time(TIME, 'ms');
+        const session = record.text(SESSION);
+        row.thinkNs = record.durationNs(DELAY, 'ms');
+        if (time !== null) row.setArrival(time);
+        else if (session === null) throw new RowReject('timestamp is missing');
+        else {
+          const previous = lastTurns.get(session);
+          setArrivalNs(row, previous === undefined ? 0n : previous + (row.thinkNs ?? 0n), MS_PLACES);
+        }
+        if (row.sec < 0) throw new RowReject('timestamp is negative');
+        if (session !== null) lastTurns.set(session, arrivalNs(row));
+        row.inputTokens = record.count(INPUT);
+        row.outputTokens = record.count(OUTPUT);
+        if (record.u64List(HASHES, row.hashes)) row.blockHashes = row.hashes;
+        row.sessionId = pseudonyms.of('session', session);
+        return true;
+      },
+    };
+  },
 };
 
 function detect(sample: Sample): Detection {
+  const { names } = sample;
   const found = detectByColumns(mooncake, sample);
-  if (found.score < 1) return found;
-  if (sample.names.includes('chat_id')) return { score: 0.9, reason: 'its rows would have no chat_id' };
+  const isSession =
+    sample.shape === 'jsonl' &&
+    ['session_id', 'input_length', 'output_length'].every((name) => names.includes(name));
+  if (found.score < 1 && !isSession) return found;
+  if (names.includes('chat_id')) return { score: 0.9, reason: 'its rows would have no chat_id' };
   if (sampledBlockSize(sample) === 16) return { score: 0.9, reason: 'its blocks are of 512 tokens, not 16' };
-  return found;
+  return found.score === 1 ? found : { score: 1, reason: 'it has session_id, input_length, output_length' };
 }

@@ -22,7 +22,6 @@ const CANCELLED = 10;
 const LATENCY = 11;
 const GENERATION = 12;
 const FINISH = 13;
-const SESSION = 14;
 
 const field = (name: string, meaning: string, required = false): SourceColumn => ({
   name: `data.${name}`,
@@ -51,7 +50,6 @@ export const openRouter: LogFormat = {
     field('latency', 'time to first token, ms'),
     field('generation_time', 'from there to the end, ms'),
     field('finish_reason', 'null = did not finish'),
-    field('session_id', 'conversation'),
   ],
   fills: [
     'inputTokens',
@@ -59,7 +57,6 @@ export const openRouter: LogFormat = {
     'cachedTokens',
     'reasoningTokens',
     'requestId',
-    'sessionId',
     'model',
     'stream',
     'status',
@@ -76,7 +73,6 @@ export const openRouter: LogFormat = {
       if (time === null) throw new RowReject('created_at is missing');
       row.setArrival(time);
       row.requestId = pseudonyms.of('request', record.text(ID));
-      row.sessionId = pseudonyms.of('session', record.text(SESSION));
       row.model = record.text(MODEL);
       const nativeInput = record.count(NATIVE_INPUT);
       const nativeOutput = record.count(NATIVE_OUTPUT);
