@@ -35,6 +35,8 @@ export interface Engine {
   /** Ends the iteration in flight. The returned buffer is valid until the next call. */
   finishStep(): StepEvents;
   gauges(): EngineGauges;
+  /** Divides the times of the iterations planned from now on. */
+  setSpeed(speed: number): void;
   /** Requests admitted and not finished. */
   readonly running: number;
   readonly waiting: number;

@@ -34,7 +34,7 @@ type MutablePlan = { -readonly [Key in keyof StepPlan]: StepPlan[Key] };
 
 class ContinuousBatchingEngine implements Engine {
   readonly #model: EngineModel;
-  readonly #speed: number;
+  #speed: number;
   readonly #tokenEvents: boolean;
   readonly #noise: () => number;
   readonly #growing: boolean;
@@ -101,6 +101,10 @@ class ContinuousBatchingEngine implements Engine {
   gauges(): EngineGauges {
     const adapterLoads = this.#adapters?.loads ?? 0;
     return this.#counters.gauges(this.running, this.waiting, this.kvUsage, adapterLoads);
+  }
+
+  setSpeed(speed: number): void {
+    this.#speed = speed;
   }
 
   cachedPrefixTokens(prefixHashes: ArrayLike<bigint>): number {

@@ -1,20 +1,19 @@
 /** Completion requests on their way through the engines: parsed, counted, routed, answered, recorded. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Scheduler } from '../clock.js';
-import type { Engine } from '../engine/contract.js';
-import { createEngine } from '../engine/engine.js';
 import { EVENT } from '../engine/events.js';
-import { createRouter, DEFAULT_ROUTER, type Router } from '../engine/router.js';
-import type { EngineModel, RouterPolicy, ServedRequest } from '../types.js';
-import { nsToSec } from '../units.js';
+import type { EngineModel, RouterPolicy, ServedRequest, ServedStatus } from '../types.js';
+import { nsToSec, secToNs } from '../units.js';
 import { planAnswer } from './answer.js';
 import { ApiError, badRequest } from './api-error.js';
+import { Faults, type RequestFaults } from './faults.js';
 import { LiveRequest } from './live-request.js';
 import { type CompletionRequest, parseChatRequest, parseCompletionRequest } from './openai-request.js';
 import { PrefixBuilder } from './prefix-builder.js';
-import { type EndedStep, type StepLateness, StepLoop } from './step-loop.js';
+import { ReplicaSet } from './replica-set.js';
+import type { EndedStep, StepLateness } from './step-loop.js';
 import { createTextMeasurer, type TextEnds, type TextMeasurer } from './token-ends.js';
-import { type FinishReason, metricsPage, ReplicaMetrics } from './vllm-metrics.js';
+import { type FinishReason, metricsPage, type ReplicaMetrics } from './vllm-metrics.js';
 
 export interface CompletionServiceOptions {
   readonly engine: EngineModel;
@@ -49,16 +48,10 @@ interface OpenCall extends Call {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-interface Replica {
-  readonly engine: Engine;
-  readonly loop: StepLoop;
-  readonly metrics: ReplicaMetrics;
-}
-
 export class CompletionService {
+  readonly replicas: ReplicaSet;
+  readonly faults: Faults;
   readonly #options: CompletionServiceOptions;
-  readonly #replicas: readonly Replica[];
-  readonly #route: Router;
   readonly #measurer: TextMeasurer;
   readonly #live = new Map<number, LiveRequest>();
   readonly #createdSec = Math.floor(Date.now() / 1_000);
@@ -66,17 +59,23 @@ export class CompletionService {
 
   constructor(options: CompletionServiceOptions) {
     this.#options = options;
-    this.#replicas = Array.from({ length: options.replicas }, (_, replica) => {
-      const engine = createEngine(options.engine, { seed: options.seed, replica, speed: options.speed });
-      const metrics = new ReplicaMetrics(options.engine.limits.maxModelLen);
-      const loop = new StepLoop(engine, options.scheduler, (step) => this.#onStep(metrics, step));
-      return { engine, metrics, loop };
+    this.replicas = new ReplicaSet({
+      ...options,
+      count: options.replicas,
+      onStep: (metrics, step) => this.#onStep(metrics, step),
     });
-    this.#route = createRouter(
-      options.router ?? DEFAULT_ROUTER,
-      this.#replicas.map((replica) => replica.engine),
-    );
+    this.faults = new Faults(options.seed);
     this.#measurer = createTextMeasurer(options.encoding);
+  }
+
+  /** Speed that the server was started with. */
+  get speed(): number {
+    return this.#options.speed;
+  }
+
+  /** Whether anybody can answer. */
+  get healthy(): boolean {
+    return this.replicas.up.length > 0;
   }
 
   get #name(): string {
@@ -99,16 +98,25 @@ export class CompletionService {
   }
 
   metricsText(): string {
-    return metricsPage(this.#options.engine, this.#name, this.#replicas);
+    return metricsPage(this.#options.engine, this.#name, this.replicas.up);
   }
 
   lateness(): readonly StepLateness[] {
-    return this.#replicas.map((replica) => replica.loop.lateness());
+    return this.replicas.lateness();
+  }
+
+  /** Takes a replica down as a crash would: its connections break. It comes back after `startAfterSec`; null = not. */
+  kill(replica: number, startAfterSec: number | null): void {
+    const { metrics } = this.replicas.at(replica);
+    this.replicas.kill(replica);
+    for (const [id, live] of [...this.#live])
+      if (live.replica === replica) this.#cut(id, live, metrics, 'the replica was killed');
+    if (startAfterSec !== null) this.replicas.startAfter(replica, startAfterSec);
   }
 
   /** Stops the engines; what is still in flight ends as cancelled. */
   async close(): Promise<void> {
-    for (const replica of this.#replicas) replica.loop.stop();
+    this.replicas.stop();
     for (const id of [...this.#live.keys()]) this.#onClose(id);
     await this.#measurer.close();
   }
@@ -116,14 +124,17 @@ export class CompletionService {
   /** Answers a call, at once or as its tokens come. */
   complete(call: Call, body: Buffer): void {
     const open = this.#open(call);
+    const faults = this.faults.draw();
     try {
+      if (faults.errorStatus !== null)
+        throw new ApiError({ status: faults.errorStatus, message: 'a fault that was asked for' });
       const parsed = this.#parse(open, body);
       const texts = parsed.prompt.flatMap((part) => ('text' in part ? [part.text] : []));
       const ends = this.#measurer.measure(texts);
-      if (!(ends instanceof Promise)) this.#enqueue(open, parsed, ends);
+      if (!(ends instanceof Promise)) this.#afterDelay(open, parsed, ends, faults);
       else
         ends
-          .then((measured) => this.#enqueue(open, parsed, measured))
+          .then((measured) => this.#afterDelay(open, parsed, measured, faults))
           .catch((error: unknown) => this.#refuse(open, error));
     } catch (error) {
       this.#refuse(open, error);
@@ -165,7 +176,21 @@ export class CompletionService {
     return parsed;
   }
 
-  #enqueue(call: OpenCall, request: CompletionRequest, ends: TextEnds): void {
+  #afterDelay(call: OpenCall, request: CompletionRequest, ends: TextEnds, faults: RequestFaults): void {
+    if (faults.delaySec === 0) {
+      this.#enqueue(call, request, ends, faults);
+      return;
+    }
+    this.#options.scheduler.callAt(this.nowNs() + secToNs(faults.delaySec), () => {
+      try {
+        this.#enqueue(call, request, ends, faults);
+      } catch (error) {
+        this.#refuse(call, error);
+      }
+    });
+  }
+
+  #enqueue(call: OpenCall, request: CompletionRequest, ends: TextEnds, faults: RequestFaults): void {
     const { limits } = this.#options.engine;
     const prefix = new PrefixBuilder(limits.blockSize);
     let text = 0;
@@ -197,8 +222,11 @@ export class CompletionService {
       outputTokens: answer.tokens,
       prefixHashes: prefix.hashes(),
       sessionKey: sessionOf(call.request) ?? request.user,
+      priority: request.priority,
+      adapter: this.#adapterOf(request),
     };
-    const replica = this.#route(engineRequest);
+    const replica = this.replicas.route(engineRequest);
+    if (replica === null) throw new ApiError({ status: 503, message: 'no replica is up' });
     const live = new LiveRequest({
       response: call.response,
       identity: {
@@ -210,11 +238,12 @@ export class CompletionService {
       request,
       promptTokens,
       answer,
-      replica,
+      replica: replica.index,
       headNs: call.headNs,
       readNs: call.readNs,
       queuedNs,
-      headers: { ...call.headers, 'x-replica': String(replica) },
+      headers: { ...call.headers, 'x-replica': String(replica.index) },
+      cutAfterTokens: faults.cutAtRatio === null ? null : 1 + Math.floor(faults.cutAtRatio * answer.tokens),
     });
     if (call.response.destroyed) {
       // The client left while its prompt was counted.
@@ -224,7 +253,7 @@ export class CompletionService {
     this.#live.set(call.id, live);
     call.response.on('close', () => this.#onClose(call.id));
     // The engine first: the head of the response must not delay an iteration that starts now.
-    this.#replicas[replica].loop.submit(engineRequest, queuedNs);
+    replica.loop.submit(engineRequest, queuedNs);
     live.accept();
   }
 
@@ -245,10 +274,12 @@ export class CompletionService {
         case EVENT.firstToken:
           metrics.ttft.observe(live.ageSec(nowNs));
           live.token(1, endNs, this.nowNs());
+          if (live.cutDue) this.#cutByFault(id, live, metrics);
           break;
         case EVENT.token:
           metrics.itl.observe(live.gapSec(nowNs) ?? 0);
           live.token(events.values[i], endNs, this.nowNs());
+          if (live.cutDue) this.#cutByFault(id, live, metrics);
           break;
         case EVENT.finished:
           this.#end(id, live, metrics, live.finishReason);
@@ -261,16 +292,41 @@ export class CompletionService {
   #onClose(id: number): void {
     const live = this.#live.get(id);
     if (live === undefined) return;
-    const replica = this.#replicas[live.replica];
+    const replica = this.replicas.at(live.replica);
     replica.loop.cancel(id);
     this.#end(id, live, replica.metrics, 'abort');
   }
 
-  #end(id: number, live: LiveRequest, metrics: ReplicaMetrics, reason: FinishReason): void {
+  #cutByFault(id: number, live: LiveRequest, metrics: ReplicaMetrics): void {
+    this.replicas.at(live.replica).loop.cancel(id);
+    this.#cut(id, live, metrics, 'a fault that was asked for');
+  }
+
+  /** Ends a request by breaking its connection. */
+  #cut(id: number, live: LiveRequest, metrics: ReplicaMetrics, why: string): void {
+    this.#end(id, live, metrics, 'abort', 'cut', why);
+    live.cut();
+  }
+
+  #end(
+    id: number,
+    live: LiveRequest,
+    metrics: ReplicaMetrics,
+    reason: FinishReason,
+    status: ServedStatus = reason === 'abort' ? 'cancelled' : 'ok',
+    error: string | null = null,
+  ): void {
     const nowNs = this.nowNs();
     this.#live.delete(id);
     metrics.finish(live.times(reason, nowNs));
-    this.#options.onEnd(live.record(reason === 'abort' ? 'cancelled' : 'ok', nowNs));
+    this.#options.onEnd(live.record(status, nowNs, error));
+  }
+
+  /** Engines with adapter limits take every model name but their own for an adapter's, as vLLM serves them. */
+  #adapterOf(request: CompletionRequest): string | null {
+    const { engine } = this.#options;
+    if (engine.adapters === undefined || request.model === this.#name) return null;
+    return request.model;
   }
 
   #refuse(call: OpenCall, cause: unknown): void {

@@ -20,6 +20,8 @@ export interface LiveRequestStart {
   readonly readNs: number;
   readonly queuedNs: number;
   readonly headers: Readonly<Record<string, string>>;
+  /** Break the connection after this many tokens; null = do not. */
+  readonly cutAfterTokens: number | null;
 }
 
 export class LiveRequest {
@@ -68,18 +70,30 @@ export class LiveRequest {
     return nsToSec(nowNs - this.#start.readNs);
   }
 
-  /** Sends token number `count` (from 1). Returns whether it was the last. */
+  /** Whether the connection is to be broken now. */
+  get cutDue(): boolean {
+    const { cutAfterTokens } = this.#start;
+    return cutAfterTokens !== null && this.#generated >= cutAfterTokens;
+  }
+
+  /** Breaks the connection. */
+  cut(): void {
+    this.#start.response.destroy();
+  }
+
+  /** Sends the tokens up to number `count` (from 1). Returns whether the last was among them. */
   token(count: number, plannedNs: number, nowNs: number): boolean {
     const { answer } = this.#start;
+    const sent = this.#generated;
     this.#generated = count;
     const last = count === answer.tokens;
-    if (count === 1) {
+    if (sent === 0) {
       this.#firstTokenNs = nowNs;
       this.#firstTokenPlannedNs = plannedNs;
     }
     this.#lastTokenNs = nowNs;
     this.#lastTokenPlannedNs = plannedNs;
-    if (this.#writer !== null) this.#writeChunk(this.#writer, count, last);
+    if (this.#writer !== null) this.#writeChunk(this.#writer, sent, count, last);
     else if (last) this.#writeWhole();
     return last;
   }
@@ -104,7 +118,7 @@ export class LiveRequest {
     return this.#start.answer.finishReason;
   }
 
-  record(status: ServedStatus, endNs: number): ServedRequest {
+  record(status: ServedStatus, endNs: number, error: string | null = null): ServedRequest {
     const { identity, requestId, request, promptTokens, headNs, readNs, queuedNs } = this.#start;
     return {
       responseId: identity.id,
@@ -114,7 +128,7 @@ export class LiveRequest {
       status,
       httpStatus: 200,
       finishReason: status === 'ok' ? this.finishReason : null,
-      error: null,
+      error,
       headNs,
       readNs,
       queuedNs,
@@ -139,12 +153,13 @@ export class LiveRequest {
     };
   }
 
-  #writeChunk(writer: StreamWriter, count: number, last: boolean): void {
+  #writeChunk(writer: StreamWriter, sent: number, count: number, last: boolean): void {
     const texts = this.#texts!;
     const { answer } = this.#start;
     const counts = this.#counts();
-    const opening = count === 1 ? texts.opening({ ...counts, completionTokens: 0 }) : '';
-    const piece = answer.piece(count - 1);
+    const opening = sent === 0 ? texts.opening({ ...counts, completionTokens: 0 }) : '';
+    let piece = answer.piece(sent);
+    for (let i = sent + 1; i < count; i++) piece += answer.piece(i);
     if (!last) writer.write(opening + texts.token(piece, counts));
     else writer.end(opening + texts.lastToken(piece, answer.finishReason, counts) + texts.closing(counts));
   }

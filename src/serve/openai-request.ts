@@ -1,7 +1,7 @@
 /**
  * Bodies of /v1/chat/completions and /v1/completions → what the server does, or a refusal that names the field.
  *
- * Source: the OpenAI API reference, and vLLM's extra parameters ignore_eos and min_tokens. Sampling parameters are
+ * Source: the OpenAI API reference, and vLLM's extra parameters ignore_eos, min_tokens and priority. Sampling parameters are
  * checked and have no effect; what would change the shape of the answer and is not offered is refused.
  */
 import { badRequest } from './api-error.js';
@@ -22,6 +22,8 @@ export interface CompletionRequest {
   readonly ignoreEos: boolean;
   readonly stop: readonly string[];
   readonly seed: number | null;
+  /** Lower = earlier (vLLM); engines that schedule by priority look at it. */
+  readonly priority: number;
   /** Stands for the session where no x-session-id header is given; null = not given. */
   readonly user: string | null;
   readonly stream: boolean;
@@ -106,6 +108,7 @@ function parseShared(fields: Body): Omit<CompletionRequest, 'endpoint' | 'prompt
     ignoreEos: flag(fields, 'ignore_eos'),
     stop: parseStop(fields['stop']),
     seed: integer(fields, 'seed', Number.MIN_SAFE_INTEGER),
+    priority: integer(fields, 'priority', Number.MIN_SAFE_INTEGER) ?? 0,
     user,
     stream,
     includeUsage: flag(streamOptions, 'include_usage'),

@@ -10,6 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { createScheduler, type Scheduler } from '../clock.js';
 import { ToolError } from '../errors.js';
 import type { EngineModel, RouterPolicy, ServedRequest } from '../types.js';
+import { ADMIN_ACTIONS, adminAction, adminState } from './admin.js';
 import { ApiError } from './api-error.js';
 import { CompletionService } from './completions.js';
 import { openRecorder } from './recorder.js';
@@ -42,6 +43,8 @@ export interface ServeOptions {
   readonly onRequest?: (request: ServedRequest) => void;
   /** Encoding that prompts are counted in; default cl100k_base. Text of pool words counts the same in all. */
   readonly encoding?: string;
+  /** Whether /admin changes faults while the server runs; default true. */
+  readonly admin?: boolean;
   /** Default: the real clock with a polling tail. */
   readonly scheduler?: Scheduler;
 }
@@ -97,9 +100,10 @@ export async function serveEngine(options: ServeOptions): Promise<EngineServer> 
       if (closing !== null) setImmediate(() => server.closeIdleConnections());
     },
   });
+  const routes = (options.admin ?? true) ? { ...ROUTES, ...ADMIN_ROUTES } : ROUTES;
   const server = createServer(
     { noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 },
-    (request, response) => handle(service, request, response),
+    (request, response) => handle(service, routes, request, response),
   );
   let port: number;
   try {
@@ -163,8 +167,13 @@ function listen(server: Server, port: number, host: string): Promise<number> {
 
 type Route = (service: CompletionService, request: IncomingMessage, response: ServerResponse) => void;
 
-const ROUTES: Readonly<Record<string, { readonly method: 'GET' | 'POST'; readonly run: Route }>> = {
-  '/health': { method: 'GET', run: (_service, _request, response) => send(response, 200, 'text/plain', '') },
+type Routes = Readonly<Record<string, { readonly method: 'GET' | 'POST'; readonly run: Route }>>;
+
+const ROUTES: Routes = {
+  '/health': {
+    method: 'GET',
+    run: (service, _request, response) => send(response, service.healthy ? 200 : 503, 'text/plain', ''),
+  },
   '/v1/models': {
     method: 'GET',
     run: (service, _request, response) => send(response, 200, 'application/json', service.modelsJson()),
@@ -178,11 +187,43 @@ const ROUTES: Readonly<Record<string, { readonly method: 'GET' | 'POST'; readonl
   '/v1/completions': { method: 'POST', run: complete('completions') },
 };
 
-function handle(service: CompletionService, request: IncomingMessage, response: ServerResponse): void {
+const ADMIN_ROUTES: Routes = {
+  '/admin': {
+    method: 'GET',
+    run: (service, _request, response) =>
+      send(response, 200, 'application/json', JSON.stringify(adminState(service))),
+  },
+  ...Object.fromEntries(
+    ADMIN_ACTIONS.map((path) => [
+      path,
+      {
+        method: 'POST' as const,
+        run: (service: CompletionService, request: IncomingMessage, response: ServerResponse) =>
+          readBody(request, (body) => {
+            try {
+              if (body === null) throw bodyTooLarge();
+              const state = adminAction(service, path, body.toString('utf8'));
+              send(response, 200, 'application/json', JSON.stringify(state));
+            } catch (error) {
+              if (!(error instanceof ApiError)) throw error;
+              sendError(response, error);
+            }
+          }),
+      },
+    ]),
+  ),
+};
+
+function handle(
+  service: CompletionService,
+  routes: Routes,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const path = (request.url ?? '/').split('?', 1)[0].replace(/(?<=.)\/$/, '');
-  const route = ROUTES[path];
+  const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
   if (route === undefined) {
-    const known = Object.keys(ROUTES).join(', ');
+    const known = Object.keys(routes).join(', ');
     sendError(response, new ApiError({ status: 404, message: `no such path: ${path}; there is ${known}` }));
     return;
   }
@@ -198,21 +239,29 @@ function handle(service: CompletionService, request: IncomingMessage, response: 
 function complete(endpoint: 'chat' | 'completions'): Route {
   return (service, request, response) => {
     const call = { endpoint, request, response, headNs: service.nowNs() };
-    const parts: Buffer[] = [];
-    let bytes = 0;
-    request.on('data', (part: Buffer) => {
-      bytes += part.length;
-      if (bytes <= MAX_BODY_BYTES) parts.push(part);
-    });
-    request.on('end', () => {
-      if (bytes > MAX_BODY_BYTES)
-        service.refuse(
-          call,
-          new ApiError({ status: 413, message: `the body is larger than ${MAX_BODY_BYTES} bytes` }),
-        );
-      else service.complete(call, parts.length === 1 ? parts[0] : Buffer.concat(parts));
+    readBody(request, (body) => {
+      if (body === null) service.refuse(call, bodyTooLarge());
+      else service.complete(call, body);
     });
   };
+}
+
+/** The whole body; null = it is larger than the limit. */
+function readBody(request: IncomingMessage, use: (body: Buffer | null) => void): void {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  request.on('data', (part: Buffer) => {
+    bytes += part.length;
+    if (bytes <= MAX_BODY_BYTES) parts.push(part);
+  });
+  request.on('end', () => {
+    if (bytes > MAX_BODY_BYTES) use(null);
+    else use(parts.length === 1 ? parts[0] : Buffer.concat(parts));
+  });
+}
+
+function bodyTooLarge(): ApiError {
+  return new ApiError({ status: 413, message: `the body is larger than ${MAX_BODY_BYTES} bytes` });
 }
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {

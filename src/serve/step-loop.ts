@@ -40,6 +40,9 @@ export class StepLoop {
   readonly #originNs: number;
   readonly #lateness = createHistogram();
   #cancelTimer: (() => void) | null = null;
+  #flight: { readonly plan: StepPlan; readonly startNs: number; readonly endNs: number } | null = null;
+  /** No iteration starts before this. */
+  #frozenUntilNs = 0;
   #stopped = false;
 
   constructor(engine: Engine, scheduler: Scheduler, onEnd: (step: EndedStep) => void) {
@@ -71,6 +74,16 @@ export class StepLoop {
     };
   }
 
+  /** Freezes the engine: the iteration in flight ends that much later, and none starts in between. */
+  stall(ns: number): void {
+    const nowNs = this.#scheduler.nowNs();
+    this.#frozenUntilNs = Math.max(this.#frozenUntilNs, nowNs + ns);
+    const flight = this.#flight;
+    if (flight === null || this.#stopped) return;
+    this.#cancelTimer?.();
+    this.#endAt(flight.plan, flight.startNs, Math.max(flight.endNs, nowNs) + ns);
+  }
+
   /** Stops after the iteration in flight; nothing is emitted any more. */
   stop(): void {
     this.#stopped = true;
@@ -79,18 +92,28 @@ export class StepLoop {
   }
 
   #start(startNs: number): void {
+    if (startNs < this.#frozenUntilNs) {
+      const untilNs = this.#frozenUntilNs;
+      this.#cancelTimer = this.#scheduler.callAt(untilNs, () => this.#start(untilNs));
+      return;
+    }
     const plan = this.#engine.planStep(nsToSec(startNs - this.#originNs));
     if (plan === null) {
       this.#cancelTimer = null;
       return;
     }
-    const endNs = startNs + secToNs(plan.durationSec);
+    this.#endAt(plan, startNs, startNs + secToNs(plan.durationSec));
+  }
+
+  #endAt(plan: StepPlan, startNs: number, endNs: number): void {
     const atNs = Math.max(endNs, this.#scheduler.nowNs() + BREATH_NS);
+    this.#flight = { plan, startNs, endNs };
     this.#cancelTimer = this.#scheduler.callAt(atNs, () => this.#end(plan, startNs, endNs));
   }
 
   #end(plan: StepPlan, startNs: number, endNs: number): void {
     if (this.#stopped) return;
+    this.#flight = null;
     const nowNs = this.#scheduler.nowNs();
     this.#lateness.record(Math.max(1, Math.round(nowNs - endNs)));
     this.#onEnd({ events: this.#engine.finishStep(), startNs, endNs, nowNs, plan });

@@ -108,6 +108,8 @@ export class ReplicaMetrics {
 }
 
 export interface ExportedReplica {
+  /** Its place among all replicas, also those that are down and export nothing. */
+  readonly index: number;
   readonly engine: Engine;
   readonly metrics: ReplicaMetrics;
 }
@@ -118,7 +120,8 @@ export function metricsPage(
   modelName: string,
   replicas: readonly ExportedReplica[],
 ): string {
-  const labels = replicas.map((_, engine) => labelText({ model_name: modelName, engine }));
+  if (replicas.length === 0) return '';
+  const labels = replicas.map(({ index }) => labelText({ model_name: modelName, engine: index }));
   const gauges = replicas.map((replica) => replica.engine.gauges());
   const perReplica = (
     type: 'counter' | 'gauge',
@@ -176,7 +179,7 @@ export function metricsPage(
       name: 'vllm:cache_config_info',
       help: 'Configuration of the KV cache.',
       type: 'gauge',
-      samples: replicas.map((_, engine) => ({ labels: cacheConfigLabels(model, engine), value: 1 })),
+      samples: replicas.map(({ index }) => ({ labels: cacheConfigLabels(model, index), value: 1 })),
     },
   ]);
 }

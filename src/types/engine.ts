@@ -178,8 +178,11 @@ export interface MeanMax {
   readonly max: number;
 }
 
-/** How a served request ended. `refused` = answered with an HTTP error; `cancelled` = the client went away. */
-export type ServedStatus = 'ok' | 'refused' | 'cancelled';
+/**
+ * How a served request ended. `refused` = answered with an HTTP error; `cancelled` = the client went away; `cut` = the
+ * server broke the connection, because a fault was asked for.
+ */
+export type ServedStatus = 'ok' | 'refused' | 'cancelled' | 'cut';
 
 /**
  * One line of the server's own record (`serve --record`). Instants are absolute ns on the machine's monotonic clock

@@ -18,7 +18,17 @@ export const command: CommandSpec = {
     "Serves /v1/chat/completions, /v1/completions, /v1/models, /health and /metrics (vLLM's names) until Ctrl-C. " +
     "Answers are seeded words of one token each; their timing is the engine model's, iteration by iteration, queueing, " +
     'prefix cache and preemption included. The answer is as long as max_tokens says; without it a seeded length is ' +
-    'drawn, and with ignore_eos the context is filled.',
+    'drawn, and with ignore_eos the context is filled.\n\n' +
+    'Faults are switched while it runs: POST a JSON body; GET /admin shows them.\n' +
+    '  /admin/faults {"errorRatio": 0.1, "errorStatus": 503}  share refused\n' +
+    '                {"cutRatio": 0.05}                share of answers cut midway\n' +
+    '                {"slowSec": 2, "slowRatio": 0.5}  share held back at first\n' +
+    '  /admin/stall  {"seconds": 3, "replica": 1}      freezes one, or all without it\n' +
+    '  /admin/speed  {"speed": 0.5, "replica": 0}      divides iteration times\n' +
+    '  /admin/kill   {"replica": 2, "startAfter": "30s"}  connections break; it comes\n' +
+    '                back with an empty cache, or never without startAfter\n' +
+    '  /admin/start  {"replica": 2}                    brings a killed one back\n' +
+    '  /admin/reset  {}                                all as at the start',
   arguments: [],
   options: [
     {
@@ -59,6 +69,13 @@ export const command: CommandSpec = {
       description: "write every request's instants here",
     },
     {
+      key: 'admin',
+      type: 'string',
+      choices: ['on', 'off'],
+      default: 'on',
+      description: 'whether /admin switches faults',
+    },
+    {
       key: 'seed',
       type: 'string',
       default: '1',
@@ -68,6 +85,7 @@ export const command: CommandSpec = {
   examples: [
     'tokentide serve --engine llama3-8b-h100-published --port 8000',
     'tokentide serve --engine tiny-demo --replicas 4 --router prefix-aware --record served.jsonl',
+    'curl -X POST localhost:8000/admin/kill -d \'{"replica": 2, "startAfter": "30s"}\'',
   ],
   async run({ options, io, signal }) {
     const engine = await readEngineModel(options['engine'] as string);
@@ -82,6 +100,7 @@ export const command: CommandSpec = {
       modelName: options['modelName'] as string | undefined,
       encoding: options['encoding'] as string,
       recordPath: record,
+      admin: options['admin'] === 'on',
       seed: options['seed'] as string,
     });
     const serving = `serving ${engine.name} at ${server.url}`;
