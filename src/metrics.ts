@@ -175,8 +175,7 @@ export function summarizeMetrics(
       else countReason(excluded.get(id)!, value.missing);
     }
     const requestGaps = itlGaps(request);
-    if (requestGaps.length === 0)
-      countReason(gapExcluded, request.status === 'ok' ? 'one_chunk' : request.status);
+    if (requestGaps.length === 0) countReason(gapExcluded, whyNoGaps(request));
     for (const gap of requestGaps) gaps.push(gap);
     const wait = queueWait(request);
     if (typeof wait === 'number') waits.push(wait);
@@ -187,6 +186,12 @@ export function summarizeMetrics(
   result.itl = summarizeSamples('itl', gaps, gapExcluded);
   if (waits.length > 0) result.queue_wait = summarizeSamples('queue_wait', waits, waitExcluded);
   return result;
+}
+
+function whyNoGaps(request: RequestInstants): string {
+  if (request.status !== 'ok') return request.status;
+  if (!request.stream) return 'not_streamed';
+  return request.chunkNs === null ? 'chunks_not_kept' : 'one_chunk';
 }
 
 function countReason(counts: Record<string, number>, reason: string): void {

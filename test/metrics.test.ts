@@ -154,12 +154,20 @@ test('failures are left out of latencies and counted; itl pools gaps of all requ
     request({ status: 'timeout_idle' }),
     request({ status: 'unsent', sentNs: null }),
     request({ chunkNs: [102 * MS] }),
+    request({ chunkNs: null }),
+    request({ stream: false, chunkNs: null }),
   ]);
-  assert.equal(summaries.ttft?.n, 2);
-  assert.deepEqual(summaries.ttft?.excluded, { timeout_idle: 1, unsent: 1 });
+  assert.equal(summaries.ttft?.n, 3);
+  assert.deepEqual(summaries.ttft?.excluded, { timeout_idle: 1, unsent: 1, not_streamed: 1 });
   assert.deepEqual(summaries.send_lag?.excluded, { unsent: 1 });
   assert.equal(summaries.itl?.n, 2);
-  assert.deepEqual(summaries.itl?.excluded, { timeout_idle: 1, unsent: 1, one_chunk: 1 });
+  assert.deepEqual(summaries.itl?.excluded, {
+    timeout_idle: 1,
+    unsent: 1,
+    one_chunk: 1,
+    chunks_not_kept: 1,
+    not_streamed: 1,
+  });
   assert.equal(summaries.queue_wait, undefined);
 });
 

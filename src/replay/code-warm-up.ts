@@ -20,12 +20,12 @@ export interface WarmUpOptions {
   readonly maxSec?: number;
 }
 
-const STREAMS = 600;
+export const WARM_UP_STREAMS = 600;
 const CHUNKS = 64;
 const AT_ONCE = 24;
 
-/** Resolves when the streams are done, or after `maxSec` (default 3 s). */
-export async function warmUpCode(options: WarmUpOptions): Promise<void> {
+/** Resolves with the number of streams when all are done, or with fewer after `maxSec` (default 3 s). */
+export async function warmUpCode(options: WarmUpOptions): Promise<number> {
   const server = createServer((socket) => serveStreams(socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -38,8 +38,8 @@ export async function warmUpCode(options: WarmUpOptions): Promise<void> {
     headers: ['authorization', 'Bearer warm-up'],
     nowNs: scheduler.nowNs,
   });
+  let settled = 0;
   await new Promise<void>((resolve) => {
-    let settled = 0;
     const timer = setTimeout(resolve, (options.maxSec ?? 3) * 1_000);
     const sender = new Sender({
       scheduler,
@@ -58,16 +58,17 @@ export async function warmUpCode(options: WarmUpOptions): Promise<void> {
       keepChunks,
       onSettled: () => {
         settled += 1;
-        if (settled < STREAMS) return;
+        if (settled < WARM_UP_STREAMS) return;
         clearTimeout(timer);
         resolve();
       },
     });
-    sender.addJobs(Array.from({ length: STREAMS }, (_, index) => warmUpJob(protocol, index)));
+    sender.addJobs(Array.from({ length: WARM_UP_STREAMS }, (_, index) => warmUpJob(protocol, index)));
     sender.start(scheduler.nowNs());
   });
   await transport.close();
   server.close();
+  return settled;
 }
 
 function warmUpJob(protocol: Protocol, index: number): SendJob {
