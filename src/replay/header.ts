@@ -68,7 +68,7 @@ export function headerOf(input: HeaderInput): RunHeader {
     startedUtc: new Date().toISOString(),
     slo: options.slo ?? [],
     senders,
-    measured: plan.count - (options.unmeasured ?? 0),
+    measured: Math.max(0, plan.count - (options.unmeasured ?? 0)),
     notes: [...planNotes(options, plan, salt, senders), ...prepared.notes],
   };
 }
