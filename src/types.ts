@@ -3,6 +3,7 @@
  * src/README.md; stages meet here and in files on disk, never by importing each other.
  */
 export type * from './types/common.js';
+export type * from './types/compare.js';
 export type * from './types/engine.js';
 export type * from './types/plan.js';
 export type * from './types/profile.js';

@@ -21,6 +21,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry('inspect', 'what is in this file: trace, model, run, profile or plan'),
   entry('fit', 'trace → workload model, with goodness of fit'),
   entry('synthesize', 'workload model → seeded trace', 'synth'),
+  entry('compare', 'two traces: fidelity battery; two runs: what changed'),
   entry('replay', 'trace → endpoint, on exact time; measures and judges itself'),
   entry('profile', 'many load levels → knee and capacity at the SLO'),
   entry('calibrate', 'measured latencies → engine model'),

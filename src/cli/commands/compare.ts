@@ -1,0 +1,133 @@
+/** `tokentide compare`: two traces → fidelity battery; two runs → what changed. */
+
+import { formatRunComparison } from '../../compare/format-runs.js';
+import { formatTraceComparison } from '../../compare/format-traces.js';
+import { compareRunFolders, isRunPath } from '../../compare/run-files.js';
+import { compareTraceFiles, parseServingObjective } from '../../compare/trace-files.js';
+import { readEngineModel } from '../../engine/model.js';
+import { EXIT, ToolError } from '../../errors.js';
+import { parseSlo } from '../../slo.js';
+import { writeJson } from '../../trace/files.js';
+import type { CommandContext, CommandSpec } from '../command.js';
+import { fitScreen } from './screen.js';
+
+export const command: CommandSpec = {
+  name: 'compare',
+  summary: 'two traces: fidelity battery; two runs: what changed',
+  description:
+    'Two traces, the real one first: every metric of the fidelity battery beside the noise floor of the real trace, ' +
+    'down to what a serving engine feels and how much of it each trace needs. Two runs (folders of `replay -o`): ' +
+    'differences of percentiles, error rate, goodput and throughput with block-bootstrap intervals, and a verdict.',
+  arguments: [
+    { name: 'a', description: 'real trace Parquet, or the folder of the run before', required: true },
+    { name: 'b', description: 'synthetic trace Parquet, or the folder of the run after', required: true },
+  ],
+  options: [
+    { key: 'seed', type: 'string', default: '1', description: 'decides splits, resamples and engine noise' },
+    {
+      key: 'engine',
+      short: 'e',
+      type: 'string',
+      value: '<file|name>',
+      default: 'reference',
+      description: 'traces: engine model of the serving check; none leaves the check out',
+    },
+    {
+      key: 'slo',
+      type: 'strings',
+      value: '<text>',
+      description:
+        'traces: one percentile that sets the engine speed, "p99(ttft) <= 2s" when left out; runs: what goodput counts',
+    },
+    {
+      key: 'repeats',
+      type: 'integer',
+      default: 40,
+      description: 'traces: random splits of the real trace for the noise floor',
+    },
+    {
+      key: 'block',
+      type: 'duration',
+      description: 'traces: length of split blocks; 60s, or 30s for traces under half an hour',
+    },
+    {
+      key: 'resamples',
+      type: 'integer',
+      description: 'resamples for intervals: 40 of a trace (0 = none), 2000 of runs',
+    },
+    { key: 'literalTimes', type: 'boolean', description: 'traces: coarse clocks as they are, not spread' },
+    { key: 'strict', type: 'boolean', description: 'exit 5 when a metric fails or the second run is worse' },
+    {
+      key: 'output',
+      short: 'o',
+      type: 'string',
+      value: '<file.json>',
+      description: 'also write the result here',
+    },
+  ],
+  examples: [
+    'tokentide compare conv.parquet synthetic.parquet --strict',
+    'tokentide compare run-before/ run-after/ --slo "p99(ttft) < 500ms"',
+  ],
+  async run(context) {
+    const [a, b] = context.args;
+    const runs = await Promise.all([isRunPath(a), isRunPath(b)]);
+    if (runs[0] !== runs[1]) {
+      throw new ToolError({
+        code: 'USAGE',
+        message: `expected two traces or two runs, got ${runs[0] ? 'a run and a trace' : 'a trace and a run'}`,
+        hint: 'name two trace files, or two folders of `tokentide replay -o`',
+      });
+    }
+    return runs[0] ? twoRuns(context, a, b) : twoTraces(context, a, b);
+  },
+};
+
+async function twoTraces({ options, io, signal }: CommandContext, a: string, b: string): Promise<number> {
+  const slo = options['slo'] as string[] | undefined;
+  const engine = options['engine'] as string;
+  const comparison = await compareTraceFiles({
+    a,
+    b,
+    seed: options['seed'] as string,
+    floor: { repeats: options['repeats'] as number, blockSec: options['block'] as number | undefined },
+    engine: engine === 'none' ? null : await readEngineModel(engine),
+    objective: slo === undefined ? undefined : parseServingObjective(slo.join(', ')),
+    resamples: options['resamples'] as number | undefined,
+    literalTimes: options['literalTimes'] === true,
+    signal,
+    progress: io.progress,
+  });
+  await finish({ options, io }, comparison, formatTraceComparison(comparison));
+  return options['strict'] === true && comparison.verdict.verdict === 'different' ? EXIT.sloMissed : EXIT.ok;
+}
+
+async function twoRuns({ options, io, signal }: CommandContext, a: string, b: string): Promise<number> {
+  const slo = options['slo'] as string[] | undefined;
+  const comparison = await compareRunFolders({
+    a,
+    b,
+    seed: options['seed'] as string,
+    resamples: options['resamples'] as number | undefined,
+    slo: slo === undefined ? undefined : parseSlo(slo),
+    signal,
+    progress: io.progress,
+  });
+  await finish({ options, io }, comparison, formatRunComparison(comparison));
+  if (options['strict'] !== true) return EXIT.ok;
+  if (!comparison.a.valid || !comparison.b.valid) return EXIT.runInvalid;
+  return ['worse', 'mixed'].includes(comparison.verdict.verdict) ? EXIT.sloMissed : EXIT.ok;
+}
+
+async function finish(
+  { options, io }: Pick<CommandContext, 'options' | 'io'>,
+  comparison: { readonly notes: readonly string[] },
+  text: string,
+): Promise<void> {
+  const output = options['output'] as string | undefined;
+  if (output !== undefined) await writeJson(output, comparison);
+  io.print(fitScreen(text));
+  for (const note of comparison.notes) io.note(`note: ${note}`);
+  if (output !== undefined) io.print(`wrote ${output}`);
+  io.result(comparison);
+}
