@@ -12,7 +12,7 @@ import { randomOf } from '../random.js';
 import { clockGridSec, spreadOverCells } from '../stats/clock-grid.js';
 import { formatCount, formatDurationSec, formatRatio } from '../units.js';
 import type { ComparableTrace } from './columns.js';
-import { cutTime, type Sample } from './sample.js';
+import { cutAfter, type Sample } from './sample.js';
 
 export interface AlignedTrace {
   readonly sample: Sample;
@@ -108,7 +108,7 @@ function withinWindow(sample: Sample, durationSec: number): { sample: Sample; no
     return { sample, note };
   }
   if (own <= durationSec) return { sample: { ...sample, durationSec }, note: null };
-  const cut = cutTime(sample, 0, durationSec);
+  const cut = cutAfter(sample, durationSec);
   const left = sample.arrivalSec.length - cut.arrivalSec.length;
   const note =
     own > 1.01 * durationSec

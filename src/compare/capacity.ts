@@ -6,7 +6,7 @@
 import { percentileSorted } from '../metrics.js';
 import type { Rng } from '../random.js';
 import type { CapacityComparison } from '../types.js';
-import { cutTime, resampleBlocks, type Sample, type TimeBlocks } from './sample.js';
+import { halvesInOrder, resampleBlocks, type Sample, type TimeBlocks } from './sample.js';
 import { requiredSpeed, type ServingSetup, servingInput } from './serving.js';
 
 export interface CapacityOptions {
@@ -32,9 +32,7 @@ export async function compareCapacity(options: CapacityOptions): Promise<Capacit
   // Without a guess, as the real trace's was found: equal traces need equal speeds to the last bit.
   const speedB = requiredSpeed(servingInput(b, setup.engine), setup);
   await onStep();
-  const half = a.durationSec / 2;
-  const early = speedOf(cutTime(a, 0, half));
-  const late = speedOf(cutTime(a, half, a.durationSec));
+  const [early, late] = halvesInOrder(a).map((half) => speedOf(half));
   await onStep();
   const interval = await resampledInterval(options, (sample) => speedOf(sample, RESAMPLE_TOLERANCE));
   const ratio = speedB === null ? null : speedB / speedA;

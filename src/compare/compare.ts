@@ -23,7 +23,7 @@ import { compareCapacity } from './capacity.js';
 import { type ComparableTrace, readComparable } from './columns.js';
 import { comparisonFigures } from './figures.js';
 import { type Floor, floorBlockSec, noiseFloor } from './floor.js';
-import { cutTime, type Sample, timeBlocks } from './sample.js';
+import { halvesInOrder, type Sample, timeBlocks } from './sample.js';
 import { requiredSpeed, type ServingObjective, type ServingSetup, serve, servingInput } from './serving.js';
 import { judgeFidelity } from './verdict.js';
 
@@ -207,9 +207,7 @@ function commonKnowledge(
 
 /** Every metric between the first and the second half of the real trace. */
 function driftOf(sample: Sample, statistics: (sample: Sample) => SampleStatistics): (number | null)[] {
-  const half = sample.durationSec / 2;
-  const early = statistics(cutTime(sample, 0, half));
-  const late = statistics(cutTime(sample, half, sample.durationSec));
+  const [early, late] = halvesInOrder(sample).map(statistics);
   // The later half takes the real trace's place: the earlier one is what a fit would have seen.
   return BATTERY.map((metric) => metric.measure(late, early).value);
 }

@@ -29,7 +29,7 @@ function runLine(run: ComparedRun): string {
 }
 
 function differenceLine(one: RunDifference): string {
-  const name = one.statistic === null ? one.id.replace(/_/g, ' ') : `${one.id} ${one.statistic}`;
+  const name = one.statistic === null ? (RATE_NAMES[one.id] ?? one.id) : `${one.id} ${one.statistic}`;
   const text = (value: number | null): string => (value === null ? '–' : valueText(one.unit, value));
   const signed = (value: number | null): string =>
     value === null ? '–' : `${value > 0 ? '+' : value < 0 ? '−' : ''}${valueText(one.unit, Math.abs(value))}`;
@@ -45,7 +45,13 @@ function valueText(unit: RunDifference['unit'], value: number): string {
   return unit === 'ratio' ? formatRatio(value) : significant(value);
 }
 
-const WIDTHS = [18, 9, 9, 10, 20, 8];
+const RATE_NAMES: Readonly<Record<string, string>> = {
+  error_rate: 'error rate',
+  requests_per_sec: 'ok requests/s',
+  output_tokens_per_sec: 'output tokens/s',
+};
+
+const WIDTHS = [18, 8, 8, 10, 21, 8];
 
 function row(cells: readonly string[]): string {
   const [name, ...rest] = cells;

@@ -1,8 +1,8 @@
 /** Two runs as bootstrap material: requests in blocks of time, the same blocks for both where they sent the same rows. */
-import { itlGaps, REQUEST_METRICS } from '../metrics.js';
+import { itlGaps, percentileSorted, REQUEST_METRICS } from '../metrics.js';
 import type { MetricId } from '../types/run-support.js';
 import type { RunRecord } from '../types.js';
-import { nsToSec } from '../units.js';
+import { msToSec, nsToSec } from '../units.js';
 
 export interface RunSides {
   readonly paired: boolean;
@@ -20,9 +20,13 @@ export interface RunSide {
   readonly blocks: number;
 }
 
-/** Blocks long enough for queues to drain between them, and enough of them for an interval. */
-const WISHED_BLOCK_SEC = 10;
-const LEAST_WISHED_BLOCKS = 10;
+/**
+ * Requests that overlap share a batch and a queue, so a block must be long against a request: 10 s, or three times the
+ * 90 % point of the slower run's end-to-end times; but at least 6 blocks, and no more than 30.
+ */
+const LEAST_BLOCK_SEC = 10;
+const REQUESTS_PER_BLOCK = 3;
+const FEWEST_BLOCKS = 6;
 const MOST_BLOCKS = 30;
 
 /** Runs of one trace are paired when they share at least this part of the smaller one's rows. */
@@ -36,12 +40,12 @@ export function runSides(a: readonly RunRecord[], b: readonly RunRecord[], sameT
   const common = [...rowsA].filter((row) => rowsB.has(row)).length;
   const paired = sameTrace && common > 0 && common >= LEAST_COMMON * Math.min(rowsA.size, rowsB.size);
   if (!paired) {
-    const blockSec = chooseBlockSec(Math.min(spanSec(ofA), spanSec(ofB)));
+    const blockSec = chooseBlockSec(Math.min(spanSec(ofA), spanSec(ofB)), [ofA, ofB]);
     return { paired, pairedRows: 0, blockSec, a: ownBlocks(ofA, blockSec), b: ownBlocks(ofB, blockSec) };
   }
   const keptA = ofA.filter((record) => rowsB.has(record.index));
   const keptB = ofB.filter((record) => rowsA.has(record.index));
-  const blockSec = chooseBlockSec(spanSec(keptA));
+  const blockSec = chooseBlockSec(spanSec(keptA), [keptA, keptB]);
   const first = ownBlocks(keptA, blockSec);
   const blockOfRow = new Map(keptA.map((record, i) => [record.index, first.blockOf[i]]));
   const second = {
@@ -62,9 +66,21 @@ function spanSec(records: readonly RunRecord[]): number {
   return records.length === 0 ? 0 : nsToSec(records[records.length - 1].intendedNs - records[0].intendedNs);
 }
 
-function chooseBlockSec(durationSec: number): number {
-  const blocks = Math.floor(durationSec / WISHED_BLOCK_SEC);
-  return durationSec / Math.min(Math.max(blocks, LEAST_WISHED_BLOCKS), MOST_BLOCKS);
+function chooseBlockSec(durationSec: number, runs: readonly (readonly RunRecord[])[]): number {
+  const wishedSec = Math.max(
+    LEAST_BLOCK_SEC,
+    ...runs.map((records) => REQUESTS_PER_BLOCK * slowRequestSec(records)),
+  );
+  const blocks = Math.floor(durationSec / wishedSec);
+  return durationSec / Math.min(Math.max(blocks, FEWEST_BLOCKS), MOST_BLOCKS);
+}
+
+/** The 90 % point of the end-to-end times, seconds; 0 without any. */
+function slowRequestSec(records: readonly RunRecord[]): number {
+  const values = records
+    .map((record) => REQUEST_METRICS.e2e(record))
+    .filter((value) => typeof value === 'number');
+  return msToSec(percentileSorted(Float64Array.from(values).sort(), 0.9) ?? 0);
 }
 
 function ownBlocks(records: readonly RunRecord[], blockSec: number): RunSide {

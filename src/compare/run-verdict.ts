@@ -3,6 +3,9 @@ import type { RunComparison, RunDifference, RunSummary } from '../types.js';
 import { formatCount, formatDurationSec, formatRatio, significant } from '../units.js';
 import type { RunSides } from './run-sides.js';
 
+/** Planned rates this close are the same load (relative). */
+export const SAME_RATE = 0.02;
+
 interface JudgedRun {
   readonly name: string;
   readonly summary: RunSummary;
@@ -98,7 +101,7 @@ export function loadNotes(a: RunSummary, b: RunSummary, sides: RunSides): string
   differ('window', a.load.window, b.load.window);
   differ('concurrency', a.load.concurrency, b.load.concurrency);
   const rates = [a.load.plannedRatePerSec, b.load.plannedRatePerSec];
-  if (differing.length === 0 && Math.abs(rates[0] / rates[1] - 1) > 0.02)
+  if (differing.length === 0 && Math.abs(rates[0] / rates[1] - 1) > SAME_RATE)
     differing.push(`planned rate ${significant(rates[0])}/s and ${significant(rates[1])}/s`);
   if (differing.length > 0)
     notes.push(`the loads differ (${differing.join('; ')}): differences show load and target together`);

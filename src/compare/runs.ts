@@ -5,9 +5,8 @@
  */
 import { createManifest } from '../manifest.js';
 import { percentileSorted } from '../metrics.js';
-import { randomOf } from '../random.js';
+import { type Rng, randomOf } from '../random.js';
 import { isGood, parseSlo, type Slo } from '../slo.js';
-import type { MetricId } from '../types/run-support.js';
 import type {
   ComparedRun,
   ManifestInput,
@@ -36,7 +35,7 @@ import {
   shareBlocks,
   thinned,
 } from './run-sides.js';
-import { judgeRuns, loadNotes } from './run-verdict.js';
+import { judgeRuns, loadNotes, SAME_RATE } from './run-verdict.js';
 
 /** A run, read back. */
 export interface RunInput {
@@ -64,9 +63,11 @@ const MOST_BOOTSTRAPPED = 50_000;
 const PERCENTILES = [0.5, 0.9, 0.99] as const;
 const METRICS = ['ttft', 'tpot', 'itl', 'e2e', 'response.ttft', 'response.e2e'] as const;
 
+/** A percentile with fewer samples beyond it is a few requests' luck, and resamples of these say nothing of it. */
+const LEAST_BEYOND = 5;
+
 /** What the verdict rests on; the others are for information. */
 const JUDGED = new Set(['ttft p50', 'ttft p99', 'tpot p50', 'tpot p99', 'e2e p50', 'e2e p99']);
-const JUDGED_RATES = new Set(['error_rate', 'goodput', 'requests_per_sec']);
 
 const QUANTILE_PROBS = [...Array.from({ length: 100 }, (_, k) => k / 100), 0.995, 0.998, 0.999, 1];
 
@@ -76,6 +77,8 @@ interface Draft {
   readonly statistic: string | null;
   readonly unit: RunDifference['unit'];
   readonly judged: boolean;
+  /** Samples enough for an interval. */
+  readonly resolved: boolean;
   readonly nA: number;
   readonly nB: number;
   readonly a: number | null;
@@ -108,7 +111,7 @@ export async function compareRuns(options: CompareRunsOptions): Promise<RunCompa
     drafts.push(...found.drafts);
     if (found.quantiles !== null) quantiles.push(found.quantiles);
   }
-  drafts.push(...rateDrafts(sides, slo, draws, rng));
+  drafts.push(...rateDrafts(sides, { slo, draws, rng, comparableFlow: isSameLoad(a.summary, b.summary) }));
   const differences = withIntervals(drafts, draws.blocks);
   const notes = [...loadNotes(a.summary, b.summary, sides), ...sloNotes(a.summary, b.summary, slo)];
   return {
@@ -170,6 +173,7 @@ function metricDrafts(
       statistic,
       unit: 'ms',
       judged: JUDGED.has(`${id} ${statistic}`),
+      resolved: Math.min(sortedA.length, sortedB.length) * (1 - p) >= LEAST_BEYOND,
       nA: sortedA.length,
       nB: sortedB.length,
       a: percentileSorted(sortedA, p),
@@ -181,11 +185,24 @@ function metricDrafts(
   return { drafts, quantiles: { id, probs: QUANTILE_PROBS, a: at(sortedA), b: at(sortedB) } };
 }
 
+/** Flow follows the offered load: only equal loads let it tell the targets apart. */
+function isSameLoad(a: RunSummary, b: RunSummary): boolean {
+  return Math.abs(a.load.plannedRatePerSec / b.load.plannedRatePerSec - 1) <= SAME_RATE;
+}
+
 function rateDrafts(
   sides: RunSides,
-  slo: Slo | null,
-  draws: BlockDraws,
-  rng: ReturnType<typeof randomOf>,
+  {
+    slo,
+    draws,
+    rng,
+    comparableFlow,
+  }: {
+    readonly slo: Slo | null;
+    readonly draws: BlockDraws;
+    readonly rng: Rng;
+    readonly comparableFlow: boolean;
+  },
 ): Draft[] {
   const shares = (id: 'error_rate' | 'goodput', counts: (record: RunRecord) => boolean): Draft =>
     ratioDraft(
@@ -210,7 +227,10 @@ function rateDrafts(
       blocksB: sides.paired ? null : b.numerator.length,
       rng,
     });
-    return ratioDraft(sides, { id, unit: '1/s' }, a, b, own);
+    return {
+      ...ratioDraft(sides, { id, unit: '1/s' }, a, b, own),
+      judged: id === 'requests_per_sec' && comparableFlow,
+    };
   };
   return [
     shares('error_rate', (record) => record.status !== 'ok'),
@@ -237,7 +257,8 @@ function ratioDraft(
     id,
     statistic: null,
     unit,
-    judged: JUDGED_RATES.has(id),
+    judged: true,
+    resolved: true,
     nA: sides.a.records.length,
     nB: sides.b.records.length,
     a: ratioOf(ofA, null),
@@ -253,13 +274,17 @@ const LEAST_SHARE = 0.001;
 const MORE_IS_BETTER = new Set<RunDifference['id']>(['goodput', 'requests_per_sec', 'output_tokens_per_sec']);
 
 function withIntervals(drafts: readonly Draft[], blocks: number): RunDifference[] {
-  const family = drafts.filter((draft) => draft.judged && draft.a !== null && draft.b !== null).length;
-  return drafts.map(({ resampled, judged, ...draft }) => {
+  const family = drafts.filter(
+    (draft) => draft.judged && draft.resolved && draft.a !== null && draft.b !== null,
+  ).length;
+  return drafts.map(({ resampled, judged, resolved, ...draft }) => {
     const { a, b } = draft;
     const difference = a === null || b === null ? null : b - a;
-    const one = difference === null ? null : expandedInterval(resampled, blocks);
+    const one = difference === null || !resolved ? null : expandedInterval(resampled, blocks);
     const all =
-      difference === null || !judged ? null : familyInterval(difference, resampled, { blocks, family });
+      difference === null || !judged || !resolved
+        ? null
+        : familyInterval(difference, resampled, { blocks, family });
     const relative = difference === null || a === null || a === 0 ? null : difference / a;
     return {
       ...draft,
@@ -320,6 +345,3 @@ function comparedRun({ name, summary, records }: RunInput): ComparedRun {
     ok: measured.filter((record) => record.status === 'ok').length,
   };
 }
-
-/** Metrics that the comparison reads, for callers that list them. */
-export const COMPARED_METRICS: readonly MetricId[] = METRICS;

@@ -55,15 +55,35 @@ export function joinBlocks({ sample, blockSec, starts }: TimeBlocks, order: Arra
   return pickRows(sample, rows, arrivalSec, order.length * blockSec);
 }
 
-/** The sample's rows with arrivals in [fromSec, toSec), counted from `fromSec`. */
-export function cutTime(sample: Sample, fromSec: number, toSec: number): Sample {
-  const rows: number[] = [];
-  sample.arrivalSec.forEach((t, row) => {
-    if (t >= fromSec && t < toSec) rows.push(row);
-  });
-  const picked = Uint32Array.from(rows);
-  const arrivalSec = Float64Array.from(picked, (row) => sample.arrivalSec[row] - fromSec);
-  return pickRows(sample, picked, arrivalSec, toSec - fromSec);
+/** The sample's rows with arrivals before `untilSec`. */
+export function cutAfter(sample: Sample, untilSec: number): Sample {
+  return rowsFrom(sample, 0, firstRowFrom(sample, untilSec), { startSec: 0, durationSec: untilSec });
+}
+
+/** First and second half of the window, each counted from its own start; a row on the window's end is in the second. */
+export function halvesInOrder(sample: Sample): readonly [Sample, Sample] {
+  const durationSec = sample.durationSec / 2;
+  const middle = firstRowFrom(sample, durationSec);
+  return [
+    rowsFrom(sample, 0, middle, { startSec: 0, durationSec }),
+    rowsFrom(sample, middle, sample.arrivalSec.length, { startSec: durationSec, durationSec }),
+  ];
+}
+
+function firstRowFrom({ arrivalSec }: Sample, sec: number): number {
+  const row = arrivalSec.findIndex((t) => t >= sec);
+  return row < 0 ? arrivalSec.length : row;
+}
+
+function rowsFrom(
+  sample: Sample,
+  from: number,
+  to: number,
+  { startSec, durationSec }: { readonly startSec: number; readonly durationSec: number },
+): Sample {
+  const rows = Uint32Array.from({ length: to - from }, (_, i) => from + i);
+  const arrivalSec = sample.arrivalSec.slice(from, to).map((t) => t - startSec);
+  return pickRows(sample, rows, arrivalSec, durationSec);
 }
 
 /** Two random halves of the blocks; with an odd count one block stays out. */

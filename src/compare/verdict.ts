@@ -1,24 +1,41 @@
 /** The judgement of a comparison: which metrics are beyond the noise floor, and what to change about the model. */
-import type { FidelityGroup, FidelityMetric, ServingCheck, TraceComparison } from '../types.js';
+import type { FidelityMetric, ServingCheck, TraceComparison } from '../types.js';
 import { formatRatio } from '../units.js';
 
-/** What usually is wrong when a group fails, most fundamental first. */
-const ADVICE: readonly (readonly [FidelityGroup, string])[] = [
-  [
-    'lengths',
-    'lengths come from another law: let `tokentide fit` keep quantile tables with atoms instead of a parametric family',
-  ],
-  [
-    'arrivals',
-    'arrivals cluster differently: fit the slow rate and bursts (`tokentide fit`, with --by client where clients are known)',
-  ],
-  ['joint', 'input and output go together differently: draw output given input, per class of request'],
-  ['prefix', 'prompts share differently: model sessions and shared heads, or keep the block hashes'],
-  [
-    'serving',
-    'the pieces fit but not together: mix and load move together in the real trace, so fit more classes',
-  ],
+/** What usually is wrong when a metric fails; the first rule that fits the worst metric is given. */
+const ADVICE: readonly {
+  readonly fits: (metric: FidelityMetric) => boolean;
+  readonly text: string;
+}[] = [
+  {
+    fits: ({ group }) => group === 'lengths',
+    text: 'lengths come from another law: `tokentide fit` keeps quantile tables with atoms, a parametric family does not',
+  },
+  {
+    fits: ({ id }) => id.startsWith('tokidc'),
+    text: 'work clusters more than requests do: the mix of lengths moves with load, so fit more classes',
+  },
+  {
+    fits: ({ group }) => group === 'arrivals',
+    text: 'arrivals cluster differently: fit the slow rate and the bursts, with `tokentide fit --by client` where clients are known',
+  },
+  {
+    fits: ({ id }) => id.startsWith('tie50'),
+    text: 'the same prompt lengths do not come back as soon: the source repeats itself, the model draws afresh',
+  },
+  {
+    fits: ({ group }) => group === 'joint',
+    text: 'input and output go together differently: draw the output given the input, per class of request',
+  },
+  {
+    fits: ({ group }) => group === 'prefix',
+    text: 'prompts share differently: model sessions and shared heads, or keep the block hashes',
+  },
 ];
+
+/** Where only an engine tells the traces apart. */
+const SERVING_ADVICE =
+  'the pieces fit but not together, mix and load move together: fit more classes, or size with several seeds';
 
 const NAMED = 4;
 
@@ -27,7 +44,7 @@ export function judgeFidelity(
   serving: ServingCheck | null,
 ): TraceComparison['verdict'] {
   const judged = metrics.filter((metric) => metric.pass !== null);
-  const failing = judged.filter((metric) => metric.pass === false);
+  const failing = judged.filter((metric) => metric.pass === false).sort((x, y) => excess(y) - excess(x));
   if (judged.length === 0) {
     return {
       verdict: 'not_judged',
@@ -51,14 +68,19 @@ export function judgeFidelity(
   }
   const names = failing.slice(0, NAMED).map((metric) => metric.id);
   const more = failing.length > NAMED ? ` and ${failing.length - NAMED} more` : '';
-  const advice = ADVICE.find(([group]) => failing.some((metric) => metric.group === group));
+  const [worst] = failing;
+  const advice = worst === undefined ? undefined : ADVICE.find(({ fits }) => fits(worst));
   return {
     verdict: 'different',
     because:
       failing.length === 0
         ? `all ${judged.length} judged metrics are within the noise floor, but capacity is not within 5 %${capacityText}`
         : `${failing.length} of ${judged.length} judged metrics are beyond the noise floor: ${names.join(', ')}${more}${capacityText}`,
-    recommendation:
-      advice?.[1] ?? 'size with the real trace, or with several seeds of the model and the worst of them',
+    recommendation: advice?.text ?? SERVING_ADVICE,
   };
+}
+
+/** How many times its limit a metric shows; a ratio without a value is beyond any. */
+function excess({ value, limit }: FidelityMetric): number {
+  return value === null ? Number.POSITIVE_INFINITY : value / limit;
 }

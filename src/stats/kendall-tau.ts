@@ -20,7 +20,8 @@ export function kendallTau(x: ArrayLike<number>, y: ArrayLike<number>): number |
   const pairs = (n * (n - 1)) / 2;
   if (tiedX === pairs || tiedY === pairs) return null;
   const concordantMinusDiscordant = pairs - tiedX - tiedY + tiedBoth - 2 * exchanges;
-  return concordantMinusDiscordant / Math.sqrt(pairs - tiedX) / Math.sqrt(pairs - tiedY);
+  const tau = concordantMinusDiscordant / Math.sqrt(pairs - tiedX) / Math.sqrt(pairs - tiedY);
+  return Math.min(1, Math.max(-1, tau));
 }
 
 /** Pairs of equal neighbours in sorted values; with `also`, equal in both. */
