@@ -78,7 +78,10 @@ export async function compareTraces(options: CompareTracesOptions): Promise<Trac
     notes: reuseNotes,
   } = commonKnowledge(await comparable(options.a, signal), await comparable(options.b, signal));
   const { a, b, notes } = alignTraces(first, second, { seed, literalTimes: options.literalTimes ?? false });
-  const blocks = timeBlocks(a.sample, options.floor?.blockSec ?? floorBlockSec(a.sample.durationSec));
+  const blockSec = options.floor?.blockSec ?? floorBlockSec(a.sample.durationSec);
+  if (!(blockSec > 0 && Number.isFinite(blockSec)))
+    throw badOption('floor block', 'a duration above zero', blockSec);
+  const blocks = timeBlocks(a.sample, blockSec);
   const engine = options.engine === undefined ? await readEngineModel('reference') : options.engine;
   const setup = engine === null ? null : { engine, objective: options.objective ?? DEFAULT_OBJECTIVE, seed };
   const steps = stepCounter(repeats + (setup === null ? 0 : resamples) + 6, progress, signal);
@@ -303,9 +306,13 @@ function floorNotes(floor: Floor | null): readonly string[] {
 
 function wholeNumber(what: string, value: number, least: number): number {
   if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new ToolError({
+  throw badOption(what, `a whole number from ${least}`, value);
+}
+
+function badOption(what: string, wanted: string, got: number): ToolError {
+  return new ToolError({
     code: 'BAD_VALUE',
-    message: `${what}: expected a whole number from ${least}, got ${value}`,
-    hint: `give a whole number from ${least}`,
+    message: `${what}: expected ${wanted}, got ${got}`,
+    hint: `give ${wanted}`,
   });
 }

@@ -86,7 +86,10 @@ function rowsFrom(
   return pickRows(sample, rows, arrivalSec, durationSec);
 }
 
-/** Two random halves of the blocks; with an odd count one block stays out. */
+/**
+ * Two random halves of the blocks, each in order of time, so that slow swings and the queues that they build stay; with
+ * an odd count one block stays out.
+ */
 export function randomHalves(blocks: TimeBlocks, rng: Rng): readonly [Sample, Sample] {
   const order = Uint32Array.from({ length: blocks.count }, (_, k) => k);
   for (let k = order.length - 1; k > 0; k--) {
@@ -94,7 +97,10 @@ export function randomHalves(blocks: TimeBlocks, rng: Rng): readonly [Sample, Sa
     [order[k], order[other]] = [order[other], order[k]];
   }
   const half = blocks.count >> 1;
-  return [joinBlocks(blocks, order.subarray(0, half)), joinBlocks(blocks, order.subarray(half, 2 * half))];
+  return [
+    joinBlocks(blocks, order.subarray(0, half).sort()),
+    joinBlocks(blocks, order.subarray(half, 2 * half).sort()),
+  ];
 }
 
 /** As many blocks as there are, drawn with repetition. */
