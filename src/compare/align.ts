@@ -73,6 +73,33 @@ export function alignTraces(a: ComparableTrace, b: ComparableTrace, options: Ali
   };
 }
 
+/** Prefix reuse and conversations are compared only where both traces tell of them; what one lacks the other loses. */
+export function commonKnowledge(
+  a: ComparableTrace,
+  b: ComparableTrace,
+): { readonly first: ComparableTrace; readonly second: ComparableTrace; readonly notes: readonly string[] } {
+  const { blocks: p } = a;
+  const { blocks: q } = b;
+  if (p !== null && q !== null && p.blockSize === q.blockSize) return { first: a, second: b, notes: [] };
+  const notes: string[] = [];
+  if (p !== null && q !== null) {
+    notes.push(
+      `prefix reuse is not compared: blocks of ${p.blockSize} tokens in the first trace, of ${q.blockSize} in the second`,
+    );
+  } else if (p !== null || q !== null) {
+    notes.push(
+      `prefix reuse is not compared: only the ${p !== null ? 'first' : 'second'} trace has block hashes`,
+    );
+  }
+  const sessions = a.sessions !== null && b.sessions !== null;
+  const kept = (trace: ComparableTrace): ComparableTrace => ({
+    ...trace,
+    blocks: null,
+    sessions: sessions ? trace.sessions : null,
+  });
+  return { first: kept(a), second: kept(b), notes };
+}
+
 /** Rows whose lengths can be compared and simulated. */
 export function countUsable({ inputTokens, outputTokens }: Sample): number {
   let usable = 0;

@@ -11,13 +11,13 @@ import type {
   CapacityComparison,
   ComparedTrace,
   EngineModel,
-  FidelityMetric,
   ManifestInput,
   ProgressListener,
   ServingCheck,
   TraceComparison,
 } from '../types.js';
-import { type AlignedTrace, alignTraces, countUsable } from './align.js';
+import { formatCount } from '../units.js';
+import { type AlignedTrace, alignTraces, commonKnowledge, countUsable } from './align.js';
 import { BATTERY, type SampleStatistics, sampleStatistics } from './battery.js';
 import { compareCapacity } from './capacity.js';
 import { type ComparableTrace, readComparable } from './columns.js';
@@ -25,7 +25,7 @@ import { comparisonFigures } from './figures.js';
 import { type Floor, floorBlockSec, noiseFloor } from './floor.js';
 import { halvesInOrder, type Sample, timeBlocks } from './sample.js';
 import { requiredSpeed, type ServingObjective, type ServingSetup, serve, servingInput } from './serving.js';
-import { judgeFidelity } from './verdict.js';
+import { judgedMetrics, judgeFidelity } from './verdict.js';
 
 export interface CompareTracesOptions {
   /** The real trace. */
@@ -40,7 +40,7 @@ export interface CompareTracesOptions {
   readonly engine?: EngineModel | null;
   /** Default: p99(ttft) <= 2s. */
   readonly objective?: ServingObjective;
-  /** Block resamples for the interval of the needed speed; default 40, 0 = none. */
+  /** Block resamples for the interval of the needed speed; default 40, none above 100 000 rows; 0 = none. */
   readonly resamples?: number;
   /** Compare coarse times as they are. */
   readonly literalTimes?: boolean;
@@ -60,8 +60,8 @@ export const DEFAULT_OBJECTIVE: ServingObjective = {
 const DEFAULT_REPEATS = 40;
 const DEFAULT_RESAMPLES = 40;
 
-/** No difference below this is worth a failure. */
-const LEAST_LIMIT = 0.02;
+/** Each resample costs some five simulations of the whole trace. */
+const MOST_RESAMPLED_ROWS = 100_000;
 
 /**
  * Compares two traces. Throws TOO_FEW_ROWS, BAD_VALUE for options out of range, what reading throws, and the signal's
@@ -71,13 +71,14 @@ export async function compareTraces(options: CompareTracesOptions): Promise<Trac
   const { signal, progress } = options;
   const seed = String(options.seed);
   const repeats = wholeNumber('floor repeats', options.floor?.repeats ?? DEFAULT_REPEATS, 2);
-  const resamples = wholeNumber('resamples', options.resamples ?? DEFAULT_RESAMPLES, 0);
   const {
     first,
     second,
     notes: reuseNotes,
   } = commonKnowledge(await comparable(options.a, signal), await comparable(options.b, signal));
   const { a, b, notes } = alignTraces(first, second, { seed, literalTimes: options.literalTimes ?? false });
+  const isLong = a.sample.arrivalSec.length > MOST_RESAMPLED_ROWS;
+  const resamples = wholeNumber('resamples', options.resamples ?? (isLong ? 0 : DEFAULT_RESAMPLES), 0);
   const blockSec = options.floor?.blockSec ?? floorBlockSec(a.sample.durationSec);
   if (!(blockSec > 0 && Number.isFinite(blockSec)))
     throw badOption('floor block', 'a duration above zero', blockSec);
@@ -153,7 +154,12 @@ export async function compareTraces(options: CompareTracesOptions): Promise<Trac
     serving: servingCheck,
     figures: comparisonFigures(a.sample, b.sample, ofA, ofB),
     verdict: judgeFidelity(metrics, servingCheck),
-    notes: [...notes, ...reuseNotes, ...servingNotes(setup, speed, servingCheck), ...floorNotes(floor)],
+    notes: [
+      ...notes,
+      ...reuseNotes,
+      ...servingNotes(setup, speed, servingCheck, isLong),
+      ...floorNotes(floor),
+    ],
   };
 }
 
@@ -181,77 +187,11 @@ function stepCounter(
   };
 }
 
-/** Prefix reuse and conversations are compared only where both traces tell of them; what one lacks the other loses. */
-function commonKnowledge(
-  a: ComparableTrace,
-  b: ComparableTrace,
-): { readonly first: ComparableTrace; readonly second: ComparableTrace; readonly notes: readonly string[] } {
-  const { blocks: p } = a;
-  const { blocks: q } = b;
-  if (p !== null && q !== null && p.blockSize === q.blockSize) return { first: a, second: b, notes: [] };
-  const notes: string[] = [];
-  if (p !== null && q !== null) {
-    notes.push(
-      `prefix reuse is not compared: blocks of ${p.blockSize} tokens in the first trace, of ${q.blockSize} in the second`,
-    );
-  } else if (p !== null || q !== null) {
-    notes.push(
-      `prefix reuse is not compared: only the ${p !== null ? 'first' : 'second'} trace has block hashes`,
-    );
-  }
-  const sessions = a.sessions !== null && b.sessions !== null;
-  const kept = (trace: ComparableTrace): ComparableTrace => ({
-    ...trace,
-    blocks: null,
-    sessions: sessions ? trace.sessions : null,
-  });
-  return { first: kept(a), second: kept(b), notes };
-}
-
 /** Every metric between the first and the second half of the real trace. */
 function driftOf(sample: Sample, statistics: (sample: Sample) => SampleStatistics): (number | null)[] {
   const [early, late] = halvesInOrder(sample).map(statistics);
   // The later half takes the real trace's place: the earlier one is what a fit would have seen.
   return BATTERY.map((metric) => metric.measure(late, early).value);
-}
-
-function judgedMetrics(
-  a: SampleStatistics,
-  b: SampleStatistics,
-  floor: Floor | null,
-  drift: readonly (number | null)[],
-): FidelityMetric[] {
-  return BATTERY.flatMap((definition, k) => {
-    const measured = definition.measure(a, b);
-    if (measured.a === null && measured.b === null && measured.value === null && drift[k] === null) return [];
-    const { p50, p95 } = floor?.metrics[k] ?? { p50: null, p95: null };
-    const limit = Math.max(LEAST_LIMIT, p95 ?? 0);
-    const { id, group, label, kind, unit, judged } = definition;
-    return [
-      {
-        id,
-        group,
-        label,
-        kind,
-        unit,
-        ...measured,
-        floorP50: p50,
-        floorP95: p95,
-        limit,
-        pass: judged && floor !== null ? passes(measured, limit) : null,
-        drift: drift[k],
-      },
-    ];
-  });
-}
-
-/** A ratio with one side at zero has no value and is no match; what is unknown is not judged. */
-function passes(
-  { a, b, value }: { readonly a: number | null; readonly b: number | null; readonly value: number | null },
-  limit: number,
-): boolean | null {
-  if (value !== null) return value <= limit;
-  return a !== null && b !== null ? false : null;
 }
 
 function servingCheckOf(
@@ -289,11 +229,20 @@ function servingNotes(
   setup: ServingSetup | null,
   speed: number | null,
   check: ServingCheck | null,
+  isLong: boolean,
 ): readonly string[] {
   if (setup !== null && speed === null)
     return [`no serving check: no engine speed makes the first trace meet ${setup.objective.text}`];
-  if (check === null || check.refusedA + check.refusedB === 0) return [];
+  if (check === null) return [];
+  const notes: string[] = [];
+  if (isLong && check.capacity.interval === null) {
+    notes.push(
+      `no interval of the needed speed above ${formatCount(MOST_RESAMPLED_ROWS)} rows (--resamples 40 computes one)`,
+    );
+  }
+  if (check.refusedA + check.refusedB === 0) return notes;
   return [
+    ...notes,
     `the engine refuses ${check.refusedA} requests of the first trace and ${check.refusedB} of the second (too long): they are in no latency`,
   ];
 }

@@ -1,6 +1,51 @@
-/** The judgement of a comparison: which metrics are beyond the noise floor, and what to change about the model. */
+/** The judgement of a comparison: each metric against its limit, and what to change about the model. */
 import type { FidelityMetric, ServingCheck, TraceComparison } from '../types.js';
 import { formatRatio } from '../units.js';
+import { BATTERY, type SampleStatistics } from './battery.js';
+import type { Floor } from './floor.js';
+
+/** No difference below this is worth a failure. */
+const LEAST_LIMIT = 0.02;
+
+/** Every metric that can be said of these traces, with its limit; judged where the battery judges and a floor is known. */
+export function judgedMetrics(
+  a: SampleStatistics,
+  b: SampleStatistics,
+  floor: Floor | null,
+  drift: readonly (number | null)[],
+): FidelityMetric[] {
+  return BATTERY.flatMap((definition, k) => {
+    const measured = definition.measure(a, b);
+    if (measured.a === null && measured.b === null && measured.value === null && drift[k] === null) return [];
+    const { p50, p95 } = floor?.metrics[k] ?? { p50: null, p95: null };
+    const limit = Math.max(LEAST_LIMIT, p95 ?? 0);
+    const { id, group, label, kind, unit, judged } = definition;
+    return [
+      {
+        id,
+        group,
+        label,
+        kind,
+        unit,
+        ...measured,
+        floorP50: p50,
+        floorP95: p95,
+        limit,
+        pass: judged && floor !== null ? passes(measured, limit) : null,
+        drift: drift[k],
+      },
+    ];
+  });
+}
+
+/** A ratio with one side at zero has no value and is no match; what is unknown is not judged. */
+function passes(
+  { a, b, value }: { readonly a: number | null; readonly b: number | null; readonly value: number | null },
+  limit: number,
+): boolean | null {
+  if (value !== null) return value <= limit;
+  return a !== null && b !== null ? false : null;
+}
 
 /** What usually is wrong when a metric fails; the first rule that fits the worst metric is given. */
 const ADVICE: readonly {
