@@ -1,6 +1,7 @@
 /** The screen text of a run comparison, within 80 columns. */
 import type { ComparedRun, RunComparison, RunDifference } from '../types.js';
 import { formatCount, formatDurationSec, formatMs, formatRatio, significant } from '../units.js';
+import { signedPercent } from './run-verdict.js';
 
 export function formatRunComparison(comparison: RunComparison): string {
   const { a, b, verdict, bootstrap, differences } = comparison;
@@ -34,8 +35,7 @@ function differenceLine(one: RunDifference): string {
   const signed = (value: number | null): string =>
     value === null ? '–' : `${value > 0 ? '+' : value < 0 ? '−' : ''}${valueText(one.unit, Math.abs(value))}`;
   const interval = one.low === null ? '–' : `${signed(one.low)} … ${signed(one.high)}`;
-  const relative =
-    one.relative === null ? '' : `${one.relative > 0 ? '+' : ''}${significant(one.relative * 100, 2)} %`;
+  const relative = one.relative === null ? '' : signedPercent(one.relative);
   const mark = one.change === 'better' ? 'better' : one.change === 'worse' ? 'WORSE' : '';
   return row([name, text(one.a), text(one.b), signed(one.difference), interval, relative, mark]);
 }

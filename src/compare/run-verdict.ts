@@ -68,8 +68,8 @@ function listed(changes: readonly RunDifference[]): string {
   return changes
     .map(({ id, statistic, unit, difference, relative }) => {
       const name = [statistic, id.replace(/_/g, ' ')].filter((part) => part !== null).join(' ');
-      const size = unit === 'ratio' || relative === null ? significant(difference!) : percent(relative);
-      return `${name} ${difference! > 0 ? '+' : ''}${size}`;
+      if (unit !== 'ratio' && relative !== null) return `${name} ${signedPercent(relative)}`;
+      return `${name} ${difference! > 0 ? '+' : '−'}${significant(Math.abs(difference!))}`;
     })
     .join(', ');
 }
@@ -82,8 +82,15 @@ function resolution(judged: readonly RunDifference[]): string {
   return `; a change of p99 TTFT by ${percent(half / p99.a)} or more would have shown`;
 }
 
+/** `+12 %`, `−0.4 %`; what is less than a twentieth of a percent is none. */
+export function signedPercent(ratio: number): string {
+  const text = percent(Math.abs(ratio));
+  return text === '0 %' ? text : `${ratio > 0 ? '+' : '−'}${text}`;
+}
+
 function percent(ratio: number): string {
-  return `${significant(ratio * 100, 2)} %`;
+  const size = ratio * 100;
+  return `${size < 9.95 ? Number(size.toFixed(1)) : formatCount(size)} %`;
 }
 
 /** Whatever makes the runs' loads differ, and how they were matched. */
