@@ -8,5 +8,6 @@ export type * from './types/engine.js';
 export type * from './types/plan.js';
 export type * from './types/profile.js';
 export type * from './types/run.js';
+export type * from './types/sessions.js';
 export type * from './types/trace.js';
 export type * from './types/workload.js';
