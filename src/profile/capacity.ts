@@ -19,9 +19,9 @@ export const KNEE_FACTOR = 2;
 
 /** The largest rate that meets the SLO, from all levels that ran. `ended` says why no more were run. */
 export function capacityOf(levels: readonly LoadLevel[], ended: string): ProfileCapacity {
-  const { met, missed, contradictions } = bracketOf(levels);
-  const wall = missed !== null && !missed.valid ? missed : null;
-  const upper = wall === null ? missed : null;
+  const { met, missed, passedOver, contradictions } = bracketOf(levels);
+  const upper = missed?.valid ? missed : null;
+  const wall = upper === null ? (passedOver[0] ?? missed) : null;
   const doubt = contradictions.map(
     (level) =>
       ` Not monotonic: ${rate(level)} ${level.sloMet ? 'met the SLO above a miss' : 'missed it below a met level'}${level.attempt > 1 ? ', also when repeated' : ''}.`,

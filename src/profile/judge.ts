@@ -8,6 +8,7 @@
 import { summarizeMetrics, ttft } from '../metrics.js';
 import { goodputOf, judgeSlo, type Slo } from '../slo.js';
 import type {
+  Check,
   GaugeSummary,
   LoadLevel,
   RequestInstants,
@@ -60,8 +61,17 @@ export function levelRunOf(
     records: more.stoppedEarly === null ? records : records.filter((record) => record.status !== 'unsent'),
     gauges: summary.server?.gauges ?? [],
     valid,
-    invalidBecause: valid ? null : summary.validity.because,
+    invalidBecause: valid
+      ? null
+      : more.stoppedEarly === null
+        ? summary.validity.because
+        : `${more.stoppedEarly}, but the client was late itself: ${spoilt.map(checkText).join(', ')}`,
   };
+}
+
+function checkText(check: Check): string {
+  const value = check.value === null ? 'not measured' : significant(check.value);
+  return `${check.check} ${value} ${check.unit} (limit ${significant(check.limit)})`;
 }
 
 /** Judges the measured part of a level's run. */

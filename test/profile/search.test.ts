@@ -109,14 +109,31 @@ test('a level that contradicts is repeated once and the repetition counts', () =
   );
 });
 
-test('an invalid run is repeated once, then bounds the search', () => {
-  const { history, because } = search((rate) => ({ valid: rate <= 10 }));
-  const invalid = history.filter((one) => !one.valid);
-  assert.ok(invalid.some((one) => one.attempt === 2));
+test('an invalid run that missed is repeated once, then bounds the search', () => {
+  const { history } = search((rate) => ({ valid: rate <= 10, sloMet: rate <= 10 }));
+  assert.ok(history.some((one) => !one.valid && one.attempt === 2));
   assert.ok(history.length <= OPTIONS.maxLevels);
-  assert.ok(because.length > 0);
   const { met, missed } = bracketOf(history);
   assert.ok(met!.ratePerSec <= 10 && missed!.ratePerSec > 10 && !missed!.valid);
+});
+
+test('an invalid run that met is passed over: a hiccup of the client does not hide the capacity', () => {
+  const { history } = search((rate) => ({ valid: rate !== 8, sloMet: rate <= 13 }));
+  assert.deepEqual(rates(history).slice(0, 6), [1, 2, 4, 8, 8, 16]);
+  const { met, missed } = bracketOf(history);
+  assert.ok(met!.ratePerSec <= 13 && missed!.ratePerSec > 13);
+  assert.ok(missed!.ratePerSec / met!.ratePerSec <= 1.05 / 0.95);
+});
+
+test('a client that spoils every run above a rate is the end of the search, and is named', () => {
+  const { history, because } = search((rate) => ({ valid: rate <= 10 }));
+  assert.deepEqual(rates(history), [1, 2, 4, 8, 16, 16, 32, 32]);
+  assert.match(because, /client spoils its runs/);
+  assert.equal(bracketOf(history).met!.ratePerSec, 8);
+  // A rate that was passed over lies in the middle of the bracket: the search goes beside it.
+  const beside = [level(4, {}), level(8, { valid: false }, 2), level(16, { sloMet: false })];
+  const step = planNextLevel(beside, OPTIONS);
+  assert.ok(step.kind === 'run' && step.ratePerSec > 4 && step.ratePerSec < 7.5);
 });
 
 test('stops at the highest allowed rate and at the level limit', () => {
