@@ -148,7 +148,11 @@ function descend(history: readonly SearchLevel[], options: SearchOptions): Searc
   const levels = effectiveLevels(history);
   const lowest = levels[0];
   const highest = levels[levels.length - 1];
-  if (levels.every((level) => !level.valid)) return stop('no valid run at any rate');
+  if (levels.every((level) => !level.valid)) {
+    return highest.sloMet && levels.length < MOST_PASSED_OVER
+      ? run(highest.ratePerSec * GROWTH, 1, 'the first run met the SLO, but the client was late')
+      : stop('no valid run at any rate');
+  }
   const unloaded = lowest.valid && lowest.inFlightMean !== null && lowest.inFlightMean <= UNLOADED_IN_FLIGHT;
   const helpless = lessLoadDoesNotHelp(levels);
   if (!unloaded && helpless === null) {

@@ -125,6 +125,16 @@ test('an invalid run that met is passed over: a hiccup of the client does not hi
   assert.ok(missed!.ratePerSec / met!.ratePerSec <= 1.05 / 0.95);
 });
 
+test('a first rate that the client spoils is not the end; a second one is', () => {
+  assert.deepEqual(
+    rates(search((rate) => ({ valid: rate !== 1, sloMet: rate <= 3 })).history).slice(0, 4),
+    [1, 1, 2, 4],
+  );
+  const { history, because } = search(() => ({ valid: false }));
+  assert.deepEqual(rates(history), [1, 1, 2, 2]);
+  assert.match(because, /no valid run at any rate/);
+});
+
 test('a client that spoils every run above a rate is the end of the search, and is named', () => {
   const { history, because } = search((rate) => ({ valid: rate <= 10 }));
   assert.deepEqual(rates(history), [1, 2, 4, 8, 16, 16, 32, 32]);
