@@ -6,7 +6,7 @@ import type { Detection, LogFormat, Sample } from '../format.js';
 import { spellings } from '../format.js';
 
 /** The share of required fields whose key is somewhere in the sample (the last step of a dotted path). */
-export function detectByKeys(format: LogFormat, sample: Sample): Detection {
+export function detectByKeys(format: Pick<LogFormat, 'columns'>, sample: Sample): Detection {
   if (sample.shape !== 'jsonl') return { score: 0, reason: 'it is not JSON Lines' };
   const text = sample.bytes.toString('latin1');
   const required = format.columns.filter((column) => column.required);

@@ -1,7 +1,10 @@
 /** The log formats, in the order in which they are tried: among those that fit equally well, the first is chosen. */
 import type { LogFormat } from '../format.js';
+import { aibrix } from './aibrix.js';
+import { azureApim } from './azure-apim.js';
 import { azureLlm } from './azure-llm.js';
 import { azureOpenAi } from './azure-openai.js';
+import { baseten } from './baseten.js';
 import { bedrock } from './bedrock.js';
 import { burstGpt } from './burstgpt.js';
 import { cloudflareAiGateway } from './cloudflare-ai-gateway.js';
@@ -14,16 +17,23 @@ import { litellmPayload } from './litellm-payload.js';
 import { litellmSpend } from './litellm-spend.js';
 import { litellmSpendJson } from './litellm-spend-json.js';
 import { llamaCpp } from './llama-cpp.js';
+import type { ManyRowsFormat } from './many-rows.js';
 import { mooncake } from './mooncake.js';
 import { nginxAccess } from './nginx-access.js';
 import { ollama } from './ollama.js';
 import { openRouter } from './openrouter.js';
+import { otlpGenAi } from './otlp-genai.js';
 import { qwenBailian } from './qwen-bailian.js';
+import { sglang } from './sglang.js';
+import { shareGpt } from './sharegpt.js';
 import { splitwiseSim } from './splitwise-sim.js';
 import { tgi } from './tgi.js';
 import { vertexAi } from './vertex-ai.js';
 import { vidur } from './vidur.js';
+import { vllmCustom } from './vllm-custom.js';
+import { vllmLog } from './vllm-log.js';
 import { vllmTimedTrace } from './vllm-timed-trace.js';
+import { weka } from './weka.js';
 
 export const LOG_FORMATS: readonly LogFormat[] = [
   azureLlm,
@@ -50,4 +60,17 @@ export const LOG_FORMATS: readonly LogFormat[] = [
   bedrock,
   azureOpenAi,
   vertexAi,
+  vllmLog,
+  baseten,
+];
+
+/** Formats whose records and requests are not one to one. */
+export const MANY_ROWS_FORMATS: readonly ManyRowsFormat[] = [
+  otlpGenAi,
+  sglang,
+  azureApim,
+  weka,
+  aibrix,
+  shareGpt,
+  vllmCustom,
 ];

@@ -30,6 +30,11 @@ export function elapsedNs(start: bigint | null, end: bigint | null): bigint | nu
   return start === null || end === null || end < start ? null : end - start;
 }
 
+/** A JSON number of seconds in ns, exact to its shortest decimal form; null when it is no number. */
+export function secondsNs(value: unknown): bigint | null {
+  return typeof value === 'number' ? (scaleDecimal(String(value), 9)?.value ?? null) : null;
+}
+
 const NS_PLACES: Readonly<Record<string, number>> = { s: 9, ms: 6, us: 3, µs: 3, μs: 3, Âµs: 3, ns: 0 };
 
 /**

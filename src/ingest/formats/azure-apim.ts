@@ -1,0 +1,161 @@
+/**
+ * Azure API Management: the table ApiManagementGatewayLlmLog (token counts) joined with GatewayLogs (latency, status) by
+ * correlation id, in whatever order they come. Long messages are split over several rows with rising sequence numbers,
+ * of which one has the counts; so rows are grouped before anything is counted.
+ */
+import { RowReject, type SourceRecord } from '../record.js';
+import type { StagedRow } from '../rows.js';
+import { detectByKeys } from './detect-keys.js';
+import type { ManyRowsFormat } from './many-rows.js';
+import { httpStatusOf, statusOfHttp } from './status.js';
+
+const TIME = 0;
+const CORRELATION = 1;
+const INPUT = 2;
+const OUTPUT = 3;
+const MODEL = 4;
+const STREAM = 5;
+const OPERATION = 6;
+const DURATION = 7;
+const RESPONSE_CODE = 8;
+const IS_SUCCESS = 9;
+
+type Stamp = Pick<StagedRow, 'sec' | 'nanos' | 'places' | 'isDate' | 'hasZone' | 'localKind'>;
+
+/** What the rows of one request said; null = not seen. */
+interface Request {
+  llmTime: Stamp | null;
+  gatewayTime: Stamp | null;
+  inputTokens: number | null;
+  outputTokens: number | null;
+  model: string | null;
+  stream: boolean | null;
+  operation: StagedRow['operation'];
+  durationNs: bigint | null;
+  httpStatus: number | null;
+  isSuccess: boolean | null;
+}
+
+export const azureApim: ManyRowsFormat = {
+  name: 'azure-apim',
+  title: 'Azure API Management LLM and gateway logs (JSON), joined',
+  sourceUrl: 'https://learn.microsoft.com/azure/azure-monitor/reference/tables/apimanagementgatewayllmlog',
+  shape: 'jsonl',
+  columns: [
+    { name: 'TimeGenerated', aliases: ['time'], required: true, meaning: 'start of the request' },
+    {
+      name: 'CorrelationId',
+      aliases: ['correlationId'],
+      required: true,
+      meaning: 'the request; joins its rows',
+    },
+    { name: 'PromptTokens', required: true, meaning: 'prompt tokens, on one of the rows of a request' },
+    { name: 'CompletionTokens', required: true, meaning: 'output tokens, on the same row' },
+    { name: 'DeploymentName', aliases: ['ModelName'], required: false, meaning: 'model called' },
+    { name: 'IsStreamCompletion', required: false, meaning: 'whether the answer was streamed' },
+    {
+      name: 'OperationName',
+      aliases: ['operationName'],
+      required: false,
+      meaning: 'tells chat from embeddings',
+    },
+    { name: 'durationMs', aliases: ['TotalTime'], required: false, meaning: 'gateway log: duration, ms' },
+    {
+      name: 'properties.responseCode',
+      aliases: ['ResponseCode'],
+      required: false,
+      meaning: 'gateway log: HTTP status',
+    },
+    { name: 'isRequestSuccess', aliases: ['IsRequestSuccess'], required: false, meaning: 'gateway log' },
+  ],
+  fills: [
+    'inputTokens',
+    'outputTokens',
+    'requestId',
+    'model',
+    'operation',
+    'stream',
+    'status',
+    'httpStatus',
+    'durationNs',
+  ],
+  arrivalBasis: 'arrival',
+  timeOrigin: 'epoch',
+  blockSize: null,
+  detect: (sample) => detectByKeys(azureApim, sample),
+  open: ({ pseudonyms }) => {
+    const requests = new Map<string, Request>();
+    return {
+      readAll(record) {
+        const id = record.text(CORRELATION);
+        if (id === null) throw new RowReject('CorrelationId is missing');
+        const request = requests.get(id) ?? newRequest();
+        const isGatewayRow = !record.isUnknown(DURATION) || !record.isUnknown(RESPONSE_CODE);
+        if (isGatewayRow) readGatewayRow(record, request);
+        else readLlmRow(record, request);
+        requests.set(id, request);
+        return true;
+      },
+      finish(row, emit) {
+        for (const [id, { llmTime, gatewayTime, isSuccess, ...known }] of requests) {
+          // A gateway row without its counterpart is traffic of another kind.
+          if (llmTime === null) continue;
+          Object.assign(row, known, gatewayTime ?? llmTime);
+          row.requestId = pseudonyms.of('request', id);
+          const byCode = statusOfHttp(known.httpStatus);
+          row.status = byCode === 'ok' && isSuccess === false ? 'stream_error' : byCode;
+          emit();
+        }
+        requests.clear();
+      },
+    };
+  },
+};
+
+function readLlmRow(record: SourceRecord, request: Request): void {
+  const stamp = stampOf(record);
+  if (request.llmTime === null || isEarlier(stamp, request.llmTime)) request.llmTime = stamp;
+  const input = record.count(INPUT);
+  const output = record.count(OUTPUT);
+  // The other parts of a split message carry zeros or nothing.
+  if ((input ?? 0) > 0) request.inputTokens = input;
+  if ((output ?? 0) > 0) request.outputTokens = output;
+  else if ((input ?? 0) > 0) request.outputTokens ??= output;
+  request.model ??= record.text(MODEL);
+  request.stream ??= record.flag(STREAM);
+  const operation = record.text(OPERATION);
+  if (operation !== null) request.operation ??= /embedding/i.test(operation) ? 'embedding' : 'chat';
+}
+
+function readGatewayRow(record: SourceRecord, request: Request): void {
+  request.gatewayTime ??= stampOf(record);
+  request.durationNs ??= record.durationNs(DURATION, 'ms');
+  request.httpStatus ??= httpStatusOf(record.text(RESPONSE_CODE));
+  request.isSuccess ??= record.flag(IS_SUCCESS);
+}
+
+function stampOf(record: SourceRecord): Stamp {
+  const time = record.time(TIME, 'iso');
+  if (time === null) throw new RowReject('TimeGenerated is missing');
+  const { sec, nanos, places, isDate, hasZone, localKind } = time;
+  return { sec, nanos, places, isDate, hasZone, localKind };
+}
+
+function isEarlier(a: Stamp, b: Stamp): boolean {
+  return a.sec < b.sec || (a.sec === b.sec && a.nanos < b.nanos);
+}
+
+function newRequest(): Request {
+  return {
+    llmTime: null,
+    gatewayTime: null,
+    inputTokens: null,
+    outputTokens: null,
+    model: null,
+    stream: null,
+    operation: null,
+    durationNs: null,
+    httpStatus: null,
+    isSuccess: null,
+  };
+}

@@ -1,0 +1,57 @@
+/**
+ * Baseten completion traces: one row per request, epoch ms, rows in no order, Parquet at the source and JSON Lines here
+ * (`duckdb -c "COPY 'trace.parquet' TO 'trace.jsonl'"`). Cancelled requests stay, with what they had produced.
+ */
+import type { LogFormat } from '../format.js';
+import { RowReject } from '../record.js';
+import { detectByKeys } from './detect-keys.js';
+
+const TIME = 0;
+const INPUT = 1;
+const OUTPUT = 2;
+const SESSION = 3;
+const CANCELLED = 4;
+const DURATION = 5;
+const TTFT = 6;
+
+export const baseten: LogFormat = {
+  name: 'baseten',
+  title: 'Baseten trace (JSON Lines of its Parquet)',
+  sourceUrl: 'https://github.com/ai-dynamo/aiperf/blob/main/docs/tutorials/baseten-trace.md',
+  shape: 'jsonl',
+  columns: [
+    { name: 'timestamp_start_unix_ms', required: true, meaning: 'arrival, epoch ms' },
+    { name: 'input_tokens', required: true, meaning: 'prompt tokens' },
+    { name: 'output_tokens', required: true, meaning: 'output tokens; 0 for requests cancelled early' },
+    {
+      name: 'provided_session_id',
+      aliases: ['poor_man_session_id'],
+      required: false,
+      meaning: 'conversation, null where unknown',
+    },
+    { name: 'request_canceled', required: false, meaning: 'true = the client went away' },
+    { name: 'duration_e2e_ms', required: false, meaning: 'duration, ms' },
+    { name: 'duration_ttft_ms', required: false, meaning: 'time to first token, ms' },
+  ],
+  fills: ['inputTokens', 'outputTokens', 'sessionId', 'operation', 'status', 'ttftNs', 'durationNs'],
+  arrivalBasis: 'arrival',
+  timeOrigin: 'epoch',
+  blockSize: null,
+  detect: (sample) => detectByKeys(baseten, sample),
+  open: ({ pseudonyms }) => ({
+    read(record, row) {
+      const time = record.time(TIME, 'ms');
+      if (time === null) throw new RowReject('timestamp_start_unix_ms is missing');
+      row.setArrival(time);
+      row.inputTokens = record.count(INPUT);
+      row.outputTokens = record.count(OUTPUT);
+      row.sessionId = pseudonyms.of('session', record.text(SESSION));
+      row.operation = 'completion';
+      const cancelled = record.flag(CANCELLED);
+      row.status = cancelled === null ? null : cancelled ? 'cancelled' : 'ok';
+      row.durationNs = record.durationNs(DURATION, 'ms');
+      row.ttftNs = record.durationNs(TTFT, 'ms');
+      return true;
+    },
+  }),
+};

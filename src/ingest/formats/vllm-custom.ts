@@ -1,0 +1,46 @@
+/**
+ * vLLM bench custom data sets: JSON Lines of prompts, with the output length to ask for. No times: every request is at
+ * zero. Prompt lengths come from the tokenizer where one is given.
+ */
+import { RowReject } from '../record.js';
+import { detectByKeys } from './detect-keys.js';
+import { setArrivalNs } from './instants.js';
+import type { ManyRowsFormat } from './many-rows.js';
+
+const PROMPT = 0;
+const OUTPUT = 1;
+
+export const vllmCustom: ManyRowsFormat = {
+  name: 'vllm-custom',
+  title: 'vLLM bench custom data set (JSON Lines)',
+  sourceUrl: 'https://docs.vllm.ai/en/latest/benchmarking/cli/',
+  shape: 'jsonl',
+  columns: [
+    { name: 'prompt', required: true, meaning: 'text, counted by the tokenizer and not kept' },
+    { name: 'output_tokens', required: false, meaning: 'output tokens to ask for' },
+  ],
+  fills: ['inputTokens', 'outputTokens'],
+  arrivalBasis: 'unknown',
+  timeOrigin: 'start',
+  blockSize: null,
+  detect: (sample) => {
+    const found = detectByKeys(vllmCustom, sample);
+    const isForeign = ['timestamp', 'requests', 'messages', 'model'].some((name) =>
+      sample.names.includes(name),
+    );
+    return found.score === 1 && isForeign
+      ? { score: 0.5, reason: 'it would have no fields beside the prompt' }
+      : found;
+  },
+  open: ({ countTokens }) => ({
+    readAll(record, row, emit) {
+      const prompt = record.text(PROMPT);
+      if (prompt === null) throw new RowReject('prompt is missing');
+      setArrivalNs(row, 0n, 0);
+      row.inputTokens = countTokens?.(prompt) ?? null;
+      row.outputTokens = record.count(OUTPUT);
+      emit();
+      return true;
+    },
+  }),
+};
