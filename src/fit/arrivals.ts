@@ -37,7 +37,25 @@ export const BURST_LIMIT = 4;
 const MOST_SIMULATIONS = 20;
 const SIMULATED_ARRIVALS = 2_000_000;
 
+/** Rate, gaps, bursts where the burst test finds them, and what the model gives in simulation. */
 export function fitArrivals(options: ArrivalFitOptions): ArrivalModel {
+  const { times, model } = fitRateAndGaps(options);
+  const { durationSec } = options;
+  const isBursty = typeof model.burstIndex === 'number' && model.burstIndex > BURST_LIMIT;
+  const bursts = isBursty ? fitBursts(times, durationSec) : null;
+  return { ...model, bursts, dispersion: dispersionTable(times, { ...model, bursts }, options) };
+}
+
+/** For a class of a model with shared arrivals: what is drawn is its rate, the rest describes the source. */
+export function describeArrivals(options: ArrivalFitOptions): ArrivalModel {
+  const { times, model } = fitRateAndGaps(options);
+  return { ...model, bursts: null, dispersion: dispersionTable(times, null, options) };
+}
+
+function fitRateAndGaps(options: ArrivalFitOptions): {
+  readonly times: Float64Array;
+  readonly model: Omit<ArrivalModel, 'dispersion' | 'bursts'>;
+} {
   const { durationSec, seed, classId, gridNs } = options;
   const times =
     gridNs === null
@@ -49,15 +67,7 @@ export function fitArrivals(options: ArrivalFitOptions): ArrivalModel {
   const operational = times.map((t) => cumulative.at(t));
   const gaps = fitGaps(operational.subarray(1).map((u, i) => u - operational[i]));
   const burstIndex = burstIndexOf(operational, durationSec);
-  const bursts = burstIndex !== null && burstIndex > BURST_LIMIT ? fitBursts(times, durationSec) : null;
-  return {
-    rate,
-    gaps,
-    dispersion: dispersionTable(times, { rate, gaps, bursts }, options),
-    dequantizedGridNs: gridNs,
-    burstIndex,
-    bursts,
-  };
+  return { times, model: { rate, gaps, dequantizedGridNs: gridNs, burstIndex } };
 }
 
 /** Index of dispersion of 10-s counts of the rescaled process, at its mean rate. */
@@ -74,17 +84,19 @@ interface ArrivalLaw {
   readonly bursts: CountHmmModel | null;
 }
 
+/** `law` null = nothing is simulated. */
 function dispersionTable(
   times: Float64Array,
-  law: ArrivalLaw,
+  law: ArrivalLaw | null,
   options: ArrivalFitOptions,
 ): ArrivalModel['dispersion'] {
   const { durationSec } = options;
   const windows = WINDOWS_SEC.filter((windowSec) => durationSec >= 2 * windowSec);
-  const runs = Math.max(1, Math.min(MOST_SIMULATIONS, Math.floor(SIMULATED_ARRIVALS / times.length)));
+  const most = law === null ? 0 : MOST_SIMULATIONS;
+  const runs = Math.min(most, Math.max(1, Math.floor(SIMULATED_ARRIVALS / times.length)));
   const sums = windows.map(() => ({ total: 0, runs: 0 }));
   for (let run = 0; run < runs; run++) {
-    const simulated = simulateArrivals(law, options, run);
+    const simulated = simulateArrivals(law!, options, run);
     windows.forEach((windowSec, w) => {
       const index = dispersionIndex(countsPerWindow(simulated, windowSec, durationSec));
       if (index === null) return;

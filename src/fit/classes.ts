@@ -2,7 +2,8 @@
 import type { Operation } from '../types.js';
 import type { CodedColumn, FitColumns } from './columns.js';
 
-export type GroupBy = 'client' | 'model' | 'none';
+/** `auto` decides by what the trace names, else by what its lengths show. */
+export type GroupBy = 'auto' | 'client' | 'model' | 'latent' | 'none';
 
 /** One class: the rows that it owns, in trace order, and what its generated rows are labelled with. */
 export interface RequestClass {
@@ -21,9 +22,22 @@ const OWN_CLASS_SHARE = 0.9;
 /** Below this a rate curve and twenty length bins are noise. */
 const OWN_CLASS_ROWS = 200;
 
-/** Splits the rows; classes by falling size, the pool last. */
-export function splitClasses(columns: FitColumns, by: GroupBy): RequestClass[] {
-  if (by === 'none') return [describe(columns, 'all', allRows(columns.rowCount))];
+/** Everything in one class. */
+export function oneClass(columns: FitColumns): RequestClass {
+  return describe(columns, 'all', allRows(columns.rowCount));
+}
+
+/** Classes of the given rows, named by their place. */
+export function namedClasses(
+  columns: FitColumns,
+  members: readonly Uint32Array[],
+  prefix: string,
+): RequestClass[] {
+  return members.map((rows, k) => describe(columns, `${prefix}-${k + 1}`, rows));
+}
+
+/** Splits the rows by name; classes by falling size, the pool last. */
+export function splitClasses(columns: FitColumns, by: 'client' | 'model'): RequestClass[] {
   const column = by === 'client' ? columns.clientId : columns.model;
   const sizes = countCodes(column);
   const bySize = [...sizes.keys()].sort((a, b) => sizes[b] - sizes[a] || a - b);

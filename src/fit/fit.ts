@@ -7,28 +7,39 @@
 import { ToolError } from '../errors.js';
 import { createManifest } from '../manifest.js';
 import type {
+  ArrivalModel,
   ManifestInput,
   ProgressListener,
+  SharedArrivals,
   TraceBatch,
   TraceMeta,
   WorkloadClass,
   WorkloadModel,
 } from '../types.js';
-import { NS_PER_SEC } from '../units.js';
-import { fitArrivals } from './arrivals.js';
-import { type GroupBy, type RequestClass, splitClasses } from './classes.js';
+import { describeArrivals, fitArrivals } from './arrivals.js';
+import type { GroupBy, RequestClass } from './classes.js';
 import { findClockGridNs } from './clock-grid.js';
 import { ColumnCollector, type FitColumns } from './columns.js';
+import { chooseDependence, chooseLatentDependence, type DependenceChoice } from './dependence.js';
 import { checkDrift } from './drift.js';
+import { groupRequests } from './grouping.js';
+import { DEFAULT_LATENT_CLASSES, MOST_LATENT_CLASSES } from './latent.js';
 import { fitLengths } from './lengths.js';
+import { fitLocality } from './locality.js';
+import { LEAST_ROWS, pick, usableRows, windowOf, withoutLeadingSilence } from './prepare.js';
 import { collectWarnings } from './warnings.js';
 
 export interface FitSettings {
   /** What is known about the trace: its name, clock, start, content hash and origin. */
   readonly meta: Pick<TraceMeta, 'name' | 'contentHash' | 'startUtc' | 'quality'> &
     Partial<Pick<TraceMeta, 'manifest'>>;
-  /** One class per large client or model (the tail pooled), or one for everything. Default none. */
+  /**
+   * One class per large client or model (the tail pooled), classes of similar lengths, or one for everything. Default
+   * auto: names if the trace has them, latent classes if the mix of lengths moves with time, else one.
+   */
   readonly by?: GroupBy;
+  /** Number of latent classes at most, 2–64. Default 12. */
+  readonly latentClasses?: number;
   /** Default: the trace's name. */
   readonly name?: string;
   /** Standard deviation of the rate's smoothing kernel, s. Default 60, or 300 for traces above 6 h. */
@@ -48,9 +59,6 @@ export interface FitOptions extends FitSettings {
   readonly batches: Iterable<TraceBatch>;
 }
 
-/** Fewer rows than this say nothing about a law of gaps. */
-const LEAST_ROWS = 20;
-
 /** Fits a workload model. Throws TOO_FEW_ROWS when the trace is too short to learn from, BAD_VALUE for settings. */
 export function fitWorkload(options: FitOptions): WorkloadModel {
   const collector = new ColumnCollector();
@@ -61,33 +69,53 @@ export function fitWorkload(options: FitOptions): WorkloadModel {
   return fitColumns(collector.finish(), options);
 }
 
+/** Known inputs that show how much they repeat. */
+const LOCALITY_ROWS = 1_000_000;
+
 /** The same from columns that were collected already. */
 export function fitColumns(collected: FitColumns, settings: FitSettings): WorkloadModel {
   const { columns, skippedSec } = withoutLeadingSilence(collected);
-  const by = settings.by ?? 'none';
   const seed = String(settings.seed ?? 1);
   const name = settings.name ?? settings.meta.name;
-  checkBandwidth(settings.bandwidthSec);
+  checkSettings(settings);
   const gridNs = settings.meta.quality?.clock.gridNs ?? findClockGridNs(columns.arrivalSec);
   const durationSec = windowOf(columns, gridNs, settings.meta.name);
   const usable = usableRows(columns);
-  if (usable.rows.length < LEAST_ROWS) throw tooFewLengths(columns.rowCount, usable.excluded);
-  const isUsable = new Uint8Array(columns.rowCount);
-  for (const row of usable.rows) isUsable[row] = 1;
-
-  const groups = splitClasses(columns, by);
+  const arrivalSettings = { durationSec, gridNs, bandwidthSec: settings.bandwidthSec ?? null, seed };
+  const together = once(() =>
+    fitArrivals({ ...arrivalSettings, arrivalSec: columns.arrivalSec, classId: 'all' }),
+  );
+  const { by, groups, choice } = groupRequests({
+    columns,
+    usable,
+    by: settings.by ?? 'auto',
+    latentClasses: settings.latentClasses ?? DEFAULT_LATENT_CLASSES,
+    seed,
+    durationSec,
+    together,
+  });
+  const isLatent = by === 'latent';
+  const classOf = classNumbers(groups, columns.rowCount);
+  const latent = isLatent ? latentDependence(columns, usable.rows, classOf, groups.length, seed) : null;
   const borrowed: string[] = [];
   const classes = groups.map((group, k) => {
     settings.signal?.throwIfAborted();
     settings.progress?.({ stage: 'fit classes', done: k, total: groups.length, unit: 'classes' });
-    const own = group.rows.filter((row) => isUsable[row] === 1);
+    const own = group.rows.filter((row) => usable.isUsable[row] === 1);
     const borrows = own.length < LEAST_ROWS && groups.length > 1;
     if (borrows) borrowed.push(group.id);
+    const options = {
+      ...arrivalSettings,
+      arrivalSec: pick(columns.arrivalSec, group.rows),
+      classId: group.id,
+    };
     return fitClass(group, columns, borrows ? usable.rows : own, {
-      durationSec,
-      gridNs,
-      bandwidthSec: settings.bandwidthSec ?? null,
       seed,
+      latent,
+      arrivals: () => {
+        if (isLatent) return describeArrivals(options);
+        return groups.length === 1 ? together() : fitArrivals(options);
+      },
     });
   });
   const drift = checkDrift({
@@ -97,12 +125,24 @@ export function fitColumns(collected: FitColumns, settings: FitSettings): Worklo
     durationSec,
     seed,
   });
+  const shared = isLatent ? withoutRate(together()) : null;
+  const first = usable.rows.subarray(0, LOCALITY_ROWS);
+  const locality = fitLocality({
+    inputTokens: pick(columns.inputTokens, first),
+    classOf: pick(classOf, first),
+    seed,
+  });
   return {
     schemaVersion: 1,
     kind: 'workload-model',
     manifest: createManifest({
       command: 'fit',
-      options: { by, name, bandwidthSec: settings.bandwidthSec ?? null },
+      options: {
+        by: settings.by ?? 'auto',
+        latentClasses: settings.latentClasses ?? null,
+        name,
+        bandwidthSec: settings.bandwidthSec ?? null,
+      },
       seed,
       inputs: settings.inputs,
       timestamp: false,
@@ -123,9 +163,14 @@ export function fitColumns(collected: FitColumns, settings: FitSettings): Worklo
     meanRatePerSec: columns.rowCount / durationSec,
     by,
     classes,
+    shared,
+    locality,
+    choices: [choice, ...(latent === null ? [] : [latent.choice])],
     drift,
     warnings: collectWarnings({
       classes,
+      shared,
+      locality,
       drift,
       durationSec,
       excluded: usable.excluded,
@@ -136,105 +181,86 @@ export function fitColumns(collected: FitColumns, settings: FitSettings): Worklo
 }
 
 interface ClassSettings {
-  readonly durationSec: number;
-  readonly gridNs: number | null;
-  readonly bandwidthSec: number | null;
   readonly seed: string;
+  /** One dependence for all latent classes; null = each class chooses. */
+  readonly latent: DependenceChoice | null;
+  readonly arrivals: () => ArrivalModel;
 }
 
 function fitClass(
   group: RequestClass,
   columns: FitColumns,
   lengthRows: Uint32Array,
-  settings: ClassSettings,
+  { seed, latent, arrivals }: ClassSettings,
 ): WorkloadClass {
+  const inputTokens = pick(columns.inputTokens, lengthRows);
+  const outputTokens = pick(columns.outputTokens, lengthRows);
+  const own = latent ?? chooseDependence({ inputTokens, outputTokens }, seed, group.id);
   return {
     id: group.id,
     clientId: group.clientId,
     model: group.model,
     requests: group.rows.length,
     ...(group.operation === undefined ? {} : { operation: group.operation }),
-    arrivals: fitArrivals({
-      ...settings,
-      arrivalSec: pick(columns.arrivalSec, group.rows),
-      classId: group.id,
+    arrivals: arrivals(),
+    lengths: fitLengths(inputTokens, outputTokens, {
+      dependence: own.dependence,
+      mostBins: own.mostBins,
+      choice: latent === null ? own.choice : undefined,
     }),
-    lengths: fitLengths(pick(columns.inputTokens, lengthRows), pick(columns.outputTokens, lengthRows)),
   };
 }
 
-/**
- * A silence before the first arrival that is longer than all that follows is not part of the traffic: foreign files
- * count from 1970, cut windows from the start of the day.
- */
-function withoutLeadingSilence(columns: FitColumns): {
-  readonly columns: FitColumns;
-  readonly skippedSec: number;
-} {
-  const { arrivalSec, rowCount } = columns;
-  const first = rowCount > 0 ? arrivalSec[0] : 0;
-  if (rowCount === 0 || first <= arrivalSec[rowCount - 1] - first) return { columns, skippedSec: 0 };
-  return { columns: { ...columns, arrivalSec: arrivalSec.map((t) => t - first) }, skippedSec: first };
+function latentDependence(
+  columns: FitColumns,
+  rows: Uint32Array,
+  classOf: Int32Array,
+  classes: number,
+  seed: string,
+): DependenceChoice {
+  const pairs = {
+    inputTokens: pick(columns.inputTokens, rows),
+    outputTokens: pick(columns.outputTokens, rows),
+  };
+  return chooseLatentDependence(pairs, pick(classOf, rows), classes, seed);
 }
 
-/** From the trace's start to its last arrival, or to the end of that arrival's grid cell. */
-function windowOf(columns: FitColumns, gridNs: number | null, name: string): number {
-  const last = columns.rowCount > 0 ? columns.arrivalSec[columns.rowCount - 1] : 0;
-  const durationSec = last + (gridNs ?? 0) / NS_PER_SEC;
-  if (columns.rowCount >= LEAST_ROWS && durationSec > 0) return durationSec;
-  throw new ToolError({
-    code: 'TOO_FEW_ROWS',
-    message: `a workload model needs at least ${LEAST_ROWS} requests spread over time; ${name} has ${columns.rowCount} over ${durationSec} s`,
-    hint: 'ingest a longer log',
+function classNumbers(groups: readonly RequestClass[], rowCount: number): Int32Array {
+  const classOf = new Int32Array(rowCount);
+  groups.forEach((group, k) => {
+    for (const row of group.rows) classOf[row] = k;
   });
+  return classOf;
 }
 
-/** Rows whose lengths can be learned from, and why the others cannot. */
-function usableRows(columns: FitColumns): {
-  readonly rows: Uint32Array;
-  readonly excluded: Readonly<Record<string, number>>;
-} {
-  const excluded: Record<string, number> = {};
-  const rows = new Uint32Array(columns.rowCount);
-  let kept = 0;
-  for (let row = 0; row < columns.rowCount; row++) {
-    const reason = reasonToExclude(columns, row);
-    if (reason === null) rows[kept++] = row;
-    else excluded[reason] = (excluded[reason] ?? 0) + 1;
+function withoutRate({ rate: _, ...shared }: ArrivalModel): SharedArrivals {
+  return shared;
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+function checkSettings({ bandwidthSec, latentClasses }: FitSettings): void {
+  if (bandwidthSec !== undefined && !(Number.isFinite(bandwidthSec) && bandwidthSec > 0)) {
+    throw new ToolError({
+      code: 'BAD_VALUE',
+      message: `expected a bandwidth above 0 s, got ${bandwidthSec}`,
+      hint: 'leave it out for 60 s (300 s for traces above 6 h)',
+    });
   }
-  return { rows: rows.subarray(0, kept), excluded };
-}
-
-function reasonToExclude(columns: FitColumns, row: number): string | null {
-  const code = columns.status.codes[row];
-  const status = code < 0 ? 'unknown' : columns.status.names[code];
-  if (status !== 'ok' && status !== 'unknown') return `status ${status}`;
-  if (columns.inputTokens[row] < 0) return 'input_tokens unknown';
-  if (columns.outputTokens[row] < 0) return 'output_tokens unknown';
-  return null;
-}
-
-function pick<T extends Float64Array | Int32Array>(values: T, rows: Uint32Array): T {
-  if (rows.length === values.length) return values;
-  const picked = values.slice(0, rows.length) as T;
-  for (let i = 0; i < rows.length; i++) picked[i] = values[rows[i]];
-  return picked;
-}
-
-function checkBandwidth(bandwidthSec: number | undefined): void {
-  if (bandwidthSec === undefined || (Number.isFinite(bandwidthSec) && bandwidthSec > 0)) return;
-  throw new ToolError({
-    code: 'BAD_VALUE',
-    message: `expected a bandwidth above 0 s, got ${bandwidthSec}`,
-    hint: 'leave it out for 60 s (300 s for traces above 6 h)',
-  });
-}
-
-function tooFewLengths(rows: number, excluded: Readonly<Record<string, number>>): ToolError {
-  const reasons = Object.entries(excluded).map(([reason, count]) => `${count} × ${reason}`);
-  return new ToolError({
-    code: 'TOO_FEW_ROWS',
-    message: `a workload model needs at least ${LEAST_ROWS} requests with both lengths known; of ${rows} rows, left out: ${reasons.join(', ')}`,
-    hint: 'ingest a log that holds input and output token counts',
-  });
+  if (
+    latentClasses !== undefined &&
+    !(Number.isInteger(latentClasses) && latentClasses >= 2 && latentClasses <= MOST_LATENT_CLASSES)
+  ) {
+    throw new ToolError({
+      code: 'BAD_VALUE',
+      message: `expected 2 to ${MOST_LATENT_CLASSES} latent classes, got ${latentClasses}`,
+      hint: `leave it out for ${DEFAULT_LATENT_CLASSES}`,
+    });
+  }
 }

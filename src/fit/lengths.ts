@@ -1,5 +1,5 @@
 /**
- * Lengths as pairs: the input's table, and one output table per bin of inputs.
+ * Lengths as pairs: the input's table, and one output table for all inputs or one per bin of inputs.
  *
  * Twenty bins of equal share keep what a correlation coefficient cannot see (azure_conv: Spearman 0.07, mutual
  * information 1.03 bits; STATISTICS §2.3); input values that are atoms (templates) get output tables of their own.
@@ -7,61 +7,102 @@
 import { fitAllFamilies } from '../stats/fit-families.js';
 import { groupSample, positivePart } from '../stats/sample.js';
 import { spearman } from '../stats/spearman.js';
-import type { ConditionalTable, LengthModel, QuantileTable } from '../types.js';
+import type { ConditionalTable, LengthModel, ModelChoice, QuantileTable } from '../types.js';
 import { buildQuantileTable } from './quantile-table.js';
 
-const INPUT_BINS = 20;
+/** Bins of the input without classes; with latent classes, which know the input already, a few do. */
+export const INPUT_BINS = 20;
+export const LATENT_INPUT_BINS = 5;
 /** An atom of the input needs this many rows for an output table of its own. */
 const OWN_TABLE_ROWS = 30;
 
+/** Output alike for all inputs, or from a table per bin of inputs. */
+export type Dependence = 'independent' | 'input_bins';
+
+export interface LengthFitOptions {
+  /** Default: by input bins. */
+  readonly dependence?: Dependence;
+  /** Bins of the input at most, atoms not counted. Default 20. */
+  readonly mostBins?: number;
+  /** Why this dependence; kept in the model. */
+  readonly choice?: ModelChoice;
+}
+
 /** Both columns known, same order; at least one row. */
-export function fitLengths(inputTokens: Int32Array, outputTokens: Int32Array): LengthModel {
+export function fitLengths(
+  inputTokens: Int32Array,
+  outputTokens: Int32Array,
+  { dependence = 'input_bins', mostBins = INPUT_BINS, choice }: LengthFitOptions = {},
+): LengthModel {
   const inputSample = groupSample(inputTokens);
   const outputSample = groupSample(outputTokens);
   const input = buildQuantileTable(inputSample);
   return {
     kind: 'pairs',
     input,
-    outputGivenInput: conditionalTables(inputTokens, outputTokens, input),
+    outputGivenInput:
+      dependence === 'independent'
+        ? [
+            {
+              inputFrom: inputSample.values[0],
+              inputTo: inputSample.values.at(-1)!,
+              output: buildQuantileTable(outputSample),
+            },
+          ]
+        : conditionalTables(outputTokens, inputBins(inputTokens, input.atoms, mostBins)),
     spearman: spearman(inputTokens, outputTokens),
     inputFits: fitAllFamilies(positivePart(inputSample).positive),
     outputFits: fitAllFamilies(positivePart(outputSample).positive),
+    ...(choice === undefined ? {} : { dependence: choice }),
   };
 }
 
-function conditionalTables(
+/** Bin of each input: ranges first, then the atoms with enough rows. */
+export interface InputBins {
+  readonly ranges: readonly Range[];
+  readonly atoms: readonly number[];
+  readonly binOf: Int32Array;
+}
+
+export function inputBins(
   inputTokens: Int32Array,
-  outputTokens: Int32Array,
-  input: QuantileTable,
-): ConditionalTable[] {
-  const own = new Set(input.atoms.filter(([, count]) => count >= OWN_TABLE_ROWS).map(([value]) => value));
-  const edges = binEdges(inputTokens.filter((tokens) => !own.has(tokens)));
+  atoms: QuantileTable['atoms'],
+  mostBins: number,
+): InputBins {
+  const own = new Set(atoms.filter(([, count]) => count >= OWN_TABLE_ROWS).map(([value]) => value));
+  const ranges = binRanges(
+    inputTokens.filter((tokens) => !own.has(tokens)),
+    mostBins,
+  );
   const atomValues = [...own].sort((a, b) => a - b);
-  // Bin of each row: ranges first, then the atoms.
-  const atomBin = new Map(atomValues.map((value, k) => [value, edges.length + k]));
-  const binOf = inputTokens.map((tokens) => atomBin.get(tokens) ?? rangeOf(edges, tokens));
-  const outputs = gatherByBin(binOf, outputTokens, edges.length + atomValues.length);
+  const atomBin = new Map(atomValues.map((value, k) => [value, ranges.length + k]));
+  const binOf = inputTokens.map((tokens) => atomBin.get(tokens) ?? rangeOf(ranges, tokens));
+  return { ranges, atoms: atomValues, binOf };
+}
+
+function conditionalTables(
+  outputTokens: Int32Array,
+  { ranges, atoms, binOf }: InputBins,
+): ConditionalTable[] {
+  const outputs = gatherByBin(binOf, outputTokens, ranges.length + atoms.length);
   const table = (bin: number): QuantileTable => buildQuantileTable(groupSample(outputs[bin]));
   return [
-    ...edges.map(({ from, to }, bin) => ({ inputFrom: from, inputTo: to, output: table(bin) })),
-    ...atomValues.map((value, k) => ({
-      inputFrom: value,
-      inputTo: value,
-      output: table(edges.length + k),
-    })),
+    ...ranges.map(({ from, to }, bin) => ({ inputFrom: from, inputTo: to, output: table(bin) })),
+    ...atoms.map((value, k) => ({ inputFrom: value, inputTo: value, output: table(ranges.length + k) })),
   ].sort((a, b) => a.inputFrom - b.inputFrom || b.inputTo - a.inputTo);
 }
 
-interface Range {
+/** Both inclusive. */
+export interface Range {
   readonly from: number;
   readonly to: number;
 }
 
 /** Ranges of whole numbers that split the values into about equal shares; none is empty. */
-function binEdges(values: Int32Array): Range[] {
+function binRanges(values: Int32Array, mostBins: number): Range[] {
   if (values.length === 0) return [];
   const sorted = values.slice().sort();
-  const bins = Math.min(INPUT_BINS, Math.max(1, Math.floor(values.length / OWN_TABLE_ROWS)));
+  const bins = Math.min(mostBins, Math.max(1, Math.floor(values.length / OWN_TABLE_ROWS)));
   const tops: number[] = [];
   for (let k = 1; k <= bins; k++) {
     const top = sorted[Math.ceil((k * sorted.length) / bins) - 1];

@@ -1,19 +1,41 @@
 /** The quality of a fit for the terminal: one screen per class, within 80 columns. */
 import { familyOf } from '../stats/families.js';
-import type { FitSummary, WorkloadClass, WorkloadModel } from '../types.js';
-import { formatCount, formatDurationSec, significant } from '../units.js';
+import type { ArrivalModel, FitSummary, WorkloadClass, WorkloadModel } from '../types.js';
+import { formatCount, formatDurationSec, formatRatio, significant } from '../units.js';
 
 /** Text of a fitted model: families with the chosen one marked, dispersion real against model, drift, warnings. */
 export function formatFitReport(model: WorkloadModel): string {
-  const { source } = model;
+  const { source, classes, shared, choices = [] } = model;
   const rows = source === null ? '' : `${formatCount(source.rows)} requests over `;
   const lines = [
     `${model.name}: ${rows}${formatDurationSec(model.durationSec)}, ${significant(model.meanRatePerSec)}/s on average`,
-    ...model.classes.flatMap((one) => classLines(one, model.classes.length > 1)),
+    ...choices.flatMap((choice) => wrap(`${choice.chosen}: ${choice.because}`, `${choice.about}: `)),
+    ...(shared
+      ? ['', 'all classes together', ...arrivalLines(shared), '', ...classTable(classes)]
+      : classes.flatMap((one) => classLines(one, classes.length > 1))),
     ...driftLines(model),
     ...model.warnings.flatMap((warning) => wrap(warning, 'warning: ')),
   ];
   return lines.join('\n');
+}
+
+/** Latent classes on one line each. */
+function classTable(classes: readonly WorkloadClass[]): string[] {
+  const total = classes.reduce((sum, one) => sum + one.requests, 0);
+  return [
+    `  ${'class'.padEnd(12)}${pad('requests', 10)}${pad('share', 9)}${pad('input p50', 11)}${pad('output p50', 12)}${pad('rate from', 11)}${pad('to', 9)}`,
+    ...classes.map(({ id, requests, arrivals: { rate }, lengths }) => {
+      const [input, output] = lengths.kind === 'pairs' ? [lengths.inputFits, lengths.outputFits] : [[], []];
+      return `  ${id.padEnd(12)}${pad(formatCount(requests), 10)}${pad(formatRatio(requests / total), 9)}${pad(medianOf(input), 11)}${pad(medianOf(output), 12)}${pad(significant(Math.min(...rate.ratePerSec)), 11)}${pad(`${significant(Math.max(...rate.ratePerSec))}/s`, 9)}`;
+    }),
+    '',
+  ];
+}
+
+/** Median of the lognormal among the fits: the geometric mean of the lengths. */
+function medianOf(fits: readonly FitSummary[]): string {
+  const lognormal = fits.find((fit) => fit.family === 'lognormal');
+  return lognormal === undefined ? '–' : significant(lognormal.params['scale']);
 }
 
 function classLines(one: WorkloadClass, named: boolean): string[] {
@@ -25,6 +47,26 @@ function classLines(one: WorkloadClass, named: boolean): string[] {
     ...(named ? [`class ${one.id}: ${formatCount(one.requests)} requests`] : []),
     `rate      ${formatCount(arrivals.rate.ratePerSec.length)} knots, ${significant(Math.min(...arrivals.rate.ratePerSec))} to ${significant(Math.max(...arrivals.rate.ratePerSec))}/s${kernel}`,
     '',
+    ...arrivalLines(arrivals),
+    '',
+  ];
+  if (lengths.kind === 'parametric') return lines;
+  const { input, outputGivenInput } = lengths;
+  const tables = outputGivenInput.length === 1 ? 'one table' : `${outputGivenInput.length} tables by input`;
+  return [
+    ...lines,
+    ...familyTable('input tokens', lengths.inputFits, null),
+    ...familyTable('output tokens', lengths.outputFits, null),
+    `  input drawn from ${input.atoms.length} atoms and ${input.probs.length} knots, output from ${tables};`,
+    `  rank correlation ${lengths.spearman === null ? 'undefined' : lengths.spearman.toFixed(3)}; the families are for comparison`,
+    ...(lengths.dependence === undefined
+      ? []
+      : wrap(`${lengths.dependence.chosen}: ${lengths.dependence.because}`, '  output given input: ')),
+  ];
+}
+
+function arrivalLines(arrivals: Omit<ArrivalModel, 'rate'>): string[] {
+  const lines = [
     ...familyTable(
       'gaps, slow rate removed',
       arrivals.gaps.candidates,
@@ -44,16 +86,7 @@ function classLines(one: WorkloadClass, named: boolean): string[] {
     );
   }
   if (arrivals.bursts) lines.push(...burstLines(arrivals.bursts));
-  lines.push('');
-  if (lengths.kind === 'parametric') return lines;
-  const { input, outputGivenInput } = lengths;
-  return [
-    ...lines,
-    ...familyTable('input tokens', lengths.inputFits, null),
-    ...familyTable('output tokens', lengths.outputFits, null),
-    `  drawn as pairs: input from ${input.atoms.length} atoms and ${input.probs.length} knots, output from ${outputGivenInput.length} tables`,
-    `  by input; rank correlation ${lengths.spearman === null ? 'undefined' : lengths.spearman.toFixed(3)}; the families are for comparison`,
-  ];
+  return lines;
 }
 
 function burstLines(bursts: NonNullable<WorkloadClass['arrivals']['bursts']>): string[] {

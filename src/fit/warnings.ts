@@ -1,10 +1,13 @@
 /** What a reader of the model must know before using it: sentences that go into the file and onto the screen. */
-import type { DriftCheck, WorkloadClass } from '../types.js';
+import type { ArrivalModel, DriftCheck, LocalityModel, SharedArrivals, WorkloadClass } from '../types.js';
 import { formatCount, formatDurationSec, formatRatio, significant } from '../units.js';
 import { BURST_LIMIT } from './arrivals.js';
 
 export interface WarningFacts {
   readonly classes: readonly WorkloadClass[];
+  /** When classes arrive together, what there is to know about arrivals is here. */
+  readonly shared: SharedArrivals | null;
+  readonly locality: LocalityModel | null;
   readonly drift: readonly DriftCheck[];
   readonly durationSec: number;
   readonly excluded: Readonly<Record<string, number>>;
@@ -23,7 +26,10 @@ export function collectWarnings(facts: WarningFacts): string[] {
   return [
     windowWarning(facts.durationSec),
     ...facts.drift.flatMap(driftWarning),
-    ...facts.classes.flatMap((one) => arrivalWarnings(one, facts)),
+    ...(facts.shared === null
+      ? facts.classes.flatMap((one) => arrivalWarnings(one.arrivals, classPrefix(one, facts), facts))
+      : arrivalWarnings(facts.shared, '', facts)),
+    ...localityWarning(facts.locality),
     ...excludedWarning(facts.excluded),
     ...facts.borrowed.map(
       (id) => `class ${id}: too few known lengths of its own, it uses those of all classes`,
@@ -46,9 +52,22 @@ function driftWarning({ metric, value, floor }: DriftCheck): string[] {
   ];
 }
 
-function arrivalWarnings(one: WorkloadClass, facts: WarningFacts): string[] {
-  const prefix = facts.classes.length > 1 ? `class ${one.id}: ` : '';
-  const { burstIndex, dequantizedGridNs, gaps, bursts } = one.arrivals;
+function classPrefix(one: WorkloadClass, facts: WarningFacts): string {
+  return facts.classes.length > 1 ? `class ${one.id}: ` : '';
+}
+
+function localityWarning(locality: LocalityModel | null): string[] {
+  if (locality === null) return [];
+  return [
+    `${formatRatio(locality.source)} of inputs equal one of the ${locality.windowRequests} before them, ${formatRatio(locality.shuffled)} would by chance: the model repeats ${formatRatio(locality.inputRepeatShare)} on purpose. Whether they share a prefix, lengths cannot say`,
+  ];
+}
+
+function arrivalWarnings(
+  { burstIndex, dequantizedGridNs, gaps, bursts }: Omit<ArrivalModel, 'rate'>,
+  prefix: string,
+  facts: WarningFacts,
+): string[] {
   const warnings: string[] = [];
   if (typeof burstIndex === 'number' && burstIndex > BURST_LIMIT) {
     const index = `10-s counts stay ${significant(burstIndex)} × as dispersed as Poisson after removing the slow rate (limit ${BURST_LIMIT})`;

@@ -72,3 +72,12 @@ export class CumulativeRate {
     return length * (start + 0.5 * slope * length);
   }
 }
+
+/** The sum of curves on one grid (equal steps and numbers of knots). */
+export function sumOfRates(curves: readonly RateCurve[]): RateCurve {
+  const [first] = curves;
+  return {
+    ...first,
+    ratePerSec: first.ratePerSec.map((_, k) => curves.reduce((sum, curve) => sum + curve.ratePerSec[k], 0)),
+  };
+}

@@ -6,19 +6,18 @@
  * that workers raise wakes it. Each block goes to a fixed worker and a few are in flight, so memory stays flat.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import type { DrawnClass, RowBlock, RowSource } from './blocks.js';
+import type { DrawnRows, RowBlock, RowSource } from './blocks.js';
 
 /** What a worker is started with. */
 export interface BlockWorkerData {
-  readonly classes: readonly DrawnClass[];
-  readonly seed: string;
+  readonly drawn: readonly DrawnRows[];
   readonly port: MessagePort;
   /** Replies sent so far by all workers; the main thread waits on it. */
   readonly replies: Int32Array<SharedArrayBuffer>;
 }
 
 export interface BlockRequest {
-  readonly classIndex: number;
+  readonly drawnIndex: number;
   readonly blockIndex: number;
 }
 
@@ -36,12 +35,12 @@ export class BlockPool {
   readonly #replies = new Int32Array(new SharedArrayBuffer(4));
   readonly #ready = new Map<string, RowBlock>();
 
-  /** `classes` are addressed by their place in this list. */
-  constructor(classes: readonly DrawnClass[], seed: string, workers: number) {
+  /** Rows are asked for by their place in `drawn`. */
+  constructor(drawn: readonly DrawnRows[], workers: number) {
     const channels = Array.from({ length: workers }, () => new MessageChannel());
     this.#ports = channels.map(({ port1 }) => port1);
     this.#workers = channels.map(({ port2 }) => {
-      const workerData: BlockWorkerData = { classes, seed, port: port2, replies: this.#replies };
+      const workerData: BlockWorkerData = { drawn, port: port2, replies: this.#replies };
       const worker = new Worker(new URL('./block-worker.js', import.meta.url), {
         workerData,
         transferList: [port2],
@@ -52,13 +51,13 @@ export class BlockPool {
     for (const port of this.#ports) port.unref();
   }
 
-  /** Rows of one class, drawn ahead. */
-  rows(classIndex: number): RowSource {
+  /** Rows of one entry, drawn ahead. */
+  rows(drawnIndex: number): RowSource {
     let asked = 0;
     let taken = 0;
     return () => {
-      while (asked < taken + BLOCKS_AHEAD_PER_WORKER * this.#workers.length) this.#ask(classIndex, asked++);
-      return this.#take(classIndex, taken++);
+      while (asked < taken + BLOCKS_AHEAD_PER_WORKER * this.#workers.length) this.#ask(drawnIndex, asked++);
+      return this.#take(drawnIndex, taken++);
     };
   }
 
@@ -69,13 +68,13 @@ export class BlockPool {
     this.#ready.clear();
   }
 
-  #ask(classIndex: number, blockIndex: number): void {
-    const request: BlockRequest = { classIndex, blockIndex };
-    this.#ports[(classIndex + blockIndex) % this.#ports.length].postMessage(request);
+  #ask(drawnIndex: number, blockIndex: number): void {
+    const request: BlockRequest = { drawnIndex, blockIndex };
+    this.#ports[(drawnIndex + blockIndex) % this.#ports.length].postMessage(request);
   }
 
-  #take(classIndex: number, blockIndex: number): RowBlock {
-    const key = keyOf({ classIndex, blockIndex });
+  #take(drawnIndex: number, blockIndex: number): RowBlock {
+    const key = keyOf({ drawnIndex, blockIndex });
     for (;;) {
       const seen = Atomics.load(this.#replies, 0);
       this.#collect();
@@ -101,6 +100,6 @@ export class BlockPool {
   }
 }
 
-function keyOf({ classIndex, blockIndex }: BlockRequest): string {
-  return `${classIndex}:${blockIndex}`;
+function keyOf({ drawnIndex, blockIndex }: BlockRequest): string {
+  return `${drawnIndex}:${blockIndex}`;
 }

@@ -3,7 +3,7 @@ import { workerData } from 'node:worker_threads';
 import type { BlockReply, BlockRequest, BlockWorkerData } from './block-pool.js';
 import { BlockDrawer } from './blocks.js';
 
-const { classes, seed, port, replies } = workerData as BlockWorkerData;
+const { drawn, port, replies } = workerData as BlockWorkerData;
 const drawers = new Map<number, BlockDrawer>();
 
 function answer(reply: BlockReply, transfer: ArrayBuffer[] = []): void {
@@ -12,15 +12,15 @@ function answer(reply: BlockReply, transfer: ArrayBuffer[] = []): void {
   Atomics.notify(replies, 0);
 }
 
-port.on('message', ({ classIndex, blockIndex }: BlockRequest) => {
+port.on('message', ({ drawnIndex, blockIndex }: BlockRequest) => {
   try {
-    let drawer = drawers.get(classIndex);
+    let drawer = drawers.get(drawnIndex);
     if (drawer === undefined) {
-      drawer = new BlockDrawer(classes[classIndex], seed);
-      drawers.set(classIndex, drawer);
+      drawer = new BlockDrawer(drawn[drawnIndex]);
+      drawers.set(drawnIndex, drawer);
     }
     const block = drawer.block(blockIndex);
-    answer({ kind: 'block', classIndex, blockIndex, block }, [
+    answer({ kind: 'block', drawnIndex, blockIndex, block }, [
       block.gaps.buffer as ArrayBuffer,
       block.input.buffer as ArrayBuffer,
       block.output.buffer as ArrayBuffer,

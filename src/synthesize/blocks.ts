@@ -6,40 +6,53 @@
  */
 import { type RandomStream, type Rng, ROWS_PER_BLOCK, randomStream } from '../random.js';
 import { gapSampler } from '../stats/renewal.js';
-import type { WorkloadClass } from '../types.js';
+import type { GapModel, WorkloadClass } from '../types.js';
 import { type LengthSampler, lengthSampler } from './length-sampler.js';
 
 /** Rows of a class, in order. */
 export interface RowBlock {
   readonly rowCount: number;
-  /** Gaps in operational time before each row; empty when the class's arrivals do not come from gaps. */
+  /** Gaps in operational time before each row; empty when arrivals do not come from these rows. */
   readonly gaps: Float64Array;
+  /** Lengths; empty for a stream of gaps alone. */
   readonly input: Int32Array;
   readonly output: Int32Array;
 }
 
-/** What a class's draws depend on. */
-export type DrawnClass = Pick<WorkloadClass, 'id' | 'lengths' | 'arrivals'>;
-
-/** Whether a class's arrivals come from gaps (else from its burst model). */
-export function hasGaps(drawn: Pick<DrawnClass, 'arrivals'>): boolean {
-  return !drawn.arrivals.bursts;
+/** What the draws of one class depend on, or those of a stream of gaps that classes share. */
+export interface DrawnRows {
+  readonly seed: string;
+  /** Names the random streams of the seed. */
+  readonly id: string;
+  /** null = arrivals do not come from gaps of this class. */
+  readonly gaps: GapModel | null;
+  /** null = no lengths. */
+  readonly lengths: WorkloadClass['lengths'] | null;
 }
 
-/** Draws the rows of one class. Blocks may be asked for in any order; rising order is cheapest. */
+/** The part of a model's class that blocks draw. */
+export function drawnRows(
+  { id, lengths, arrivals }: WorkloadClass,
+  seed: string,
+  isShared: boolean,
+): DrawnRows {
+  return { seed, id, lengths, gaps: isShared || arrivals.bursts ? null : arrivals.gaps };
+}
+
+/** Draws rows. Blocks may be asked for in any order; rising order is cheapest. */
 export class BlockDrawer {
-  readonly #gapStream: RandomStream | null;
+  readonly #gapStream: RandomStream;
   readonly #inputStream: RandomStream;
   readonly #outputStream: RandomStream;
-  readonly #gap: (rng: Rng) => number;
-  readonly #lengths: LengthSampler;
+  readonly #gap: ((rng: Rng) => number) | null;
+  readonly #lengths: LengthSampler | null;
 
-  constructor(drawn: DrawnClass, seed: string) {
-    this.#gapStream = hasGaps(drawn) ? randomStream(seed, 'arrivals', drawn.id, 'gaps') : null;
-    this.#inputStream = randomStream(seed, 'lengths', drawn.id, 'input');
-    this.#outputStream = randomStream(seed, 'lengths', drawn.id, 'output');
-    this.#gap = gapSampler(drawn.arrivals.gaps);
-    this.#lengths = lengthSampler(drawn.lengths);
+  constructor({ seed, id, gaps, lengths }: DrawnRows) {
+    this.#gapStream = randomStream(seed, 'arrivals', id, 'gaps');
+    this.#inputStream = randomStream(seed, 'lengths', id, 'input');
+    this.#outputStream = randomStream(seed, 'lengths', id, 'output');
+    this.#gap = gaps === null ? null : gapSampler(gaps);
+    this.#lengths = lengths === null ? null : lengthSampler(lengths);
   }
 
   /** A whole block. */
@@ -49,15 +62,17 @@ export class BlockDrawer {
 
   /** The same block in pieces of `rows` (which divides 65 536): each call gives the next piece. */
   pieces(index: number, rows: number): () => RowBlock {
-    const gapRng = this.#gapStream?.block(index) ?? null;
-    const inputRng = this.#inputStream.block(index);
-    const outputRng = this.#outputStream.block(index);
+    const gapRng = this.#gap === null ? null : this.#gapStream.block(index);
+    const inputRng = this.#lengths === null ? null : this.#inputStream.block(index);
+    const outputRng = this.#lengths === null ? null : this.#outputStream.block(index);
     return () => {
       const gaps = new Float64Array(gapRng === null ? 0 : rows);
-      if (gapRng !== null) for (let i = 0; i < rows; i++) gaps[i] = this.#gap(gapRng);
-      const input = new Int32Array(rows);
-      const output = new Int32Array(rows);
-      this.#lengths(inputRng, outputRng, input, output, 0, rows);
+      if (gapRng !== null) for (let i = 0; i < rows; i++) gaps[i] = this.#gap!(gapRng);
+      const input = new Int32Array(inputRng === null ? 0 : rows);
+      const output = new Int32Array(outputRng === null ? 0 : rows);
+      if (inputRng !== null && outputRng !== null) {
+        this.#lengths!(inputRng, outputRng, input, output, 0, rows);
+      }
       return { rowCount: rows, gaps, input, output };
     };
   }
@@ -69,8 +84,8 @@ export type RowSource = () => RowBlock;
 const PIECE_ROWS = 4_096;
 
 /** Draws in this thread, a piece at a time: a class of few requests costs little. */
-export function localRows(drawn: DrawnClass, seed: string): RowSource {
-  const drawer = new BlockDrawer(drawn, seed);
+export function localRows(drawn: DrawnRows): RowSource {
+  const drawer = new BlockDrawer(drawn);
   let index = 0;
   let pieces = 0;
   let next: (() => RowBlock) | null = null;

@@ -93,6 +93,7 @@ const pairLengths = object({
   spearman: orNull(number({ min: -1, max: 1 })),
   inputFits: list(anything),
   outputFits: list(anything),
+  dependence: optional(anything),
 });
 
 const parametricLengths = object({
@@ -162,6 +163,14 @@ const countHmm: Rule = both(
 
 const operation = oneOf('chat', 'completion', 'embedding', 'rerank', 'other');
 
+const arrivalsBesideRate = {
+  gaps,
+  dispersion: list(anything),
+  dequantizedGridNs: orNull(number({ above: 0 })),
+  burstIndex: optional(orNull(number({ min: 0 }))),
+  bursts: optional(orNull(countHmm)),
+};
+
 const workloadClass = object({
   id: text,
   clientId: orNull(text),
@@ -174,13 +183,16 @@ const workloadClass = object({
       ratePerSec: list(number({ min: 0 }), 1),
       bandwidthSec: orNull(number({ above: 0 })),
     }),
-    gaps,
-    dispersion: list(anything),
-    dequantizedGridNs: orNull(number({ above: 0 })),
-    burstIndex: optional(orNull(number({ min: 0 }))),
-    bursts: optional(orNull(countHmm)),
+    ...arrivalsBesideRate,
   }),
   lengths,
+});
+
+const locality = object({
+  inputRepeatShare: number({ min: 0, max: 0.999 }),
+  windowRequests: number({ min: 1, max: 100_000, integer: true }),
+  source: number({ min: 0, max: 1 }),
+  shuffled: number({ min: 0, max: 1 }),
 });
 
 const workloadModel: Rule = both(
@@ -192,8 +204,13 @@ const workloadModel: Rule = both(
     source: orNull(record(anything)),
     durationSec: number({ above: 0 }),
     meanRatePerSec: number({ above: 0 }),
-    by: oneOf('client', 'model', 'none'),
+    by: oneOf('client', 'model', 'latent', 'none'),
     classes: list(workloadClass, 1),
+    shared: optional(orNull(object(arrivalsBesideRate))),
+    locality: optional(orNull(locality)),
+    choices: optional(list(anything)),
+    sessions: optional(anything),
+    prefixes: optional(anything),
     drift: optional(list(anything)),
     warnings: list(text),
   }),
@@ -203,8 +220,18 @@ const workloadModel: Rule = both(
     const twice = ids.find((id, k) => ids.indexOf(id) !== k);
     if (twice !== undefined) problems.push(`classes must have different ids, '${twice}' occurs twice`);
     if (!(meanRatePerSec(model) > 0)) problems.push('classes must have a rate above zero somewhere');
+    if (model.shared && !haveOneGrid(model))
+      problems.push('with shared arrivals, the rate curves of all classes must have equal knots');
   },
 );
+
+function haveOneGrid({ classes }: WorkloadModel): boolean {
+  const [first] = classes.map((one) => one.arrivals.rate);
+  return classes.every(
+    ({ arrivals: { rate } }) =>
+      rate.stepSec === first.stepSec && rate.ratePerSec.length === first.ratePerSec.length,
+  );
+}
 
 const MOST_PROBLEMS = 8;
 

@@ -1,14 +1,13 @@
-/** One class as a stream of requests in time order: arrivals from its arrival model, lengths from its rows. */
-import { randomOf } from '../random.js';
-import { renewalArrivals } from '../stats/arrivals.js';
-import { burstArrivals } from '../stats/burst-arrivals.js';
-import { CumulativeRate } from '../stats/rate-curve.js';
-import { sampleFirstGap } from '../stats/renewal.js';
+/** One class as a stream of requests: its own arrivals, lengths from its rows. */
 import type { WorkloadClass } from '../types.js';
-import type { RowBlock, RowSource } from './blocks.js';
+import { arrivalTimes, toWholeUs } from './arrival-times.js';
+import type { RowSource } from './blocks.js';
+import type { RequestSource } from './request-source.js';
+import { RowCursor } from './row-cursor.js';
 
 export interface ClassStreamOptions {
   readonly drawn: WorkloadClass;
+  readonly classIndex: number;
   readonly rows: RowSource;
   readonly seed: string;
   /** Length of the fitted window: the period of the rate curve. */
@@ -19,47 +18,41 @@ export interface ClassStreamOptions {
   readonly endUs: number;
 }
 
-/** A cursor on the next request. `arrivalUs` is +∞ when the stream has ended. */
-export class ClassStream {
+export class ClassStream implements RequestSource {
   arrivalUs = 0;
-  input = 0;
-  output = 0;
-  readonly #rows: RowSource;
+  readonly classIndex: number;
+  readonly #rows: RowCursor;
   readonly #endUs: number;
   readonly #nextSec: () => number;
-  #block: RowBlock;
-  #row = -1;
 
   constructor(options: ClassStreamOptions) {
-    this.#rows = options.rows;
+    const { drawn, seed, periodSec, factor } = options;
+    this.classIndex = options.classIndex;
+    this.#rows = new RowCursor(options.rows);
     this.#endUs = options.endUs;
-    this.#block = this.#rows();
-    this.#nextSec = this.#arrivals(options);
+    this.#nextSec = arrivalTimes({
+      arrivals: drawn.arrivals,
+      rate: drawn.arrivals.rate,
+      periodSec,
+      factor,
+      seed,
+      id: drawn.id,
+      gap: () => this.#rows.gap,
+    });
     this.advance();
   }
 
-  /** Moves to the next request. */
-  advance(): void {
-    this.#row += 1;
-    if (this.#row === this.#block.rowCount) {
-      this.#block = this.#rows();
-      this.#row = 0;
-    }
-    // Whole microseconds, rounded down: the last bits of a double never reach the file.
-    const arrivalUs = Math.floor(this.#nextSec() * 1e6);
-    this.arrivalUs = arrivalUs < this.#endUs ? arrivalUs : Number.POSITIVE_INFINITY;
-    this.input = this.#block.input[this.#row];
-    this.output = this.#block.output[this.#row];
+  get input(): number {
+    return this.#rows.input;
   }
 
-  #arrivals(options: ClassStreamOptions): () => number {
-    const { drawn, seed, periodSec, factor } = options;
-    const { bursts } = drawn.arrivals;
-    if (bursts) return burstArrivals({ bursts, factor, rng: randomOf(seed, 'arrivals', drawn.id, 'bursts') });
-    return renewalArrivals({
-      rate: new CumulativeRate(drawn.arrivals.rate, periodSec, factor),
-      firstGap: sampleFirstGap(drawn.arrivals.gaps, randomOf(seed, 'arrivals', drawn.id, 'first')),
-      nextGap: () => this.#block.gaps[this.#row],
-    });
+  get output(): number {
+    return this.#rows.output;
+  }
+
+  advance(): void {
+    this.#rows.next();
+    const arrivalUs = toWholeUs(this.#nextSec());
+    this.arrivalUs = arrivalUs < this.#endUs ? arrivalUs : Number.POSITIVE_INFINITY;
   }
 }

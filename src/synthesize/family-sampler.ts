@@ -45,6 +45,22 @@ export function familySampler(distribution: FamilyDistribution): (u: number) => 
   };
 }
 
+/** Share of draws below a value, half of those equal to it counted: in (0, 1), for copulas. */
+export function familyRank(distribution: FamilyDistribution): (value: number) => number {
+  if (distribution.family === 'constant') return () => 0.5;
+  const family = familyOf(distribution.family);
+  const { params } = distribution;
+  const min = distribution.min ?? 1;
+  const max = Math.min(distribution.max ?? LARGEST_TOKENS, LARGEST_TOKENS);
+  const start = family.cdf(min - 0.5, params);
+  const mass = family.cdf(max + 0.5, params) - start;
+  return (value) => {
+    const below = (family.cdf(value - 0.5, params) - start) / mass;
+    const upTo = (family.cdf(value + 0.5, params) - start) / mass;
+    return Math.min(1 - 1e-12, Math.max(1e-12, (below + upTo) / 2));
+  };
+}
+
 /** Share of the family's mass within its bounds; 0 = nothing can be drawn. */
 export function massWithinBounds(distribution: FamilyDistribution): number {
   if (distribution.family === 'constant') return 1;

@@ -6,8 +6,9 @@
  */
 import type { Rng } from '../random.js';
 import { normalCdf } from '../stats/normal-cdf.js';
+import { normalQuantile } from '../stats/normal-quantile.js';
 import type { LengthModel, ParametricLengthModel } from '../types.js';
-import { familySampler } from './family-sampler.js';
+import { familyRank, familySampler } from './family-sampler.js';
 import { tableSampler } from './table-sampler.js';
 
 /** Fills rows [from, to) of both columns. */
@@ -22,6 +23,25 @@ export type LengthSampler = (
 
 export function lengthSampler(lengths: LengthModel | ParametricLengthModel): LengthSampler {
   return lengths.kind === 'pairs' ? pairSampler(lengths) : copulaSampler(lengths);
+}
+
+/** Maps an input and a uniform on [0, 1) to an output: the model's law of outputs for a given input. */
+export function outputSampler(
+  lengths: LengthModel | ParametricLengthModel,
+): (input: number, u: number) => number {
+  if (lengths.kind === 'pairs') {
+    const draw = conditionalSampler(lengths);
+    return (input, u) => draw(input)(u);
+  }
+  const draw = familySampler(lengths.output);
+  const { copulaRho: rho } = lengths;
+  if (rho === 0) return (_, u) => draw(u);
+  const rankOf = familyRank(lengths.input);
+  const rest = Math.sqrt(1 - rho * rho);
+  return (input, u) => {
+    const coupled = rho * normalQuantile(rankOf(input)) + rest * normalQuantile(Math.max(u, 2 ** -54));
+    return draw(Math.min(LARGEST_UNIFORM, normalCdf(coupled)));
+  };
 }
 
 function pairSampler(lengths: LengthModel): LengthSampler {

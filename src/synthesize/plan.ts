@@ -2,7 +2,7 @@
 import { ToolError } from '../errors.js';
 import { hmmMeanCount } from '../stats/count-hmm.js';
 import { CumulativeRate } from '../stats/rate-curve.js';
-import type { WorkloadClass, WorkloadModel } from '../types.js';
+import type { CountHmmModel, WorkloadModel } from '../types.js';
 import { formatDurationSec, type RateSpec, significant } from '../units.js';
 
 export interface SynthesisOptions {
@@ -44,31 +44,37 @@ export function planSynthesis(options: SynthesisOptions): SynthesisPlan {
   const requests = options.requests ?? null;
   const durationSec = options.durationSec ?? (requests === null ? model.durationSec : null);
   const inTime =
-    durationSec === null
-      ? Number.POSITIVE_INFINITY
-      : factor * model.classes.reduce((sum, one) => sum + expectedOf(one, model.durationSec, durationSec), 0);
-  const expectedRequests = Math.min(inTime, requests ?? Number.POSITIVE_INFINITY);
-  const lengthSec = durationSec ?? expectedRequests / (factor * ratePerSec);
+    durationSec === null ? Number.POSITIVE_INFINITY : factor * expectedRequests(model, durationSec);
+  const expected = Math.min(inTime, requests ?? Number.POSITIVE_INFINITY);
+  const lengthSec = durationSec ?? expected / (factor * ratePerSec);
   return {
     factor,
     durationSec,
     requests,
     workers: options.workers ?? 1,
-    expectedRequests,
+    expectedRequests: expected,
     notes: [...repeatNote(model, lengthSec), ...scaleNote(factor)],
   };
 }
 
 /** Mean rate of all classes over the fitted window. */
 export function meanRatePerSec(model: WorkloadModel): number {
-  const { durationSec, classes } = model;
-  return classes.reduce((sum, one) => sum + expectedOf(one, durationSec, durationSec), 0) / durationSec;
+  return expectedRequests(model, model.durationSec) / model.durationSec;
 }
 
-function expectedOf(one: WorkloadClass, periodSec: number, durationSec: number): number {
-  const { rate, bursts } = one.arrivals;
-  if (bursts) return (hmmMeanCount(bursts) / bursts.binSec) * durationSec;
-  return new CumulativeRate(rate, periodSec).at(durationSec);
+function expectedRequests(
+  { classes, shared, durationSec: periodSec }: WorkloadModel,
+  durationSec: number,
+): number {
+  if (shared?.bursts) return expectedBursts(shared.bursts, durationSec);
+  return classes.reduce((sum, { arrivals }) => {
+    if (arrivals.bursts && !shared) return sum + expectedBursts(arrivals.bursts, durationSec);
+    return sum + new CumulativeRate(arrivals.rate, periodSec).at(durationSec);
+  }, 0);
+}
+
+function expectedBursts(bursts: CountHmmModel, durationSec: number): number {
+  return (hmmMeanCount(bursts) / bursts.binSec) * durationSec;
 }
 
 function rateFactor(rate: RateSpec | undefined, ratePerSec: number): number {
@@ -79,9 +85,9 @@ function rateFactor(rate: RateSpec | undefined, ratePerSec: number): number {
 }
 
 function repeatNote(model: WorkloadModel, lengthSec: number): string[] {
-  const isConstant = model.classes.every(
-    ({ arrivals }) => arrivals.bursts || arrivals.rate.ratePerSec.length === 1,
-  );
+  const isConstant =
+    Boolean(model.shared?.bursts) ||
+    model.classes.every(({ arrivals }) => arrivals.bursts || arrivals.rate.ratePerSec.length === 1);
   if (lengthSec <= model.durationSec * 1.001 || isConstant) return [];
   const times = significant(lengthSec / model.durationSec);
   return [

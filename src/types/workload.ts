@@ -1,5 +1,6 @@
 /** WorkloadModel: everything `synthesize` needs, readable by a person, with the fit's quality inside. */
 import type { FamilyName, FileHeader, FitSummary, ManifestInput } from './common.js';
+import type { PrefixModel, SessionModel } from './sessions.js';
 import type { Operation } from './trace.js';
 
 /**
@@ -34,6 +35,8 @@ export interface LengthModel {
   /** Parametric fits, for reporting and comparison; the generator does not use them. */
   readonly inputFits: readonly FitSummary[];
   readonly outputFits: readonly FitSummary[];
+  /** How the output was made to depend on the input, with what it beat; absent = by input bins, unchallenged. */
+  readonly dependence?: ModelChoice;
 }
 
 /** Lengths from parametric families, independent or coupled by a Gaussian copula: hand-written models. */
@@ -124,7 +127,37 @@ export interface ArrivalModel {
   readonly bursts?: CountHmmModel | null;
 }
 
-/** One class of requests (a client, a model, or everything) with its own arrivals and lengths. */
+/**
+ * How the requests of all classes arrive together; the rate is the sum of the classes' rate curves. A request at time t
+ * belongs to class c with probability rate_c(t) / Σ rate(t), or to its share of all requests when arrivals come from
+ * `bursts`.
+ */
+export interface SharedArrivals extends Omit<ArrivalModel, 'rate'> {}
+
+/**
+ * Locality: with probability `inputRepeatShare` a request has the input length and the class of one of the
+ * `windowRequests` before it, chosen at random.
+ */
+export interface LocalityModel {
+  readonly inputRepeatShare: number;
+  readonly windowRequests: number;
+  /** Share of inputs that equal one of those before them: in the source, and in the source with lengths shuffled. */
+  readonly source: number;
+  readonly shuffled: number;
+}
+
+/** A decision of the fit, with what it beat. */
+export interface ModelChoice {
+  /** What was decided, e.g. `classes`. */
+  readonly about: string;
+  readonly chosen: string;
+  readonly because: string;
+  /** What the scores are, and whether low or high ones win; empty without candidates. */
+  readonly score: string;
+  readonly candidates: readonly { readonly name: string; readonly score: number }[];
+}
+
+/** One class of requests (a client, a model, requests of similar lengths, or everything). */
 export interface WorkloadClass {
   readonly id: string;
   /** Value for client_id / model of generated rows; null = left unknown. */
@@ -170,8 +203,19 @@ export interface WorkloadModel extends FileHeader<'workload-model'> {
   /** Length of the fitted window; a synthesis longer than this repeats the rate curve and says so. */
   readonly durationSec: number;
   readonly meanRatePerSec: number;
-  readonly by: 'client' | 'model' | 'none';
+  /** What makes a class; `latent` = requests of similar lengths. */
+  readonly by: 'client' | 'model' | 'latent' | 'none';
   readonly classes: readonly WorkloadClass[];
+  /** When present, classes do not arrive on their own: of their arrivals only the rate curve is used. */
+  readonly shared?: SharedArrivals | null;
+  /** null or absent = lengths do not repeat more than their distribution implies. */
+  readonly locality?: LocalityModel | null;
+  /** What the fit chose, and what each choice beat. */
+  readonly choices?: readonly ModelChoice[];
+  /** How requests follow from one another. When present, the classes describe first turns only. */
+  readonly sessions?: SessionModel | null;
+  /** Which prompt beginnings are shared; needs `sessions`. */
+  readonly prefixes?: PrefixModel | null;
   /** Absent in hand-written models. */
   readonly drift?: readonly DriftCheck[];
   readonly warnings: readonly string[];

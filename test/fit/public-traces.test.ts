@@ -24,6 +24,7 @@ function modelOf(name: PublicTraceName): WorkloadModel {
         },
       ],
       meta: { ...TEST_META, name },
+      by: 'none',
     });
     models.set(name, model);
   }

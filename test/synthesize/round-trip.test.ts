@@ -67,17 +67,20 @@ for (const name of ['azure_conv', 'mooncake_conversation', 'mooncake_synthetic']
     assert.ok(tableDistance(real.inputTokens, real.outputTokens, input, output) < DEPENDENCE_LIMIT[name]);
 
     const again = fitWorkload({ batches, meta: TEST_META });
-    const [before, after] = [model.classes[0].arrivals, again.classes[0].arrivals];
+    const [before, after] = [model, again].map((one) => one.shared ?? one.classes[0].arrivals);
     assertClose(after.gaps.cv, before.gaps.cv, 0.05, 'gap cv');
     assertClose(after.burstIndex, before.burstIndex!, 0.35, 'burst index');
   });
 }
 
-/** Total variation on 20 × 20 quantile cells: sampling noise of the real pairs is .043, .070, .111 (STATISTICS §2.3). */
+/**
+ * Total variation on 20 × 20 quantile cells: halves of the real traces stay below .138, .156, .275 (STATISTICS §3.2);
+ * class → input → output in five bins gives .061, .090, .167 (§2.3).
+ */
 const DEPENDENCE_LIMIT: Readonly<Record<string, number>> = {
   azure_conv: 0.09,
-  mooncake_conversation: 0.11,
-  mooncake_synthetic: 0.16,
+  mooncake_conversation: 0.13,
+  mooncake_synthetic: 0.2,
 };
 
 function fitPublic(name: PublicTraceName): {

@@ -1,5 +1,6 @@
 /** `tokentide fit`: trace → workload model file, with the quality of the fit on the screen. */
 import { EXIT } from '../../errors.js';
+import type { GroupBy } from '../../fit/classes.js';
 import { fitTraceFile, writeWorkloadModel } from '../../fit/fit-file.js';
 import { formatFitReport } from '../../fit/report.js';
 import type { CommandSpec } from '../command.js';
@@ -25,9 +26,17 @@ export const command: CommandSpec = {
     {
       key: 'by',
       type: 'string',
-      choices: ['client', 'model', 'none'],
-      default: 'none',
-      description: 'one class per large client or model (the small ones pooled), or one for everything',
+      choices: ['auto', 'client', 'model', 'latent', 'none'],
+      default: 'auto',
+      description:
+        'classes: per large client or model (the small ones pooled), of similar lengths (latent), or one for ' +
+        'everything; auto takes names if there are any, latent if the mix of lengths moves with time',
+    },
+    {
+      key: 'classes',
+      type: 'integer',
+      value: '<n>',
+      description: 'number of latent classes at most, 2 to 64; 12 when left out',
     },
     { key: 'name', type: 'string', description: "the model's name; the trace's name when left out" },
     {
@@ -52,7 +61,8 @@ export const command: CommandSpec = {
   async run({ args, options, io, signal }) {
     const path = options['output'] as string;
     const model = await fitTraceFile(args[0], {
-      by: options['by'] as 'client' | 'model' | 'none',
+      by: options['by'] as GroupBy,
+      latentClasses: options['classes'] as number | undefined,
       name: options['name'] as string | undefined,
       bandwidthSec: options['bandwidth'] as number | undefined,
       seed: options['seed'] as string,
