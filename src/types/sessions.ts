@@ -1,6 +1,6 @@
 /** Sessions and shared prompt beginnings in a workload model: how requests follow from one another. */
 import type { FitSummary } from './common.js';
-import type { ConditionalTable } from './workload.js';
+import type { ConditionalTable, RateCurve } from './workload.js';
 
 /** Real values by quantiles: `probs` rise from 0 to 1, `values` never fall, linear between. */
 export interface QuantileCurve {
@@ -78,6 +78,23 @@ export interface GrowthModel {
   readonly answerSpearman: number | null;
 }
 
+/**
+ * Documents that many requests ask about, whoever sends them: known from block hashes alone. A visit reads the document
+ * whose last use is nearest to a drawn reuse gap ago.
+ */
+export interface DocumentPool {
+  /** Rate of visits, i.e. of requests on a document that was read before; Poisson. */
+  readonly visits: RateCurve;
+  /** Share of first prompts that become documents, by length, both bounds inclusive. */
+  readonly byInput: readonly {
+    readonly inputFrom: number;
+    readonly inputTo: number;
+    readonly share: number;
+  }[];
+  /** Seconds since the document was last used. */
+  readonly reuseGapSec: QuantileCurve;
+}
+
 export interface SessionModel {
   readonly linkedBy: 'session_id' | 'parent_id' | 'block_hashes';
   readonly kind: SessionKind;
@@ -85,6 +102,8 @@ export interface SessionModel {
   readonly requests: number;
   readonly continuations: number;
   readonly continuation: ContinuationModel;
+  /** Present = requests after the first come as visits from here, and hazards and think times are for information. */
+  readonly pool: DocumentPool | null;
   readonly think: ThinkModel;
   readonly growth: GrowthModel;
   /** Output lengths of turns after the first, by prompt length. */

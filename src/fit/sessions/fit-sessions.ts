@@ -14,6 +14,7 @@ import type { SessionFacts } from './facts.js';
 import { chooseKind, fitGrowth, type GrowthEvidence, growthEvidence } from './growth.js';
 import { findHeads, type Heads } from './heads.js';
 import { LEAST_BLOCKS, parentsByDocument, parentsById, parentsByPrefix } from './links.js';
+import { fitPool } from './pool.js';
 import { fitPrefixes } from './prefixes.js';
 import { answerEnds, type Pair, waitFamilies } from './think.js';
 import { type Threads, threadsOf } from './threads.js';
@@ -30,6 +31,8 @@ export interface SessionFitOptions {
   readonly blockSize: number | null;
   /** Grid of a coarse clock, ns; null = exact. */
   readonly gridNs: number | null;
+  /** Kernel of the rate of document visits; null = by the window's length. */
+  readonly bandwidthSec: number | null;
   /** Spreads coarse times. */
   readonly rng: Rng;
   readonly classes: readonly { readonly id: string; readonly rows: Uint32Array }[];
@@ -65,6 +68,7 @@ export function fitSessions(options: SessionFitOptions): FittedSessions | null {
       requests: threads.turn.length,
       continuations: threads.continuations,
       continuation,
+      pool: kind === 'documents' && linkedBy === 'block_hashes' ? fitPool(facts, options.bandwidthSec) : null,
       think: { ...think, byTurn: waits },
       growth,
       outputGivenInput,

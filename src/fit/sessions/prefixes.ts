@@ -6,8 +6,9 @@
  * ago that was decides what a finite cache finds, so the gap is part of the model.
  */
 import { type BlockLists, lruHitRatio, type PrefixReuse } from '../../stats/lru-curve.js';
-import { quantileCurve } from '../../stats/quantile-curve.js';
+import { curveOfSteps, quantileCurve } from '../../stats/quantile-curve.js';
 import { sortedCopy } from '../../stats/quantiles.js';
+import { type StepDistribution, truncatedDistribution } from '../../stats/truncated-curve.js';
 import type { BranchModel, PrefixModel, PrefixReuseSummary, QuantileCurve } from '../../types.js';
 import { binTops } from './continuation.js';
 import type { SessionFacts } from './facts.js';
@@ -57,8 +58,11 @@ function fitBranches({ session, lists, reuse, heads }: PrefixFacts): BranchModel
   const beyondHead = (row: number): number => reuse.hitBlocks[row] - heads.headBlocks[row];
   const branches = firstTurns.filter((row) => reuse.lastUser[row] >= 0 && beyondHead(row) > 0);
   if (branches.length === 0) return null;
-  const gapOf = (row: number): number => Math.max(0, timeSec[row] - timeSec[reuse.lastUser[row]]);
-  const gaps = sortedCopy(Float64Array.from(branches, gapOf));
+  const gaps = reuseGaps(
+    branches,
+    (row) => timeSec[row] - timeSec[reuse.lastUser[row]],
+    (row) => timeSec[row],
+  );
   const listed = (row: number): number => lists.offsets[row + 1] - lists.offsets[row];
   const repeats = branches.filter((row) => reuse.hitBlocks[row] === listed(row));
   const depthOf = (row: number): number =>
@@ -73,7 +77,9 @@ function fitBranches({ session, lists, reuse, heads }: PrefixFacts): BranchModel
       const within = (row: number): boolean => inputTokens[row] >= inputFrom && inputTokens[row] <= inputTo;
       const own = branches.filter(within);
       // A branch can only be seen once its reuse gap fits into the time since the window's start.
-      const exposed = firstTurns.filter(within).reduce((sum, row) => sum + shareUpTo(gaps, timeSec[row]), 0);
+      const exposed = firstTurns
+        .filter(within)
+        .reduce((sum, row) => sum + probabilityUpTo(gaps, timeSec[row]), 0);
       return {
         inputFrom,
         inputTo,
@@ -83,7 +89,7 @@ function fitBranches({ session, lists, reuse, heads }: PrefixFacts): BranchModel
     }),
     depth: curveOf(branches.filter(isPartial), depthOf, 1),
     repeatShare: rounded(repeats.length / branches.length),
-    reuseGapSec: quantileCurve(gaps),
+    reuseGapSec: curveOfSteps(gaps.values, gaps.upTo, branches.length),
   };
 }
 
@@ -128,16 +134,32 @@ function curveOf(rows: Uint32Array, value: (row: number) => number, least: numbe
   return rows.length < least ? null : quantileCurve(sortedCopy(Float64Array.from(rows, value)));
 }
 
-/** Share of the sorted values that are ≤ x. */
-function shareUpTo(sorted: Float64Array, x: number): number {
+/** Steps of a reuse gap that fewer rows, or this share of them, could have shown are left out. */
+const LEAST_AT_RISK = 10;
+const LEAST_AT_RISK_SHARE = 0.05;
+
+/** Law of the gaps of some rows; none can be longer than the time since the window's start. */
+export function reuseGaps(
+  rows: Uint32Array,
+  gapSec: (row: number) => number,
+  timeSec: (row: number) => number,
+): StepDistribution {
+  return truncatedDistribution(
+    Float64Array.from(rows, (row) => Math.max(0, gapSec(row))),
+    Float64Array.from(rows, timeSec),
+    Math.max(LEAST_AT_RISK, LEAST_AT_RISK_SHARE * rows.length),
+  );
+}
+
+function probabilityUpTo({ values, upTo }: StepDistribution, x: number): number {
   let low = 0;
-  let high = sorted.length;
+  let high = values.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (sorted[middle] <= x) low = middle + 1;
+    if (values[middle] <= x) low = middle + 1;
     else high = middle;
   }
-  return low / sorted.length;
+  return low === 0 ? 0 : upTo[low - 1];
 }
 
 function rounded(value: number): number {

@@ -7,8 +7,8 @@ import { randomOf } from '../../random.js';
 import { CounterRandom } from '../../stats/counter-random.js';
 import { quantileAt } from '../../stats/quantile-curve.js';
 import type { PrefixModel, SharedHead } from '../../types.js';
-import { continueFrom, type Owner, type Piece } from './prompt.js';
-import type { RecentPrompt, RecentPrompts } from './recent-prompts.js';
+import { continueFrom, type Owner, type Piece, type Prompt } from './prompt.js';
+import type { RecentUses } from './recent-uses.js';
 
 /** What draws are for; part of the file contract. */
 const PURPOSE = { head: 1, branch: 2, depth: 3, gap: 4, repeat: 5, kept: 6, part: 7, question: 8 } as const;
@@ -33,7 +33,7 @@ export interface FirstContent {
   /** Complete blocks of the head. */
   readonly headBlocks: number;
   /** The whole earlier prompt that this one repeats; null = none. */
-  readonly repeated: RecentPrompt | null;
+  readonly repeated: Prompt | null;
 }
 
 export class PrefixLaw {
@@ -53,7 +53,7 @@ export class PrefixLaw {
   }
 
   /** Content of a first turn that arrives at `atUs`. */
-  begin(session: number, inputTokens: number, atUs: number, recent: RecentPrompts): FirstContent {
+  begin(session: number, inputTokens: number, atUs: number, recent: RecentUses<Prompt>): FirstContent {
     const complete = Math.floor(inputTokens / this.blockSize);
     const head = this.#drawHead(session);
     const headBlocks = Math.min(head.at(-1)?.upTo ?? 0, complete);
@@ -71,7 +71,7 @@ export class PrefixLaw {
         atUs - gapUs,
         (prompt) => prompt.inputTokens >= inputFrom && prompt.inputTokens <= inputTo,
       );
-      if (repeated !== null) return { pieces: repeated.prompt.pieces, headBlocks, repeated };
+      if (repeated !== null) return { pieces: repeated.item.pieces, headBlocks, repeated: repeated.item };
     }
     const depth = bin.depth ?? branches.depth;
     if (depth === null || complete <= headBlocks) return fresh;
@@ -84,7 +84,7 @@ export class PrefixLaw {
         sameHead(prompt.pieces, fresh.pieces, headBlocks),
     );
     if (source === null) return fresh;
-    return { pieces: continueFrom(source.prompt.pieces, shared, own), headBlocks, repeated: null };
+    return { pieces: continueFrom(source.item.pieces, shared, own), headBlocks, repeated: null };
   }
 
   /** Complete blocks that are kept of `complete` ones, of which `headBlocks` are the head. */

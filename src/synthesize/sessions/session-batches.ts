@@ -21,6 +21,7 @@ export interface SessionBatchOptions {
   readonly endUs: number;
   /** Stop after this many rows; null = no limit. */
   readonly requests: number | null;
+  readonly factor?: number;
   readonly copy?: number;
   readonly signal?: AbortSignal;
 }
@@ -54,7 +55,8 @@ function batchOf(
   { labels, copy = 0 }: SessionBatchOptions,
   blockSize: number | null,
 ): TraceBatch {
-  const sessionId = (row: SessionRow): string => `${copy}-${row.classIndex}-${row.session}`;
+  const sessionId = (row: SessionRow): string =>
+    row.visit === null ? `${copy}-${row.classIndex}-${row.session}` : `${copy}-visit-${row.visit}`;
   const label = (of: (label: RowLabel) => string | null): StringColumn | undefined =>
     labels.every((one) => of(one) === null)
       ? undefined

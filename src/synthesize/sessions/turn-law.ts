@@ -12,7 +12,7 @@ import type { SessionModel, TurnCurve } from '../../types.js';
 import { ConditionalCurves } from './table-curve.js';
 
 /** What draws are for; part of the file contract, as the order of draws is elsewhere. */
-const PURPOSE = { continue: 1, think: 2, growth: 3, output: 4 } as const;
+const PURPOSE = { continue: 1, think: 2, growth: 3, output: 4, document: 5 } as const;
 
 /** Ranks of the last turn on the normal scale; null = no such turn yet. */
 export interface TurnRanks {
@@ -52,6 +52,11 @@ export class TurnLaw {
     const byLength = bin === undefined ? 1 : turn === 1 ? bin.afterFirst : bin.afterLater;
     const odds = (baseline / (1 - baseline)) * byLength * this.#classOdds;
     return this.#random.uniform(session, turn, PURPOSE.continue) < odds / (1 + odds);
+  }
+
+  /** Uniform that decides whether a first prompt becomes a document. */
+  documentDraw(session: number): number {
+    return this.#random.uniform(session, 1, PURPOSE.document);
   }
 
   /** Seconds from arrival to the successor's arrival, and the think time in them. */
