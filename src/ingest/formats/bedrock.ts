@@ -8,7 +8,7 @@ import type { LogFormat } from '../format.js';
 import { RowReject, type SourceRecord } from '../record.js';
 import type { StagedRow } from '../rows.js';
 import { detectByKeys } from './detect-keys.js';
-import { countAt, jsonCell } from './json-cell.js';
+import { countAt, jsonCell, sumCounts } from './json-cell.js';
 import { statusOfHttp } from './status.js';
 
 const TIME = 0;
@@ -86,7 +86,8 @@ export const bedrock: LogFormat = {
       const operation = record.text(OPERATION);
       row.requestId = pseudonyms.of('request', record.text(ID));
       row.clientId = pseudonyms.of('client', record.text(CLIENT));
-      row.model = record.text(MODEL);
+      // An ARN names the account, which is nobody's business; its last step is the model or profile.
+      row.model = record.text(MODEL)?.split('/').at(-1) ?? null;
       row.operation = operationOf(operation, row.model);
       row.stream = operation === null ? null : operation.endsWith('Stream');
       row.maxOutputTokens = record.count(CAP);
@@ -160,7 +161,7 @@ function readCounts(record: SourceRecord, row: StagedRow): void {
       ['message', 'usage', 'cache_creation_input_tokens'],
       ['metadata', 'usage', 'cacheWriteInputTokens'],
     );
-  row.inputTokens = uncached === null ? null : uncached + (row.cachedTokens ?? 0) + (written ?? 0);
+  row.inputTokens = uncached === null ? null : sumCounts(uncached, row.cachedTokens, written);
   row.outputTokens =
     record.count(OUTPUT) ??
     seen(

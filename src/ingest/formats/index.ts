@@ -11,8 +11,10 @@ import { cloudflareAiGateway } from './cloudflare-ai-gateway.js';
 import { envoyAccess } from './envoy-access.js';
 import { envoyAiGateway } from './envoy-ai-gateway.js';
 import { helicone } from './helicone.js';
+import { heliconeCsv } from './helicone-csv.js';
 import { kongAi } from './kong-ai.js';
 import { langfuse } from './langfuse.js';
+import { langfuseCsv } from './langfuse-csv.js';
 import { litellmPayload } from './litellm-payload.js';
 import { litellmSpend } from './litellm-spend.js';
 import { litellmSpendJson } from './litellm-spend-json.js';
@@ -48,6 +50,7 @@ export const LOG_FORMATS: readonly LogFormat[] = [
   litellmPayload,
   openRouter,
   helicone,
+  heliconeCsv,
   cloudflareAiGateway,
   kongAi,
   envoyAiGateway,
@@ -57,6 +60,7 @@ export const LOG_FORMATS: readonly LogFormat[] = [
   llamaCpp,
   ollama,
   langfuse,
+  langfuseCsv,
   bedrock,
   azureOpenAi,
   vertexAi,

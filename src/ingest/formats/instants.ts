@@ -1,10 +1,11 @@
 /** Instants and lengths of time that a record spells out: differences of two stamps, and durations with their own unit. */
 import type { TimeUnit } from '../format.js';
-import type { SourceRecord } from '../record.js';
+import { RowReject, type SourceRecord } from '../record.js';
 import type { StagedRow } from '../rows.js';
 import { scaleDecimal } from '../time.js';
 
 const NS_PER_SEC = 1_000_000_000n;
+const INT64_LIMIT = 1n << 63n;
 
 /** An instant of the record as ns on its own time line; null = unknown. */
 export function instantNs(record: SourceRecord, column: number, unit: TimeUnit): bigint | null {
@@ -20,19 +21,33 @@ export function arrivalNs(row: StagedRow): bigint {
 /** Moves the staged row's arrival back: from the end of a request to its beginning. */
 export function backdate(row: StagedRow, byNs: bigint): void {
   const ns = arrivalNs(row) - byNs;
+  if (ns >= INT64_LIMIT || -ns >= INT64_LIMIT)
+    throw new RowReject('the arrival is not within 292 years of 1970');
   const nanos = ((ns % NS_PER_SEC) + NS_PER_SEC) % NS_PER_SEC;
   row.nanos = Number(nanos);
   row.sec = Number((ns - nanos) / NS_PER_SEC);
 }
 
-/** From `start` to `end`, ns; null when either is unknown or the end comes first (clocks of two machines). */
-export function elapsedNs(start: bigint | null, end: bigint | null): bigint | null {
-  return start === null || end === null || end < start ? null : end - start;
+/** Two lengths of time, one after the other, ns. */
+export function sumNs(a: bigint, b: bigint): bigint {
+  if (a + b >= INT64_LIMIT) throw new RowReject('the duration is longer than 292 years');
+  return a + b;
 }
 
-/** A JSON number of seconds in ns, exact to its shortest decimal form; null when it is no number. */
+/** From `start` to `end`, ns; null when either is unknown or the end comes first (clocks of two machines). */
+export function elapsedNs(start: bigint | null, end: bigint | null): bigint | null {
+  if (start === null || end === null || end < start) return null;
+  const elapsed = end - start;
+  return elapsed < INT64_LIMIT ? elapsed : null;
+}
+
+/** A JSON number of seconds, ≥ 0, in ns, exact to its shortest decimal form; null when it is none. */
 export function secondsNs(value: unknown): bigint | null {
-  return typeof value === 'number' ? (scaleDecimal(String(value), 9)?.value ?? null) : null;
+  return typeof value === 'number' ? inRange(scaleDecimal(String(value), 9)?.value) : null;
+}
+
+function inRange(ns: bigint | undefined): bigint | null {
+  return ns !== undefined && ns >= 0n && ns < INT64_LIMIT ? ns : null;
 }
 
 const NS_PLACES: Readonly<Record<string, number>> = { s: 9, ms: 6, us: 3, µs: 3, μs: 3, Âµs: 3, ns: 0 };
@@ -44,7 +59,7 @@ const NS_PLACES: Readonly<Record<string, number>> = { s: 9, ms: 6, us: 3, µs: 3
 export function parseRustDurationNs(text: string): bigint | null {
   const match = /^(\d+(?:\.\d+)?)(\D+)$/.exec(text.trim());
   const places = match === null ? undefined : NS_PLACES[match[2]];
-  return places === undefined ? null : (scaleDecimal(match![1], places)?.value ?? null);
+  return places === undefined ? null : inRange(scaleDecimal(match![1], places)?.value);
 }
 
 /** Sets the staged row's arrival to an instant in ns since 1970, written to so many decimal places of a second. */

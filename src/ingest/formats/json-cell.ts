@@ -55,3 +55,12 @@ export function textAt(value: unknown, ...paths: readonly JsonPath[]): string | 
   }
   return null;
 }
+
+/** The sum of known counts; null when none is known. Rejects the row when it is no count any more. */
+export function sumCounts(...counts: readonly (number | null)[]): number | null {
+  const known = counts.filter((count) => count !== null);
+  if (known.length === 0) return null;
+  const sum = known.reduce((total, count) => total + count, 0);
+  if (sum > INT32_MAX) throw new RowReject('more tokens than fit a count', String(sum));
+  return sum;
+}

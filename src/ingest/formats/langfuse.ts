@@ -9,7 +9,7 @@ import { RowReject } from '../record.js';
 import type { RowField, StagedRow } from '../rows.js';
 import { detectByKeys } from './detect-keys.js';
 import { arrivalNs, elapsedNs, instantNs } from './instants.js';
-import { countAt, jsonCell, valueAt } from './json-cell.js';
+import { countAt, jsonCell, sumCounts } from './json-cell.js';
 
 const START = 0;
 const TYPE = 1;
@@ -122,12 +122,8 @@ function readCounts(row: StagedRow, details: unknown, usage: unknown): void {
     row.outputTokens = countAt(usage, ['completionTokens'], ['output'], ['completion_tokens']);
     return;
   }
-  const sum = (pattern: RegExp): number | null => {
-    const found = kinds.filter((kind) => pattern.test(kind) && valueAt(details, [kind]) !== null);
-    return found.length === 0
-      ? null
-      : found.reduce((total, kind) => total + (countAt(details, [kind]) ?? 0), 0);
-  };
+  const sum = (pattern: RegExp): number | null =>
+    sumCounts(...kinds.filter((kind) => pattern.test(kind)).map((kind) => countAt(details, [kind])));
   const input = sum(/input/);
   const output = sum(/output/);
   const bareInput = countAt(details, ['input']);

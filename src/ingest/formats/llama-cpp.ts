@@ -6,7 +6,8 @@
 import type { LogFormat } from '../format.js';
 import { RowReject } from '../record.js';
 import { detectByKeys } from './detect-keys.js';
-import { backdate } from './instants.js';
+import { backdate, sumNs } from './instants.js';
+import { sumCounts } from './json-cell.js';
 
 const CREATED = 0;
 const EVALUATED = 1;
@@ -60,14 +61,14 @@ export const llamaCpp: LogFormat = {
       const predicted = record.durationNs(PREDICTED_MS, 'ms');
       // The last chunk of a stream carries the timings; the chunks before it are no requests of their own.
       if (prompt === null || predicted === null) return false;
-      row.durationNs = prompt + predicted;
+      row.durationNs = sumNs(prompt, predicted);
       backdate(row, row.durationNs);
       const evaluated = record.count(EVALUATED);
       row.cachedTokens = record.count(CACHED);
       row.inputTokens =
         evaluated === null || row.cachedTokens === null
           ? record.count(PROMPT_TOKENS)
-          : evaluated + row.cachedTokens;
+          : sumCounts(evaluated, row.cachedTokens);
       row.outputTokens = record.count(PREDICTED);
       row.requestId = pseudonyms.of('request', record.text(ID));
       row.model = record.text(MODEL);

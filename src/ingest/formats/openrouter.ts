@@ -7,6 +7,7 @@ import type { TraceStatus } from '../../types.js';
 import type { LogFormat, SourceColumn } from '../format.js';
 import { RowReject, type SourceRecord } from '../record.js';
 import { detectByKeys } from './detect-keys.js';
+import { sumNs } from './instants.js';
 
 const TIME = 0;
 const ID = 1;
@@ -85,7 +86,7 @@ export const openRouter: LogFormat = {
       const latency = record.durationNs(LATENCY, 'ms');
       const generation = record.durationNs(GENERATION, 'ms');
       row.ttftNs = row.stream === true ? latency : null;
-      row.durationNs = latency === null || generation === null ? null : latency + generation;
+      row.durationNs = latency === null || generation === null ? null : sumNs(latency, generation);
       return true;
     },
   }),

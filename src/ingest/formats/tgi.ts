@@ -7,6 +7,7 @@ import type { LogFormat } from '../format.js';
 import { RowReject, type SourceRecord } from '../record.js';
 import { detectByKeys } from './detect-keys.js';
 import { backdate, parseRustDurationNs } from './instants.js';
+import { sumCounts } from './json-cell.js';
 
 const TIME = 0;
 const TOTAL = 1;
@@ -55,7 +56,7 @@ export const tgi: LogFormat = {
       const inference = rustDuration(record, INFERENCE, 'inference_time');
       const perToken = rustDuration(record, PER_TOKEN, 'time_per_token');
       if (inference !== null && perToken !== null && perToken > 0n) {
-        row.outputTokens = Math.round(Number(inference) / Number(perToken));
+        row.outputTokens = sumCounts(Math.round(Number(inference) / Number(perToken)));
       }
       const cap = /max_new_tokens: Some\((\d{1,9})\)/.exec(record.text(PARAMETERS) ?? '');
       row.maxOutputTokens = cap === null ? null : Number(cap[1]);

@@ -7,7 +7,7 @@
 import type { LogFormat } from '../format.js';
 import { RowReject, type SourceRecord } from '../record.js';
 import { detectByKeys } from './detect-keys.js';
-import { countAt, jsonCell, valueAt } from './json-cell.js';
+import { countAt, jsonCell, sumCounts, valueAt } from './json-cell.js';
 import { statusOfHttp } from './status.js';
 
 const TIME = 0;
@@ -64,7 +64,7 @@ export const vertexAi: LogFormat = {
       row.setArrival(time);
       const method = record.text(METHOD);
       row.requestId = pseudonyms.of('request', record.text(ID));
-      row.model = record.text(MODEL);
+      row.model = record.text(MODEL)?.split('/').at(-1) ?? null;
       row.operation = method === null ? null : /embed/i.test(method) ? 'embedding' : 'chat';
       row.stream = method === null ? null : method.startsWith('stream');
       row.maxOutputTokens = countAt(jsonCell(record, REQUEST), ['generationConfig', 'maxOutputTokens']);
@@ -76,7 +76,7 @@ export const vertexAi: LogFormat = {
       row.inputTokens = countAt(usage, ['promptTokenCount']);
       row.cachedTokens = countAt(usage, ['cachedContentTokenCount']);
       row.reasoningTokens = countAt(usage, ['thoughtsTokenCount']);
-      row.outputTokens = candidates === null ? row.reasoningTokens : candidates + (row.reasoningTokens ?? 0);
+      row.outputTokens = sumCounts(candidates, row.reasoningTokens);
       row.httpStatus =
         parts.map((part) => countAt(part, ['error', 'code'])).findLast((code) => code !== null) ?? null;
       row.status = statusOfHttp(row.httpStatus) ?? (usage === undefined ? null : 'ok');
