@@ -26,7 +26,7 @@ const TICK_PLACES = 7;
 export const azureOpenAi: LogFormat = {
   name: 'azure-openai',
   title: 'Azure OpenAI resource log, RequestResponse (JSON)',
-  sourceUrl: 'https://learn.microsoft.com/azure/ai-services/openai/how-to/monitor-openai',
+  sourceUrl: 'https://github.com/elastic/integrations',
   shape: 'jsonl',
   columns: [
     { name: 'time', aliases: ['TimeGenerated'], required: true, meaning: 'end of the request' },

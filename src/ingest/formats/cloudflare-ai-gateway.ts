@@ -24,7 +24,7 @@ const DURATION = 10;
 export const cloudflareAiGateway: LogFormat = {
   name: 'cloudflare-ai-gateway',
   title: 'Cloudflare AI Gateway logs (JSON)',
-  sourceUrl: 'https://developers.cloudflare.com/ai-gateway/observability/logging/',
+  sourceUrl: 'https://developers.cloudflare.com/ai-gateway/',
   shape: 'jsonl',
   columns: [
     { name: 'created_at', required: true, meaning: 'when the gateway wrote the request down' },

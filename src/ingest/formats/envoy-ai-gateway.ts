@@ -6,7 +6,7 @@ import { ENVOY_COLUMNS, ENVOY_FILLS, envoyHandler } from './envoy-rows.js';
 export const envoyAiGateway: LogFormat = {
   name: 'envoy-ai-gateway',
   title: 'Envoy AI Gateway access logs (JSON)',
-  sourceUrl: 'https://aigateway.envoyproxy.io/docs/capabilities/observability/accesslogs',
+  sourceUrl: 'https://github.com/envoyproxy/ai-gateway',
   shape: 'jsonl',
   columns: [
     ...ENVOY_COLUMNS,

@@ -34,7 +34,7 @@ const field = (name: string, meaning: string, required = false): SourceColumn =>
 export const openRouter: LogFormat = {
   name: 'openrouter',
   title: 'OpenRouter generations (JSON)',
-  sourceUrl: 'https://openrouter.ai/docs/api-reference/get-a-generation',
+  sourceUrl: 'https://openrouter.ai/docs',
   shape: 'jsonl',
   columns: [
     field('created_at', 'when OpenRouter wrote the generation down', true),

@@ -21,7 +21,7 @@ const REQUEST = 6;
 export const vertexAi: LogFormat = {
   name: 'vertex-ai',
   title: 'Vertex AI request-response log (JSON from BigQuery)',
-  sourceUrl: 'https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/request-response-logging',
+  sourceUrl: 'https://github.com/elastic/beats',
   shape: 'jsonl',
   columns: [
     { name: 'logging_time', required: true, meaning: 'when the row was written' },

@@ -13,7 +13,7 @@ const OUTPUT = 1;
 export const vllmCustom: ManyRowsFormat = {
   name: 'vllm-custom',
   title: 'vLLM bench custom data set (JSON Lines)',
-  sourceUrl: 'https://docs.vllm.ai/en/latest/benchmarking/cli/',
+  sourceUrl: 'https://docs.vllm.ai',
   shape: 'jsonl',
   columns: [
     { name: 'prompt', required: true, meaning: 'text, counted by the tokenizer and not kept' },

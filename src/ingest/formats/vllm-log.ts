@@ -16,7 +16,7 @@ const NO_SEPARATOR = '\u0001';
 export const vllmLog: LogFormat = {
   name: 'vllm-log',
   title: 'vLLM text log with request lines',
-  sourceUrl: 'https://docs.vllm.ai/en/latest/cli/serve/',
+  sourceUrl: 'https://docs.vllm.ai',
   shape: 'csv',
   separator: NO_SEPARATOR,
   headerNames: ['line'],
