@@ -1,34 +1,8 @@
 /** Trace batches → the plain columns that fitting reads, in compact memory (32 bytes per row). */
 import { ToolError } from '../errors.js';
 import type { Int32Column, StringColumn, TraceBatch } from '../types.js';
-
-/** Growing typed column. */
-class Growing<T extends Float64Array | Int32Array> {
-  #values: T;
-  #length = 0;
-  readonly #make: (length: number) => T;
-
-  constructor(make: (length: number) => T) {
-    this.#make = make;
-    this.#values = make(1 << 16);
-  }
-
-  /** Room for `count` more values; the caller fills them from `start`. */
-  extend(count: number): { readonly values: T; readonly start: number } {
-    const start = this.#length;
-    this.#length += count;
-    if (this.#length > this.#values.length) {
-      const grown = this.#make(Math.max(this.#length, this.#values.length * 2));
-      grown.set(this.#values);
-      this.#values = grown;
-    }
-    return { values: this.#values, start };
-  }
-
-  finish(): T {
-    return this.#values.subarray(0, this.#length) as T;
-  }
-}
+import { Growing } from './growing.js';
+import { SessionCollector, type SessionColumns } from './sessions/columns.js';
 
 /** Texts by number; −1 = unknown. */
 export interface CodedColumn {
@@ -47,6 +21,8 @@ export interface FitColumns {
   readonly model: CodedColumn;
   readonly operation: CodedColumn;
   readonly status: CodedColumn;
+  /** Ids, times and block hashes that tie requests together; null where only some of the rows are at hand. */
+  readonly sessions: SessionColumns | null;
 }
 
 /** Names in code of the columns that a fit reads; readers may leave out the others. */
@@ -69,6 +45,7 @@ export class ColumnCollector {
   readonly #model = new CodeCollector();
   readonly #operation = new CodeCollector();
   readonly #status = new CodeCollector();
+  readonly #sessions = new SessionCollector();
   #rows = 0;
 
   get rows(): number {
@@ -91,6 +68,7 @@ export class ColumnCollector {
     this.#model.add(batch.model, n);
     this.#operation.add(batch.operation, n);
     this.#status.add(batch.status, n);
+    this.#sessions.add(batch);
     this.#rows += n;
   }
 
@@ -104,6 +82,7 @@ export class ColumnCollector {
       model: this.#model.finish(),
       operation: this.#operation.finish(),
       status: this.#status.finish(),
+      sessions: this.#sessions.finish(),
     };
   }
 }

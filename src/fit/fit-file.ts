@@ -1,10 +1,11 @@
 /** The edge of fit: reads a trace file, writes a model file that a person can read. */
 import { hashInput } from '../manifest.js';
 import { stringifyStrict, writeFileAtomic } from '../trace/files.js';
-import { openTrace } from '../trace/read.js';
-import type { WorkloadModel } from '../types.js';
+import { openTrace, type TraceReader } from '../trace/read.js';
+import type { TraceRow, WorkloadModel } from '../types.js';
 import { ColumnCollector, FIT_COLUMNS } from './columns.js';
 import { type FitSettings, fitColumns } from './fit.js';
+import { REQUEST_ID_COLUMN, SESSION_COLUMNS } from './sessions/columns.js';
 
 /** Fits the trace at `path`. Throws what opening a trace throws, and TOO_FEW_ROWS. */
 export async function fitTraceFile(
@@ -15,7 +16,8 @@ export async function fitTraceFile(
   try {
     const input = await hashInput(path);
     const collector = new ColumnCollector();
-    for await (const batch of reader.batches({ columns: FIT_COLUMNS, signal: settings.signal })) {
+    const columns = await columnsToRead(reader, settings);
+    for await (const batch of reader.batches({ columns, signal: settings.signal })) {
       collector.add(batch);
       settings.progress?.({
         stage: 'read trace',
@@ -28,6 +30,20 @@ export async function fitTraceFile(
   } finally {
     reader.close();
   }
+}
+
+/** Columns of the fit; request ids, a text per row, only where rows name a parent. */
+async function columnsToRead(
+  reader: TraceReader,
+  { sessions, signal }: Pick<FitSettings, 'sessions' | 'signal'>,
+): Promise<readonly (keyof TraceRow)[]> {
+  if (sessions === 'off') return FIT_COLUMNS;
+  const columns = [...FIT_COLUMNS, ...SESSION_COLUMNS];
+  for await (const { parentId, rowCount } of reader.batches({ columns: ['parentId'], signal })) {
+    const isNamed = parentId?.codes.subarray(0, rowCount).some((code) => code >= 0);
+    if (isNamed) return [...columns, REQUEST_ID_COLUMN];
+  }
+  return columns;
 }
 
 /** Writes a model: two-space JSON with every list of numbers on one line. */

@@ -26,13 +26,15 @@ import { groupRequests } from './grouping.js';
 import { DEFAULT_LATENT_CLASSES, MOST_LATENT_CLASSES } from './latent.js';
 import { fitLengths } from './lengths.js';
 import { fitLocality } from './locality.js';
-import { LEAST_ROWS, pick, usableRows, windowOf, withoutLeadingSilence } from './prepare.js';
+import { LEAST_ROWS, pick, pickColumns, usableRows, windowOf, withoutLeadingSilence } from './prepare.js';
+import { type FoundSessions, findSessions, fitSessions } from './sessions/fit-sessions.js';
+import { sessionChoice, sessionWarnings } from './sessions/report.js';
 import { collectWarnings } from './warnings.js';
 
 export interface FitSettings {
   /** What is known about the trace: its name, clock, start, content hash and origin. */
   readonly meta: Pick<TraceMeta, 'name' | 'contentHash' | 'startUtc' | 'quality'> &
-    Partial<Pick<TraceMeta, 'manifest'>>;
+    Partial<Pick<TraceMeta, 'manifest' | 'blockSize'>>;
   /**
    * One class per large client or model (the tail pooled), classes of similar lengths, or one for everything. Default
    * auto: names if the trace has them, latent classes if the mix of lengths moves with time, else one.
@@ -40,6 +42,8 @@ export interface FitSettings {
   readonly by?: GroupBy;
   /** Number of latent classes at most, 2–64. Default 12. */
   readonly latentClasses?: number;
+  /** `auto` fits sessions and shared prefixes where ids or block hashes tell of them; `off` takes requests as unrelated. */
+  readonly sessions?: 'auto' | 'off';
   /** Default: the trace's name. */
   readonly name?: string;
   /** Standard deviation of the rate's smoothing kernel, s. Default 60, or 300 for traces above 6 h. */
@@ -74,13 +78,17 @@ const LOCALITY_ROWS = 1_000_000;
 
 /** The same from columns that were collected already. */
 export function fitColumns(collected: FitColumns, settings: FitSettings): WorkloadModel {
-  const { columns, skippedSec } = withoutLeadingSilence(collected);
+  const { columns: all, skippedSec } = withoutLeadingSilence(collected);
   const seed = String(settings.seed ?? 1);
   const name = settings.name ?? settings.meta.name;
   checkSettings(settings);
-  const gridNs = settings.meta.quality?.clock.gridNs ?? findClockGridNs(columns.arrivalSec);
-  const durationSec = windowOf(columns, gridNs, settings.meta.name);
-  const usable = usableRows(columns);
+  const gridNs = settings.meta.quality?.clock.gridNs ?? findClockGridNs(all.arrivalSec);
+  const durationSec = windowOf(all, gridNs, settings.meta.name);
+  const known = usableRows(all);
+  const found = sessionsOf(all, settings, { durationSec, gridNs, seed });
+  // Classes describe first turns; the laws of sessions give the others.
+  const columns = found === null ? all : pickColumns(all, found.firstRows);
+  const usable = found === null ? known : usableRows(columns);
   const arrivalSettings = { durationSec, gridNs, bandwidthSec: settings.bandwidthSec ?? null, seed };
   const together = once(() =>
     fitArrivals({ ...arrivalSettings, arrivalSec: columns.arrivalSec, classId: 'all' }),
@@ -119,13 +127,20 @@ export function fitColumns(collected: FitColumns, settings: FitSettings): Worklo
     });
   });
   const drift = checkDrift({
-    arrivalSec: pick(columns.arrivalSec, usable.rows),
-    inputTokens: pick(columns.inputTokens, usable.rows),
-    outputTokens: pick(columns.outputTokens, usable.rows),
+    arrivalSec: pick(all.arrivalSec, known.rows),
+    inputTokens: pick(all.inputTokens, known.rows),
+    outputTokens: pick(all.outputTokens, known.rows),
     durationSec,
     seed,
   });
   const shared = isLatent ? withoutRate(together()) : null;
+  const sessions =
+    found === null
+      ? null
+      : fitSessions(
+          found,
+          groups.map(({ id, rows }) => ({ id, rows: rows.map((row) => found.firstRows[row]) })),
+        );
   const first = usable.rows.subarray(0, LOCALITY_ROWS);
   const locality = fitLocality({
     inputTokens: pick(columns.inputTokens, first),
@@ -140,6 +155,7 @@ export function fitColumns(collected: FitColumns, settings: FitSettings): Worklo
       options: {
         by: settings.by ?? 'auto',
         latentClasses: settings.latentClasses ?? null,
+        sessions: settings.sessions ?? 'auto',
         name,
         bandwidthSec: settings.bandwidthSec ?? null,
       },
@@ -154,30 +170,54 @@ export function fitColumns(collected: FitColumns, settings: FitSettings): Worklo
       citation: settings.citation ?? null,
       traceHash: settings.meta.contentHash,
       files: settings.meta.manifest?.inputs ?? [],
-      rows: columns.rowCount,
-      rowsUsed: usable.rows.length,
-      excluded: usable.excluded,
+      rows: all.rowCount,
+      rowsUsed: known.rows.length,
+      excluded: known.excluded,
       startUtc: settings.meta.startUtc,
     },
     durationSec,
-    meanRatePerSec: columns.rowCount / durationSec,
+    meanRatePerSec: all.rowCount / durationSec,
     by,
     classes,
     shared,
     locality,
-    choices: [choice, ...(latent === null ? [] : [latent.choice])],
+    choices: [
+      choice,
+      ...(latent === null ? [] : [latent.choice]),
+      ...(found === null ? [] : [sessionChoice(found)]),
+    ],
+    ...sessions,
     drift,
-    warnings: collectWarnings({
-      classes,
-      shared,
-      locality,
-      drift,
-      durationSec,
-      excluded: usable.excluded,
-      borrowed,
-      skippedSec,
-    }),
+    warnings: [
+      ...collectWarnings({
+        classes,
+        shared,
+        locality,
+        drift,
+        durationSec,
+        excluded: known.excluded,
+        borrowed,
+        skippedSec,
+      }),
+      ...sessionWarnings(sessions),
+    ],
   };
+}
+
+/** Sessions and shared prefixes, where the trace tells of them and they are wanted. */
+function sessionsOf(
+  { sessions: columns, ...lengths }: FitColumns,
+  settings: FitSettings,
+  window: Pick<FoundSessions, 'durationSec' | 'gridNs' | 'seed'>,
+): FoundSessions | null {
+  if (columns === null || settings.sessions === 'off') return null;
+  return findSessions({
+    ...lengths,
+    ...window,
+    columns,
+    blockSize: settings.meta.blockSize ?? null,
+    bandwidthSec: settings.bandwidthSec ?? null,
+  });
 }
 
 interface ClassSettings {

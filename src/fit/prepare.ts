@@ -1,7 +1,7 @@
 /** Which rows and which window a fit reads: leading silence left out, unusable lengths counted by reason. */
 import { ToolError } from '../errors.js';
 import { NS_PER_SEC } from '../units.js';
-import type { FitColumns } from './columns.js';
+import type { CodedColumn, FitColumns } from './columns.js';
 
 /** Fewer rows than this say nothing about a law of gaps. */
 export const LEAST_ROWS = 20;
@@ -82,6 +82,22 @@ export function pick<T extends Float64Array | Int32Array>(values: T, rows: Uint3
   const picked = values.slice(0, rows.length) as T;
   for (let i = 0; i < rows.length; i++) picked[i] = values[rows[i]];
   return picked;
+}
+
+/** The columns of some rows. */
+export function pickColumns(columns: FitColumns, rows: Uint32Array): FitColumns {
+  const coded = ({ codes, names }: CodedColumn): CodedColumn => ({ codes: pick(codes, rows), names });
+  return {
+    rowCount: rows.length,
+    arrivalSec: pick(columns.arrivalSec, rows),
+    inputTokens: pick(columns.inputTokens, rows),
+    outputTokens: pick(columns.outputTokens, rows),
+    clientId: coded(columns.clientId),
+    model: coded(columns.model),
+    operation: coded(columns.operation),
+    status: coded(columns.status),
+    sessions: null,
+  };
 }
 
 function tooFewLengths(rows: number, excluded: Readonly<Record<string, number>>): ToolError {

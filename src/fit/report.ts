@@ -2,6 +2,7 @@
 import { familyOf } from '../stats/families.js';
 import type { ArrivalModel, FitSummary, WorkloadClass, WorkloadModel } from '../types.js';
 import { formatCount, formatDurationSec, formatRatio, significant } from '../units.js';
+import { sessionLines } from './sessions/report.js';
 
 /** Text of a fitted model: families with the chosen one marked, dispersion real against model, drift, warnings. */
 export function formatFitReport(model: WorkloadModel): string {
@@ -13,6 +14,7 @@ export function formatFitReport(model: WorkloadModel): string {
     ...(shared
       ? ['', 'all classes together', ...arrivalLines(shared), '', ...classTable(classes)]
       : classes.flatMap((one) => classLines(one, classes.length > 1))),
+    ...sessionLines(model),
     ...driftLines(model),
     ...model.warnings.flatMap((warning) => wrap(warning, 'warning: ')),
   ];

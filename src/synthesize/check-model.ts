@@ -23,6 +23,7 @@ import {
   tuple,
 } from './model-schema.js';
 import { meanRatePerSec } from './plan.js';
+import { prefixRule, sessionRule } from './sessions/check-sessions.js';
 
 const LARGEST_TOKENS = 2_147_483_647;
 const tokens = number({ min: 0, max: LARGEST_TOKENS, integer: true });
@@ -80,16 +81,18 @@ const familyDistribution: Rule = both(
   },
 );
 
+const conditionalTable = both(
+  object({ inputFrom: tokens, inputTo: tokens, output: quantileTable }),
+  (value, path, problems) => {
+    const { inputFrom, inputTo } = value as { inputFrom: number; inputTo: number };
+    if (inputFrom > inputTo) problems.push(`${path}.inputFrom must not be above .inputTo`);
+  },
+);
+
 const pairLengths = object({
   kind: oneOf('pairs'),
   input: quantileTable,
-  outputGivenInput: list(
-    both(object({ inputFrom: tokens, inputTo: tokens, output: quantileTable }), (value, path, problems) => {
-      const { inputFrom, inputTo } = value as { inputFrom: number; inputTo: number };
-      if (inputFrom > inputTo) problems.push(`${path}.inputFrom must not be above .inputTo`);
-    }),
-    1,
-  ),
+  outputGivenInput: list(conditionalTable, 1),
   spearman: orNull(number({ min: -1, max: 1 })),
   inputFits: list(anything),
   outputFits: list(anything),
@@ -171,6 +174,12 @@ const arrivalsBesideRate = {
   bursts: optional(orNull(countHmm)),
 };
 
+const rateCurve = object({
+  stepSec: number({ above: 0 }),
+  ratePerSec: list(number({ min: 0 }), 1),
+  bandwidthSec: orNull(number({ above: 0 })),
+});
+
 const workloadClass = object({
   id: text,
   clientId: orNull(text),
@@ -178,11 +187,7 @@ const workloadClass = object({
   requests: number({ min: 0 }),
   operation: optional(operation),
   arrivals: object({
-    rate: object({
-      stepSec: number({ above: 0 }),
-      ratePerSec: list(number({ min: 0 }), 1),
-      bandwidthSec: orNull(number({ above: 0 })),
-    }),
+    rate: rateCurve,
     ...arrivalsBesideRate,
   }),
   lengths,
@@ -209,8 +214,8 @@ const workloadModel: Rule = both(
     shared: optional(orNull(object(arrivalsBesideRate))),
     locality: optional(orNull(locality)),
     choices: optional(list(anything)),
-    sessions: optional(anything),
-    prefixes: optional(anything),
+    sessions: optional(orNull(sessionRule(conditionalTable, rateCurve))),
+    prefixes: optional(orNull(prefixRule)),
     drift: optional(list(anything)),
     warnings: list(text),
   }),
@@ -220,6 +225,7 @@ const workloadModel: Rule = both(
     const twice = ids.find((id, k) => ids.indexOf(id) !== k);
     if (twice !== undefined) problems.push(`classes must have different ids, '${twice}' occurs twice`);
     if (!(meanRatePerSec(model) > 0)) problems.push('classes must have a rate above zero somewhere');
+    if (model.prefixes && !model.sessions) problems.push('prefixes need sessions, which are missing');
     if (model.shared && !haveOneGrid(model))
       problems.push('with shared arrivals, the rate curves of all classes must have equal knots');
   },

@@ -48,7 +48,8 @@ function openRows(
   };
 }
 
-const endUsOf = ({ durationSec }: SynthesisPlan): number =>
+/** First instant that is no longer wanted, µs; +∞ = no end. */
+export const endUsOf = ({ durationSec }: SynthesisPlan): number =>
   durationSec === null ? Number.POSITIVE_INFINITY : durationSec * 1e6;
 
 function classSources(

@@ -4,6 +4,7 @@ import { hmmMeanCount } from '../stats/count-hmm.js';
 import { CumulativeRate } from '../stats/rate-curve.js';
 import type { CountHmmModel, WorkloadModel } from '../types.js';
 import { formatDurationSec, type RateSpec, significant } from '../units.js';
+import { sessionNotes, withLaterTurns } from './sessions/expected.js';
 
 export interface SynthesisOptions {
   readonly model: WorkloadModel;
@@ -53,7 +54,7 @@ export function planSynthesis(options: SynthesisOptions): SynthesisPlan {
     requests,
     workers: options.workers ?? 1,
     expectedRequests: expected,
-    notes: [...repeatNote(model, lengthSec), ...scaleNote(factor)],
+    notes: [...repeatNote(model, lengthSec), ...scaleNote(factor), ...sessionNotes(model, lengthSec)],
   };
 }
 
@@ -62,7 +63,12 @@ export function meanRatePerSec(model: WorkloadModel): number {
   return expectedRequests(model, model.durationSec) / model.durationSec;
 }
 
-function expectedRequests(
+function expectedRequests(model: WorkloadModel, durationSec: number): number {
+  return withLaterTurns(model, expectedFirstTurns(model, durationSec), durationSec);
+}
+
+/** Requests of the classes; with sessions these are first turns. */
+function expectedFirstTurns(
   { classes, shared, durationSec: periodSec }: WorkloadModel,
   durationSec: number,
 ): number {

@@ -47,7 +47,7 @@ function draftMeta(options: SynthesizeFileOptions): TraceMetaDraft {
     startUtc: null,
     timeResolutionNs: 1_000,
     arrivalBasis: 'synthetic',
-    blockSize: null,
+    blockSize: (model.sessions && model.prefixes?.blockSize) ?? null,
     droppedRows: {},
     quality: null,
     manifest: createManifest({

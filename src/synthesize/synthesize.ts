@@ -3,15 +3,16 @@
  *
  * Classes are merged by time (the earlier class of the model first when they tie) into batches of 65 536 rows. A row
  * says what the model knows: arrival (whole µs), both lengths, client and model names, the operation, and status `ok`.
- * The client's token cap, streaming, sessions and prefixes are unknown and stay so; a replay asks for the row's output
- * length by itself.
+ * With sessions, rows also have session, request and parent ids, turns and think times, and with prefixes block hashes.
+ * The client's token cap and streaming are unknown and stay so; a replay asks for the row's output length by itself.
  */
 import { ROWS_PER_BLOCK } from '../random.js';
 import type { TraceBatch } from '../types.js';
 import { BatchBuilder, classLabels } from './batch-builder.js';
 import { checkWorkloadModel } from './check-model.js';
-import { openSource } from './open-source.js';
+import { endUsOf, openSource } from './open-source.js';
 import { planSynthesis, type SynthesisOptions, type SynthesisPlan } from './plan.js';
+import { sessionBatches } from './sessions/session-batches.js';
 
 export interface StreamOptions extends SynthesisOptions {
   readonly signal?: AbortSignal;
@@ -28,12 +29,20 @@ export function synthesizeTrace(options: StreamOptions): Iterable<TraceBatch> {
 }
 
 function* batches(options: StreamOptions, plan: SynthesisPlan): Generator<TraceBatch> {
-  const { source, close } = openSource(options.model, String(options.seed), plan);
+  const { model, signal } = options;
+  const seed = String(options.seed);
+  const { source, close } = openSource(model, seed, plan);
   try {
     let left = plan.requests ?? Number.POSITIVE_INFINITY;
-    const labels = classLabels(options.model);
+    const labels = classLabels(model);
+    if (model.sessions) {
+      const { requests, factor } = plan;
+      const endUs = endUsOf(plan);
+      yield* sessionBatches({ model, seed, firstTurns: source, labels, endUs, requests, factor, signal });
+      return;
+    }
     while (left > 0) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       const batch = new BatchBuilder(Math.min(ROWS_PER_BLOCK, left));
       batch.fill(source);
       if (batch.rows === 0) return;

@@ -38,6 +38,13 @@ export const command: CommandSpec = {
       value: '<n>',
       description: 'number of latent classes at most, 2 to 64; 12 when left out',
     },
+    {
+      key: 'sessions',
+      type: 'string',
+      choices: ['auto', 'off'],
+      default: 'auto',
+      description: 'fit sessions and shared prefixes where ids or block hashes tell of them, or never',
+    },
     { key: 'name', type: 'string', description: "the model's name; the trace's name when left out" },
     {
       key: 'bandwidth',
@@ -63,6 +70,7 @@ export const command: CommandSpec = {
     const model = await fitTraceFile(args[0], {
       by: options['by'] as GroupBy,
       latentClasses: options['classes'] as number | undefined,
+      sessions: options['sessions'] as 'auto' | 'off',
       name: options['name'] as string | undefined,
       bandwidthSec: options['bandwidth'] as number | undefined,
       seed: options['seed'] as string,

@@ -4,7 +4,7 @@
  * Source: STATISTICS §1.4 and §2.5. Links come from the log's ids when it has them, else from block hashes; the data then
  * choose between chat sessions and documents. Classes are fitted to first turns, the rest follows from here.
  */
-import type { Rng } from '../../random.js';
+import { randomOf } from '../../random.js';
 import { blockForest } from '../../stats/block-forest.js';
 import { type BlockLists, prefixReuse } from '../../stats/lru-curve.js';
 import type { PrefixModel, SessionKind, SessionModel } from '../../types.js';
@@ -19,7 +19,7 @@ import { fitPrefixes } from './prefixes.js';
 import { answerEnds, type Pair, waitFamilies } from './think.js';
 import { type Threads, threadsOf } from './threads.js';
 
-export interface SessionFitOptions {
+export interface SessionOptions {
   readonly columns: SessionColumns;
   /** Seconds from the window's start. */
   readonly arrivalSec: Float64Array;
@@ -33,42 +33,57 @@ export interface SessionFitOptions {
   readonly gridNs: number | null;
   /** Kernel of the rate of document visits; null = by the window's length. */
   readonly bandwidthSec: number | null;
-  /** Spreads coarse times. */
-  readonly rng: Rng;
-  readonly classes: readonly { readonly id: string; readonly rows: Uint32Array }[];
+  readonly seed: string;
+}
+
+/** Sessions of a trace before their laws are fitted. */
+export interface FoundSessions extends SessionOptions {
+  readonly lists: BlockLists | null;
+  readonly links: Links;
+  /** Rows that begin a session, in order: what classes are fitted to. */
+  readonly firstRows: Uint32Array;
 }
 
 export interface FittedSessions {
   readonly sessions: SessionModel;
   readonly prefixes: PrefixModel | null;
-  /** 1 = the row begins a session: what classes describe. */
-  readonly isFirst: Uint8Array;
 }
 
-/** Fewer continuations say nothing about sessions. */
-const LEAST_LINKS = 20;
+/** Fewer continuations say nothing about sessions, fewer first turns nothing about classes. */
+const LEAST_ROWS = 20;
 
 /** null when the trace tells neither of sessions nor of shared prefixes. */
-export function fitSessions(options: SessionFitOptions): FittedSessions | null {
+export function findSessions(options: SessionOptions): FoundSessions | null {
   const lists = blockListsOf(options);
-  const linked = linksOf(options, lists);
-  if (linked === null) return null;
-  const { threads, kind, linkedBy, evidence } = linked;
-  const isFirst = Uint8Array.from(threads.turn, (turn) => (turn === 1 ? 1 : 0));
-  const { facts, think } = timesOf(options, threads, { kind, linkedBy });
+  const links = linksOf(options, lists);
+  if (links === null) return null;
+  const { turn } = links.threads;
+  const firstRows = Uint32Array.from(turn.keys()).filter((row) => turn[row] === 1);
+  const known = firstRows.filter((row) => options.inputTokens[row] >= 0 && options.outputTokens[row] >= 0);
+  return known.length < LEAST_ROWS ? null : { ...options, lists, links, firstRows };
+}
+
+/** The laws of sessions. `classes` hold first rows; later turns belong to the class of their session's first. */
+export function fitSessions(
+  found: FoundSessions,
+  classes: readonly { readonly id: string; readonly rows: Uint32Array }[],
+): FittedSessions {
+  const { lists, inputTokens } = found;
+  const { threads, kind, linkedBy, evidence } = found.links;
+  const { facts, think } = timesOf(found, classes);
   const hashed = linkedBy === 'block_hashes' && kind === 'chat';
   const least = hashed && lists !== null ? LEAST_BLOCKS * lists.blockSize : 0;
   const { continuation, waits } = fitContinuation(facts, least);
   const { growth, outputGivenInput, persistence } = fitGrowth(facts, evidence);
+  const reads = kind === 'documents' && linkedBy === 'block_hashes';
   return {
-    isFirst,
     sessions: {
       linkedBy,
       kind,
       requests: threads.turn.length,
       continuations: threads.continuations,
       continuation,
-      pool: kind === 'documents' && linkedBy === 'block_hashes' ? fitPool(facts, options.bandwidthSec) : null,
+      pool: reads ? fitPool(facts, found.bandwidthSec) : null,
       think: { ...think, byTurn: waits },
       growth,
       outputGivenInput,
@@ -81,20 +96,21 @@ export function fitSessions(options: SessionFitOptions): FittedSessions | null {
         : fitPrefixes({
             session: facts,
             lists,
-            reuse: prefixReuse(lists, options.inputTokens),
-            heads: headsOf(lists, isFirst, facts),
+            reuse: prefixReuse(lists, inputTokens),
+            heads: headsOf(lists, facts),
           }),
   };
 }
 
 /** Lists by row; null without hashes or where their block size cannot be told. */
-function blockListsOf({ columns, blockSize, inputTokens }: SessionFitOptions): BlockLists | null {
+function blockListsOf({ columns, blockSize, inputTokens }: SessionOptions): BlockLists | null {
   if (columns.blocks === null) return null;
   const size = blockSize ?? inferBlockSize(columns.blocks.offsets, inputTokens);
   return size === null ? null : { ...columns.blocks, blockSize: size };
 }
 
-interface Linked {
+/** Requests tied together, and how they were. */
+export interface Links {
   readonly threads: Threads;
   readonly kind: SessionKind;
   readonly linkedBy: SessionModel['linkedBy'];
@@ -102,13 +118,13 @@ interface Linked {
 }
 
 /** Ids win over hashes; hashes without links still tell of shared heads. */
-function linksOf(options: SessionFitOptions, lists: BlockLists | null): Linked | null {
+function linksOf(options: SessionOptions, lists: BlockLists | null): Links | null {
   const { columns } = options;
   if (columns.session !== null || columns.parent !== null) {
     const parents = parentsById(columns.session, columns.parent);
     const threads = threadsOf(parents);
     const evidence = growthEvidence(parents, options);
-    if (threads.continuations >= LEAST_LINKS && evidence !== null) {
+    if (threads.continuations >= LEAST_ROWS && evidence !== null) {
       const linkedBy = columns.session === null ? 'parent_id' : 'session_id';
       return { threads, kind: chooseKind(evidence), linkedBy, evidence };
     }
@@ -116,47 +132,49 @@ function linksOf(options: SessionFitOptions, lists: BlockLists | null): Linked |
   return lists === null ? null : linksByHashes(options, lists);
 }
 
-function linksByHashes(options: SessionFitOptions, lists: BlockLists): Linked {
+function linksByHashes(options: SessionOptions, lists: BlockLists): Links {
   const linkedBy = 'block_hashes';
   const parents = parentsByPrefix(lists, options.inputTokens);
   const evidence = growthEvidence(parents, options);
   const isChat = evidence !== null && chooseKind(evidence) === 'chat';
   const chat = isChat ? threadsOf(parents) : null;
-  if (chat !== null && chat.continuations >= LEAST_LINKS) {
+  if (chat !== null && chat.continuations >= LEAST_ROWS) {
     return { threads: chat, kind: 'chat', linkedBy, evidence };
   }
   const reuse = prefixReuse(lists, options.inputTokens);
-  const { headBlocks } = headsOf(lists, new Uint8Array(parents.length), null);
+  const { headBlocks } = headsOf(lists, null);
   const readers = parentsByDocument(reuse, headBlocks);
   const threads = threadsOf(readers);
-  if (threads.continuations >= LEAST_LINKS) return { threads, kind: 'documents', linkedBy, evidence };
+  if (threads.continuations >= LEAST_ROWS) return { threads, kind: 'documents', linkedBy, evidence };
   const alone = threadsOf(new Int32Array(parents.length).fill(-1));
   return { threads: alone, kind: 'independent', linkedBy, evidence: null };
 }
 
-function headsOf(lists: BlockLists, isFirst: Uint8Array, facts: SessionFacts | null): Heads {
+function headsOf(lists: BlockLists, facts: SessionFacts | null): Heads {
+  const n = lists.offsets.length - 1;
   return findHeads(lists, blockForest(lists), {
-    isFirst,
-    classOf: facts?.classOf ?? new Int32Array(isFirst.length).fill(-1),
+    turn: facts?.threads.turn ?? new Int32Array(n),
+    classOf: facts?.classOf ?? new Int32Array(n).fill(-1),
     classIds: facts?.classIds ?? [],
   });
 }
 
 /** Times of rows, and from each to its successor. */
 function timesOf(
-  options: SessionFitOptions,
-  threads: Threads,
-  link: Pick<SessionModel, 'kind' | 'linkedBy'>,
+  found: FoundSessions,
+  classes: readonly { readonly id: string; readonly rows: Uint32Array }[],
 ): { readonly facts: SessionFacts; readonly think: Omit<SessionModel['think'], 'byTurn'> } {
-  const { arrivalSec, durationSec, columns, rng, gridNs } = options;
+  const { arrivalSec, durationSec, columns, seed, gridNs } = found;
+  const { threads, kind, linkedBy } = found.links;
   const gridSec = (gridNs ?? 0) / 1e9;
   // What happens inside a tick of the clock is unknown: even spreading, as for arrivals.
+  const rng = randomOf(seed, 'jitter', 'sessions');
   const timeSec = gridNs === null ? arrivalSec : arrivalSec.map((t) => t + gridSec * rng.uniform());
   const pairs: Pair[] = [];
   threads.previous.forEach((before, row) => {
     if (before >= 0) pairs.push({ before, row });
   });
-  const ends = answerEnds({ ...columns, outputTokens: options.outputTokens }, pairs);
+  const ends = answerEnds({ ...columns, outputTokens: found.outputTokens }, pairs);
   const waitSec = new Float64Array(timeSec.length);
   const observed = new Float64Array(pairs.length);
   threads.next.forEach((row, before) => {
@@ -169,20 +187,24 @@ function timesOf(
     observed[k] = Math.max(0, gap - ends.answerSecOf(pair, gap));
   });
   const classOf = new Int32Array(timeSec.length).fill(-1);
-  options.classes.forEach(({ rows }, k) => {
+  classes.forEach(({ rows }, k) => {
     for (const row of rows) classOf[row] = k;
+  });
+  threads.first.forEach((first, row) => {
+    classOf[row] = classOf[first];
   });
   return {
     facts: {
-      ...link,
+      kind,
+      linkedBy,
       threads,
-      inputTokens: options.inputTokens,
-      outputTokens: options.outputTokens,
+      inputTokens: found.inputTokens,
+      outputTokens: found.outputTokens,
       timeSec,
       waitSec,
       durationSec,
       classOf,
-      classIds: options.classes.map(({ id }) => id),
+      classIds: classes.map(({ id }) => id),
     },
     think: { basis: ends.basis, families: waitFamilies(observed), answer: ends.answer },
   };

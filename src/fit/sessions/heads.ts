@@ -18,12 +18,12 @@ export interface Heads {
   readonly headBlocks: Int32Array;
 }
 
-/** `isFirst` marks first turns; `classOf` and `classIds` tell shares by class apart. */
+/** Shares are of first turns, by class where there are several. */
 export function findHeads(
   lists: BlockLists,
   forest: BlockForest,
   rows: {
-    readonly isFirst: Uint8Array;
+    readonly turn: Int32Array;
     readonly classOf: Int32Array;
     readonly classIds: readonly string[];
   },
@@ -52,7 +52,7 @@ function describe(
   ends: readonly number[],
   headBlocks: Int32Array,
   rows: {
-    readonly isFirst: Uint8Array;
+    readonly turn: Int32Array;
     readonly classOf: Int32Array;
     readonly classIds: readonly string[];
   },
@@ -67,7 +67,7 @@ function describe(
   const inClass = new Float64Array(rows.classIds.length);
   let firstTurns = 0;
   for (let i = 0; i < headBlocks.length; i++) {
-    if (rows.isFirst[i] === 0) continue;
+    if (rows.turn[i] !== 1) continue;
     firstTurns += 1;
     const own = rows.classOf[i];
     if (own >= 0) inClass[own] += 1;
