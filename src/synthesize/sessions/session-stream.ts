@@ -84,9 +84,9 @@ export class SessionStream {
       sessions.pool === null
         ? null
         : new DocumentVisits({ pool: sessions.pool, seed, periodSec: durationSec, factor, endUs });
-    this.#laws = model.classes.map(({ id: classId }, classIndex) => ({
-      turns: new TurnLaw(sessions, seed, classId),
-      prefix: prefixes ? new PrefixLaw({ prefixes, seed, copy, classId, classIndex }) : null,
+    this.#laws = model.classes.map((one, classIndex) => ({
+      turns: new TurnLaw(sessions, seed, one),
+      prefix: prefixes ? new PrefixLaw({ prefixes, seed, copy, classId: one.id, classIndex }) : null,
       nextSession: 0,
     }));
   }

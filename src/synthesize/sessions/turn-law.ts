@@ -8,7 +8,7 @@ import { CounterRandom } from '../../stats/counter-random.js';
 import { normalCdf } from '../../stats/normal-cdf.js';
 import { normalQuantile } from '../../stats/normal-quantile.js';
 import { quantileAt } from '../../stats/quantile-curve.js';
-import type { SessionModel, TurnCurve } from '../../types.js';
+import type { SessionModel, TurnCurve, WorkloadClass } from '../../types.js';
 import { ConditionalCurves } from './table-curve.js';
 
 /** What draws are for; part of the file contract, as the order of draws is elsewhere. */
@@ -34,13 +34,16 @@ export class TurnLaw {
   readonly #model: SessionModel;
   readonly #random: CounterRandom;
   readonly #outputs: ConditionalCurves;
+  /** Outputs of first turns, for the rank of the first; null where the class has families instead of tables. */
+  readonly #firstOutputs: ConditionalCurves | null;
   readonly #classOdds: number;
 
-  constructor(model: SessionModel, seed: string, classId: string) {
+  constructor(model: SessionModel, seed: string, { id, lengths }: Pick<WorkloadClass, 'id' | 'lengths'>) {
     this.#model = model;
-    this.#random = new CounterRandom(seed, 'sessions', classId);
+    this.#random = new CounterRandom(seed, 'sessions', id);
     this.#outputs = new ConditionalCurves(model.outputGivenInput);
-    this.#classOdds = model.continuation.byClass?.[classId] ?? 1;
+    this.#firstOutputs = lengths.kind === 'pairs' ? new ConditionalCurves(lengths.outputGivenInput) : null;
+    this.#classOdds = model.continuation.byClass?.[id] ?? 1;
   }
 
   /** Whether the request is followed by another one. */
@@ -81,7 +84,9 @@ export class TurnLaw {
   /** Length of the successor's answer. */
   output(before: Turn, inputTokens: number): number {
     const { ranks } = before;
-    ranks.output ??= scoreOf(this.#outputs.rankOf(before.inputTokens, before.outputTokens));
+    if (ranks.output === null && this.#firstOutputs !== null) {
+      ranks.output = scoreOf(this.#firstOutputs.rankOf(before.inputTokens, before.outputTokens));
+    }
     const u = this.#rank(before, 'output', this.#model.persistence.output);
     return Math.max(0, this.#outputs.tokensAt(inputTokens, u));
   }
