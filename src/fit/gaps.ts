@@ -1,11 +1,11 @@
 /**
- * The law of gaps in operational time: four families by maximum likelihood, the lowest AIC chosen.
+ * The law of gaps in operational time: five families by maximum likelihood, the lowest AIC chosen.
  *
  * Gaps of exactly zero have no density under any of them (ln 0): they become an atom with its own probability, and the
  * families describe the rest. The chosen family is scaled so that the mean gap, zeros included, is 1: the rate curve
  * alone decides how many requests come.
  */
-import { familyOf } from '../stats/families.js';
+import { familyOf, GAP_FAMILIES } from '../stats/families.js';
 import { fitAllFamilies } from '../stats/fit-families.js';
 import { variationOf } from '../stats/moments.js';
 import { groupSorted, positivePart } from '../stats/sample.js';
@@ -16,7 +16,7 @@ export function fitGaps(gaps: Float64Array): GapModel {
   const cv = variationOf(gaps);
   const { positive, leftOut } = positivePart(groupSorted(gaps.slice().sort()));
   const zeroShare = gaps.length > 0 ? leftOut / gaps.length : 0;
-  const candidates = fitAllFamilies(positive);
+  const candidates = fitAllFamilies(positive, GAP_FAMILIES);
   const best = candidates[0];
   if (best === undefined || cv === null) {
     return { family: 'exponential', params: { scale: 1 }, candidates, cv: 1 };

@@ -106,12 +106,14 @@ function familyTable(title: string, fits: readonly FitSummary[], chosen: string 
   const facts = `n ${formatCount(fits[0].n)}${sample === undefined ? '' : `, mean ${significant(sample.params['scale'])}`}`;
   return [
     `  ${title} (${facts})`,
-    `    family      ${pad('log-likelihood', 14)}${pad('AIC', 10)}${pad('KS', 8)}${pad('mean', 9)}  parameters`,
-    ...fits.map((fit) => {
+    `    family           ${pad('log-likelihood', 14)}${pad('AIC', 8)}${pad('KS', 7)}${pad('mean', 8)} parameters`,
+    ...fits.flatMap((fit) => {
       const mark = fit.family === chosen ? '*' : ' ';
       const mean = familyOf(fit.family).mean(fit.params);
+      const meanText = Number.isFinite(mean) ? significant(mean) : '∞';
       const params = Object.entries(fit.params).map(([name, value]) => `${name} ${significant(value)}`);
-      return `  ${mark} ${fit.family.padEnd(12)}${pad(fit.logLikelihood.toFixed(1), 14)}${pad(fit.aic.toFixed(0), 10)}${pad(fit.ksDistance.toFixed(4), 8)}${pad(significant(mean), 9)}  ${params.join(' ')}`;
+      const line = `  ${mark} ${fit.family.replaceAll('_', ' ').padEnd(17)}${pad(fit.logLikelihood.toFixed(1), 14)}${pad(fit.aic.toFixed(0), 8)}${pad(fit.ksDistance.toFixed(4), 7)}${pad(meanText, 8)}`;
+      return params.length > 2 ? [line, `        ${params.join(', ')}`] : [`${line} ${params.join(' ')}`];
     }),
   ];
 }

@@ -10,14 +10,21 @@ export type Params = Readonly<Record<string, number>>;
 
 export interface Distribution {
   readonly name: FamilyName;
-  /** SciPy names of the parameters, all of which must be above zero. */
+  /** SciPy names of the parameters, all of which must be above zero unless `least` says otherwise. */
   readonly parameters: readonly string[];
+  /** Bounds below which (exclusive) a parameter must not lie, where they are not zero. */
+  readonly least?: Readonly<Record<string, number>>;
+  /** Names of parameters that must sum to 1. */
+  readonly shares?: readonly string[];
   /** Natural logarithm of the density; −∞ below zero. */
   logPdf(x: number, params: Params): number;
   /** P(X ≤ x). */
   cdf(x: number, params: Params): number;
+  /** P(X > x), exact in the far tail where 1 − cdf is not. */
+  survival(x: number, params: Params): number;
   /** Smallest x with cdf(x) ≥ p; p in [0, 1]. */
   quantile(p: number, params: Params): number;
+  /** +∞ where the integral diverges: such laws are reported, never drawn from without a bound. */
   mean(params: Params): number;
   /** One draw. */
   sample(rng: Rng, params: Params): number;

@@ -11,6 +11,7 @@ export const exponential: Distribution = {
   parameters: ['scale'],
   logPdf: (x, { scale }) => (x < 0 ? Number.NEGATIVE_INFINITY : -x / scale - Math.log(scale)),
   cdf: (x, { scale }) => (x <= 0 ? 0 : -Math.expm1(-x / scale)),
+  survival: (x, { scale }) => (x <= 0 ? 1 : Math.exp(-x / scale)),
   quantile: (p, { scale }) => -scale * Math.log1p(-p),
   mean: ({ scale }) => scale,
   sample: (rng, { scale }) => scale * rng.exponential(),

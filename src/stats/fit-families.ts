@@ -5,7 +5,7 @@
  */
 import type { FitSummary } from '../types.js';
 import type { Distribution, Params } from './distribution.js';
-import { FAMILIES } from './families.js';
+import { LENGTH_FAMILIES } from './families.js';
 import { ksDistance } from './ks-distance.js';
 import { type GroupedSample, weightedSum } from './sample.js';
 
@@ -18,7 +18,8 @@ export function fitFamily(family: Distribution, sample: GroupedSample): FitSumma
 /** Quality of given parameters on a sample. */
 export function judgeFit(family: Distribution, params: Params, sample: GroupedSample): FitSummary {
   const logLikelihood = weightedSum(sample, (x) => family.logPdf(x, params));
-  const k = family.parameters.length;
+  // Weights that sum to 1 leave one parameter less; a Pareto law's lower end counts.
+  const k = family.parameters.length - (family.shares === undefined ? 0 : 1);
   return {
     family: family.name,
     params,
@@ -30,9 +31,16 @@ export function judgeFit(family: Distribution, params: Params, sample: GroupedSa
   };
 }
 
-/** Every family that the sample determines, lowest AIC first. Values must be above zero. */
-export function fitAllFamilies(sample: GroupedSample): FitSummary[] {
-  return FAMILIES.map((family) => fitFamily(family, sample))
+/**
+ * The families that the sample determines, lowest AIC first; those with one component unless others are named. Values
+ * must be above zero.
+ */
+export function fitAllFamilies(
+  sample: GroupedSample,
+  families: readonly Distribution[] = LENGTH_FAMILIES,
+): FitSummary[] {
+  return families
+    .map((family) => fitFamily(family, sample))
     .filter((fit) => fit !== null)
     .sort((a, b) => a.aic - b.aic);
 }

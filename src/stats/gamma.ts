@@ -8,7 +8,7 @@
 import { gammaln } from 'simple-statistics';
 import { digamma } from './digamma.js';
 import type { Distribution } from './distribution.js';
-import { incompleteGammaP } from './incomplete-gamma.js';
+import { incompleteGammaP, incompleteGammaQ } from './incomplete-gamma.js';
 import { inverseIncompleteGammaP } from './inverse-incomplete-gamma.js';
 import { findPositiveRoot } from './root.js';
 import { weightedSum } from './sample.js';
@@ -22,6 +22,7 @@ export const gamma: Distribution = {
     return power - x / scale - gammaln(a) - Math.log(scale);
   },
   cdf: (x, { a, scale }) => incompleteGammaP(a, x / scale),
+  survival: (x, { a, scale }) => (x <= 0 ? 1 : incompleteGammaQ(a, x / scale)),
   quantile: (p, { a, scale }) => scale * inverseIncompleteGammaP(a, p),
   mean: ({ a, scale }) => a * scale,
   sample: (rng, { a, scale }) => scale * rng.gamma(a),

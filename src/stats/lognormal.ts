@@ -20,6 +20,7 @@ export const lognormal: Distribution = {
     return -0.5 * z * z - HALF_LOG_TWO_PI - Math.log(s * x);
   },
   cdf: (x, { s, scale }) => (x <= 0 ? 0 : normalCdf(Math.log(x / scale) / s)),
+  survival: (x, { s, scale }) => (x <= 0 ? 1 : normalCdf(-Math.log(x / scale) / s)),
   quantile: (p, { s, scale }) => scale * Math.exp(s * normalQuantile(p)),
   mean: ({ s, scale }) => scale * Math.exp(0.5 * s * s),
   sample: (rng, { s, scale }) => scale * Math.exp(s * rng.normal()),

@@ -1,5 +1,5 @@
 /**
- * Root of a continuous function on the positive axis: the one solver behind every likelihood equation.
+ * Root of a continuous function, on the positive axis or in a bracket: the one solver behind every likelihood equation.
  *
  * Source: the bracket grows by factors of two from a starting value, then R. P. Brent, Algorithms for Minimization
  * without Derivatives (1973), chapter 4. Cost: typically 8 to 12 evaluations.
@@ -22,6 +22,17 @@ export function findPositiveRoot(f: (x: number) => number, start: number): numbe
     fHigh = f(high);
   }
   return brent(f, low, fLow, high, fHigh);
+}
+
+/** The root of a function whose signs differ at `low` and `high`, to relative accuracy 1e-15; null when they do not. */
+export function findRootBetween(f: (x: number) => number, low: number, high: number): number | null {
+  const fLow = f(low);
+  const fHigh = f(high);
+  if (fLow === 0) return low;
+  if (fHigh === 0) return high;
+  return Math.sign(fLow) === Math.sign(fHigh) || Number.isNaN(fLow) || Number.isNaN(fHigh)
+    ? null
+    : brent(f, low, fLow, high, fHigh);
 }
 
 function brent(f: (x: number) => number, low: number, fLow: number, high: number, fHigh: number): number {

@@ -20,6 +20,7 @@ export const weibull: Distribution = {
     return Math.log(c / scale) + power - z ** c;
   },
   cdf: (x, { c, scale }) => (x <= 0 ? 0 : -Math.expm1(-((x / scale) ** c))),
+  survival: (x, { c, scale }) => (x <= 0 ? 1 : Math.exp(-((x / scale) ** c))),
   quantile: (p, { c, scale }) => scale * (-Math.log1p(-p)) ** (1 / c),
   mean: ({ c, scale }) => scale * Math.exp(gammaln(1 + 1 / c)),
   sample: (rng, { c, scale }) => scale * rng.exponential() ** (1 / c),

@@ -29,15 +29,22 @@ const LARGEST_TOKENS = 2_147_483_647;
 const tokens = number({ min: 0, max: LARGEST_TOKENS, integer: true });
 const familyNames = FAMILIES.map((family) => family.name);
 
-/** Parameters that the family has, all above zero, and no others. */
+/** Parameters that the family has, within its bounds, and no others. */
 function checkParams(
   family: string,
   params: Readonly<Record<string, number>>,
   path: string,
   problems: string[],
 ): void {
-  const names = family === 'constant' ? ['value'] : (findFamily(family)?.parameters ?? []);
-  object(Object.fromEntries(names.map((name) => [name, number({ above: 0 })])))(params, path, problems);
+  const known = findFamily(family);
+  const names = family === 'constant' ? ['value'] : (known?.parameters ?? []);
+  const rules = names.map((name) => [name, number({ above: known?.least?.[name] ?? 0 })] as const);
+  const before = problems.length;
+  object(Object.fromEntries(rules))(params, path, problems);
+  if (known?.shares === undefined || problems.length > before) return;
+  const sum = known.shares.reduce((total, name) => total + params[name], 0);
+  if (Math.abs(sum - 1) > 1e-6)
+    problems.push(`${path}: ${known.shares.join(', ')} must sum to 1, they sum to ${sum}`);
 }
 
 const quantileTable: Rule = both(
@@ -77,6 +84,8 @@ const familyDistribution: Rule = both(
       problems.push(`${path}.min must not be above .max`);
     } else if (problems.length === before && !(massWithinBounds(distribution) > 1e-9)) {
       problems.push(`${path} has no probability between min and max`);
+    } else if (problems.length === before && distribution.max === null && !hasMean(distribution)) {
+      problems.push(`${path} has an infinite mean: give it a max, or parameters with a lighter tail`);
     }
   },
 );
@@ -88,6 +97,10 @@ const conditionalTable = both(
     if (inputFrom > inputTo) problems.push(`${path}.inputFrom must not be above .inputTo`);
   },
 );
+
+function hasMean({ family, params }: FamilyDistribution): boolean {
+  return family === 'constant' || Number.isFinite(findFamily(family)!.mean(params));
+}
 
 const pairLengths = object({
   kind: oneOf('pairs'),

@@ -65,13 +65,29 @@ export interface Clock {
   nowNs(): number;
 }
 
-/** Parametric families with maximum-likelihood fits. Parameters are named as in SciPy with loc = 0. */
-export type FamilyName = 'exponential' | 'gamma' | 'weibull' | 'lognormal';
+/**
+ * Parametric families with maximum-likelihood fits. Parameters are named as in SciPy with loc = 0; those of mixtures
+ * carry the component's number.
+ */
+export type FamilyName =
+  | 'exponential'
+  | 'gamma'
+  | 'weibull'
+  | 'lognormal'
+  | 'inverse_gaussian'
+  | 'log_logistic'
+  | 'lomax'
+  | 'pareto'
+  | 'lognormal_mixture_2'
+  | 'lognormal_mixture_3'
+  | 'hyperexponential_2'
+  | 'hyperexponential_3'
+  | 'hyperexponential_4';
 
 /** One fitted family, with what it takes to compare it with the others. */
 export interface FitSummary {
   readonly family: FamilyName;
-  /** By SciPy name: scale; a, scale; c, scale; s, scale. */
+  /** By SciPy name: scale; a, scale; c, scale; s, scale; mu, scale; b, scale; of component k: wk, sk, scalek. */
   readonly params: Readonly<Record<string, number>>;
   readonly n: number;
   /** Sum of natural-log densities. */

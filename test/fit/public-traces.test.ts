@@ -48,8 +48,14 @@ const RESCALED: Readonly<
   },
   azure_conv: {
     burst: 1.18,
-    best: 'gamma',
-    ks: { weibull: 0.0148, exponential: 0.0155, gamma: 0.0177, lognormal: 0.091 },
+    best: 'hyperexponential_2',
+    ks: {
+      weibull: 0.0148,
+      exponential: 0.0155,
+      gamma: 0.0177,
+      lognormal: 0.091,
+      hyperexponential_2: 0.0061,
+    },
   },
   mooncake_conversation: { burst: 1.25, best: 'exponential', ks: {} },
   mooncake_synthetic: { burst: 0.9, best: 'exponential', ks: { exponential: 0.0093 } },
@@ -80,7 +86,7 @@ for (const [name, expected] of Object.entries(RESCALED) as [
       ['input_tokens', lengths.inputFits],
       ['output_tokens', lengths.outputFits],
     ] as const) {
-      assert.equal(fits.length, 4);
+      assert.equal(fits.length, 7);
       for (const fit of fits) {
         const want = reference.fits.find(
           (one) => one.trace === name && one.column === column && one.family === fit.family,

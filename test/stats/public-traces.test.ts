@@ -1,22 +1,33 @@
 /** Every number of the statistics reference that `stats` touches, on the four public traces (skipped without them). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { andersonDarling } from '../../src/stats/anderson-darling.js';
 import { autocorrelation } from '../../src/stats/autocorrelation.js';
 import { hmmLogLikelihood } from '../../src/stats/count-hmm.js';
 import { fitCountHmm } from '../../src/stats/count-hmm-fit.js';
+import { discreteKsDistance, discreteLogLikelihood, fitDiscretised } from '../../src/stats/discretised.js';
 import { countsPerWindow, dispersionIndex } from '../../src/stats/dispersion.js';
 import { familyOf } from '../../src/stats/families.js';
 import { fitFamily } from '../../src/stats/fit-families.js';
 import { binCentres, gaussianSmooth } from '../../src/stats/gaussian-smooth.js';
+import { hawkesLogLikelihood } from '../../src/stats/hawkes.js';
 import { ksDistance } from '../../src/stats/ks-distance.js';
 import { ksTwoSample } from '../../src/stats/ks-two-sample.js';
+import { mmppLogLikelihood } from '../../src/stats/mmpp.js';
 import { meanOf, populationVarianceOf, sumOf, varianceOf, variationOf } from '../../src/stats/moments.js';
 import { quantilesOf } from '../../src/stats/quantiles.js';
 import { groupSample } from '../../src/stats/sample.js';
 import { spearman } from '../../src/stats/spearman.js';
+import { fitTail, judgeTail } from '../../src/stats/tail-fit.js';
 import { wassersteinDistance } from '../../src/stats/wasserstein.js';
 import type { FamilyName } from '../../src/types.js';
-import { gapsOf, missingData, type PublicTraceName, readPublicTrace } from './public-traces.js';
+import {
+  gapsOf,
+  missingData,
+  PUBLIC_TRACES,
+  type PublicTraceName,
+  readPublicTrace,
+} from './public-traces.js';
 import { assertClose, reference } from './reference.js';
 
 const skip = missingData();
@@ -37,19 +48,114 @@ function columnOf(trace: string, column: string): Float64Array {
   }
 }
 
+const isMixture = (family: string): boolean => /mixture|hyperexponential/.test(family);
+
 for (const expected of reference.fits) {
   const title = `${expected.trace} ${expected.column} ${expected.family}`;
-  test(`fit of ${title} equals SciPy within 1e-6`, { skip }, () => {
+  const family = familyOf(expected.family as FamilyName);
+
+  test(`fit of ${title} equals SciPy${isMixture(expected.family) ? ' or is better' : ' within 1e-6'}`, {
+    skip,
+  }, () => {
     const sample = groupSample(columnOf(expected.trace!, expected.column!));
-    const fit = fitFamily(familyOf(expected.family as FamilyName), sample);
+    const fit = fitFamily(family, sample);
     assert.ok(fit);
     assert.equal(fit.n, expected.n);
+    // The number of parameters shows in AIC.
+    assertClose((fit.aic + 2 * fit.logLikelihood) / 2, expected.k, 1e-9, 'parameters');
+    // EM stops early and finds local maxima: a better one is a pass (reference tolerance: 0.5). The reference's lomax
+    // on azure_code's gaps is 10.3 below the maximum; its hyperexponential on azure_conv's had not come to rest.
+    assert.ok(
+      fit.logLikelihood >
+        expected.loglik - (isMixture(expected.family) ? 0.5 : 1e-6 * Math.abs(expected.loglik)),
+    );
+    if (fit.logLikelihood > expected.loglik + (expected.family.startsWith('hyper') ? 1e-3 : 0.5)) {
+      assert.ok(isMixture(expected.family) || expected.family === 'lomax');
+      return;
+    }
+    const tolerance = isMixture(expected.family) ? 1e-2 : 1e-6;
     for (const [name, value] of Object.entries(expected.params))
-      assertClose(fit.params[name], value, 1e-6, name);
+      assertClose(fit.params[name], value, tolerance, name, name === 'c' ? 1e-7 : 0);
     assertClose(fit.logLikelihood, expected.loglik, 1e-6, 'log-likelihood');
     assertClose(fit.aic, expected.aic, 1e-6, 'AIC');
     assertClose(fit.bic, expected.bic, 1e-6, 'BIC');
+    assertClose(fit.ksDistance, expected.ks_D, 0, 'KS', isMixture(expected.family) ? 1e-3 : 1e-6);
+  });
+
+  test(`distances of ${title} at the reference parameters`, { skip }, () => {
+    const sample = groupSample(columnOf(expected.trace!, expected.column!));
+    const { params } = expected;
+    const cdf = (x: number): number => family.cdf(x, params);
+    assertClose(ksDistance(sample, cdf), expected.ks_D, 1e-9, 'KS');
+    const ad = andersonDarling(sample, cdf, (x) => family.survival(x, params));
+    assertClose(ad, expected.ad_A2, 1e-7, 'Anderson–Darling');
+    if (expected.disc_loglik === undefined) return;
+    assertClose(discreteKsDistance(family, sample, params), expected.ks_D_disc!, 1e-9, 'discrete KS');
+    const discrete = discreteLogLikelihood(family, sample, params);
+    assertClose(discrete, expected.disc_loglik, 1e-8, 'discrete log-likelihood');
+  });
+}
+
+for (const expected of reference.discretisedMle) {
+  test(`discretised ${expected.family} on ${expected.trace} ${expected.column}`, { skip }, () => {
+    const sample = groupSample(columnOf(expected.trace, expected.column));
+    const fit = fitDiscretised(familyOf(expected.family as FamilyName), sample)!;
+    assert.equal(sample.n, expected.n);
+    assert.ok(
+      fit.logLikelihood > expected.disc_loglik - 1e-4,
+      `${fit.logLikelihood} vs ${expected.disc_loglik}`,
+    );
+    assertClose(fit.logLikelihood, expected.disc_loglik, 1e-7, 'log-likelihood');
+    // The reference's own optimiser stops near 1e-4 of the parameters.
+    for (const [name, value] of Object.entries(expected.params))
+      assertClose(fit.params[name], value, 1e-3, name);
+  });
+}
+
+for (const expected of reference.gpdTails) {
+  test(`tail of ${expected.trace} ${expected.column} above q = ${expected.q}`, { skip }, () => {
+    const sample = groupSample(columnOf(expected.trace, `${expected.column}_tokens`));
+    const fit = fitTail(sample, expected.q)!;
+    assert.equal(fit.threshold, expected.u);
+    assert.equal(fit.exceedances, expected.n_exc);
+    assert.ok(fit.logLikelihood > expected.loglik - 1e-6 * Math.abs(expected.loglik));
+    assertClose(fit.xi, expected.xi, 1e-5, 'xi');
+    assertClose(fit.sigma, expected.sigma, 1e-5, 'sigma');
+    assertClose(fit.logLikelihood, expected.loglik, 1e-9, 'log-likelihood');
     assertClose(fit.ksDistance, expected.ks_D, 0, 'KS', 1e-6);
+    assertClose(fit.andersonDarling, expected.ad, 1e-4, 'Anderson–Darling');
+  });
+}
+
+test('of the eight columns one has a tail that may be believed: the outputs of azure_code', { skip }, () => {
+  const accepted: string[] = [];
+  for (const trace of PUBLIC_TRACES) {
+    for (const column of ['input_tokens', 'output_tokens']) {
+      const sample = groupSample(columnOf(trace, column));
+      // STATISTICS §1.3: the largest values of code inputs and of conv and mooncake_conversation outputs are caps.
+      const isCapped = sample.counts.at(-1)! >= 5;
+      const { accepted: tail } = judgeTail(sample, isCapped);
+      if (tail !== null) accepted.push(`${trace} ${column} ${tail.quantile}`);
+    }
+  }
+  assert.deepEqual(accepted, ['azure_code output_tokens 0.8']);
+});
+
+for (const expected of reference.pointProcesses) {
+  test(`${expected.model} likelihood on ${expected.trace} at ${JSON.stringify(expected.params).slice(0, 60)}`, {
+    skip,
+  }, () => {
+    const { timesSec } = readPublicTrace(expected.trace as PublicTraceName);
+    const durationSec = timesSec.at(-1)!;
+    const actual =
+      expected.model === 'hawkes'
+        ? hawkesLogLikelihood(expected.params, timesSec, durationSec)
+        : mmppLogLikelihood(
+            { rates: expected.params.lam, generator: expected.params.Q },
+            timesSec,
+            durationSec,
+          );
+    assertClose(actual, expected.loglik, 1e-9, 'log-likelihood');
   });
 }
 

@@ -12,6 +12,11 @@ export interface ReferenceFit {
   readonly aic: number;
   readonly bic: number;
   readonly ks_D: number;
+  readonly ad_A2: number;
+  readonly k: number;
+  /** As a law of whole numbers, at the parameters of the density's maximum; token columns only. */
+  readonly ks_D_disc?: number;
+  readonly disc_loglik?: number;
 }
 
 export interface Reference {
@@ -80,6 +85,40 @@ export interface Reference {
     readonly loglik_counts: number;
     readonly bic: number;
   }[];
+  readonly gpdTails: readonly {
+    readonly trace: string;
+    readonly column: string;
+    readonly q: number;
+    readonly u: number;
+    readonly n_exc: number;
+    readonly xi: number;
+    readonly sigma: number;
+    readonly loglik: number;
+    readonly ks_D: number;
+    readonly ad: number;
+  }[];
+  readonly discretisedMle: readonly {
+    readonly trace: string;
+    readonly column: string;
+    readonly family: string;
+    readonly params: Readonly<Record<string, number>>;
+    readonly n: number;
+    readonly disc_loglik: number;
+  }[];
+  readonly pointProcesses: readonly (
+    | {
+        readonly trace: string;
+        readonly model: 'hawkes';
+        readonly params: { readonly mu: number; readonly alpha: number[]; readonly beta: number[] };
+        readonly loglik: number;
+      }
+    | {
+        readonly trace: string;
+        readonly model: 'mmpp';
+        readonly params: { readonly lam: number[]; readonly Q: number[][] };
+        readonly loglik: number;
+      }
+  )[];
   readonly twoSampleHalves: readonly {
     readonly trace: string;
     readonly column: string;
