@@ -68,6 +68,8 @@ export function sessionWarnings(fitted: FittedSessions | null): string[] {
   return warnings;
 }
 
+const SHOWN_FAMILIES = 3;
+
 /** Lines of the fit report; none without sessions. */
 export function sessionLines({ sessions, prefixes }: WorkloadModel): string[] {
   if (!sessions) return [];
@@ -85,8 +87,8 @@ function turnLines(sessions: SessionModel): string[] {
   const share = formatRatio(continuations / requests);
   return [
     '',
-    `${NAMES[kind]}, from ${LINKED_BY[linkedBy]}: ${formatCount(continuations)} of`,
-    `${formatCount(requests)} requests follow another one (${share})`,
+    `${NAMES[kind]}, from ${LINKED_BY[linkedBy]}:`,
+    `  ${formatCount(continuations)} of ${formatCount(requests)} requests follow another one (${share})`,
     `  ${kind === 'documents' ? 'read again after' : 'goes on after'}${cells(({ turn }) => String(turn)).slice(2)}${byTurn.length > 1 ? '+' : ''}`,
     `    requests    ${cells((turn) => formatCount(turn.requests))}`,
     `    seen going on${cells((turn) => ratio(turn.followed, turn.requests)).slice(1)}`,
@@ -110,11 +112,14 @@ function turnLines(sessions: SessionModel): string[] {
 function waitLines({ think, kind }: SessionModel): string[] {
   const [first] = think.byTurn;
   if (first === undefined) return [];
-  const from = think.basis === 'after_answer' ? 'from the end of the answer' : 'from arrival to arrival';
-  const families = think.families.map(({ family, ksDistance }) => `${family} ${ksDistance.toFixed(3)}`);
+  const from = think.basis === 'after_answer' ? 'after the answer' : 'start to start';
+  const families = [...think.families]
+    .sort((a, b) => a.ksDistance - b.ksDistance)
+    .slice(0, SHOWN_FAMILIES)
+    .map(({ family, ksDistance }) => `${family.replaceAll('_', ' ')} ${ksDistance.toFixed(3)}`);
   return [
     `  time to the next ${kind === 'documents' ? 'reader' : 'turn'}, ${from}: ${spread(first.curve)}`,
-    `  KS of families: ${families.join(', ')}`,
+    `  nearest by KS: ${families.join(', ')}`,
   ];
 }
 
@@ -132,11 +137,11 @@ function prefixLines({ blockSize, heads, branches, source }: PrefixModel): strin
           .slice(0, 6)
           .map(
             ({ name, blocks, share }) =>
-              `  ${name}: ${formatCount(blocks)} blocks, ${formatRatio(share)} of first turns`,
+              `  ${name}: ${formatCount(blocks)} block${blocks === 1 ? '' : 's'}, ${formatRatio(share)} of first turns`,
           )),
     ...(branches === null
       ? []
-      : [`  first turns like an earlier request: ${spread(branches.reuseGapSec)} after its last use`]),
+      : [`  branches off earlier requests: ${spread(branches.reuseGapSec)} after its last use`]),
     '',
   ];
 }

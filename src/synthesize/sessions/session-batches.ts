@@ -1,5 +1,4 @@
 /** Rows of sessions → trace batches, with session, request and parent ids, turns, think times and block hashes. */
-import { ROWS_PER_BLOCK } from '../../random.js';
 import { stringColumn } from '../../trace/batch.js';
 import type { StringColumn, TraceBatch, WorkloadModel } from '../../types.js';
 import { writeBlockIds } from './prompt.js';
@@ -26,8 +25,10 @@ export interface SessionBatchOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A batch ends before its block ids would take more than 8 MiB. */
-const BATCH_BLOCKS = 1 << 20;
+/** Rows with their ids and prompts are some ten times as large as others, so batches are smaller. */
+const BATCH_ROWS = 8_192;
+/** A batch ends before its block ids would take more than 2 MiB. */
+const BATCH_BLOCKS = 1 << 18;
 
 /** Batches of rows in time order. */
 export function* sessionBatches(options: SessionBatchOptions): Generator<TraceBatch> {
@@ -37,7 +38,7 @@ export function* sessionBatches(options: SessionBatchOptions): Generator<TraceBa
   while (left > 0) {
     options.signal?.throwIfAborted();
     const rows: SessionRow[] = [];
-    const most = Math.min(ROWS_PER_BLOCK, left);
+    const most = Math.min(BATCH_ROWS, left);
     for (let blocks = 0; rows.length < most && blocks < BATCH_BLOCKS; ) {
       const row = stream.next();
       if (row === null) break;
