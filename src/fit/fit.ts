@@ -247,6 +247,8 @@ function fitClass(
       dependence: own.dependence,
       mostBins: own.mostBins,
       choice: latent === null ? own.choice : undefined,
+      // Latent classes are cells of the plane of lengths: a smooth law would leak over their edges.
+      smooth: latent === null ? { seed, classId: group.id } : undefined,
     }),
   };
 }

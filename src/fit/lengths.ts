@@ -5,9 +5,10 @@
  * information 1.03 bits; STATISTICS §2.3); input values that are atoms (templates) get output tables of their own.
  */
 import { fitAllFamilies } from '../stats/fit-families.js';
-import { groupSample, positivePart } from '../stats/sample.js';
+import { type GroupedSample, groupSample, positivePart } from '../stats/sample.js';
 import { spearman } from '../stats/spearman.js';
 import type { ConditionalTable, LengthModel, ModelChoice, QuantileTable } from '../types.js';
+import { lengthTable } from './length-table.js';
 import { buildQuantileTable } from './quantile-table.js';
 
 /** Bins of the input without classes; with latent classes, which know the input already, a few do. */
@@ -26,17 +27,23 @@ export interface LengthFitOptions {
   readonly mostBins?: number;
   /** Why this dependence; kept in the model. */
   readonly choice?: ModelChoice;
+  /** Whole columns of small samples may follow a mixture; absent = order statistics always. */
+  readonly smooth?: { readonly seed: string; readonly classId: string };
 }
 
 /** Both columns known, same order; at least one row. */
 export function fitLengths(
   inputTokens: Int32Array,
   outputTokens: Int32Array,
-  { dependence = 'input_bins', mostBins = INPUT_BINS, choice }: LengthFitOptions = {},
+  { dependence = 'input_bins', mostBins = INPUT_BINS, choice, smooth }: LengthFitOptions = {},
 ): LengthModel {
   const inputSample = groupSample(inputTokens);
   const outputSample = groupSample(outputTokens);
-  const input = buildQuantileTable(inputSample);
+  const wholeColumn = (sample: GroupedSample, column: string): QuantileTable =>
+    smooth === undefined
+      ? buildQuantileTable(sample)
+      : lengthTable(sample, { seed: smooth.seed, keys: [smooth.classId, column] });
+  const input = wholeColumn(inputSample, 'input');
   return {
     kind: 'pairs',
     input,
@@ -46,7 +53,7 @@ export function fitLengths(
             {
               inputFrom: inputSample.values[0],
               inputTo: inputSample.values.at(-1)!,
-              output: buildQuantileTable(outputSample),
+              output: wholeColumn(outputSample, 'output'),
             },
           ]
         : conditionalTables(outputTokens, inputBins(inputTokens, input.atoms, mostBins)),

@@ -18,8 +18,24 @@ const ATOM_EXCESS_SIGMA = 6;
 /** Values that stay in the last step of a tail. */
 const TAIL_VALUES = 1;
 
+/** A cap lies within this much of the largest value. */
+const CAP_REACH = 0.001;
+
 /** Table of a sample of whole numbers ≥ 0 with at least one value. */
 export function buildQuantileTable(sample: GroupedSample): QuantileTable {
+  const { atoms, rest } = splitAtoms(sample);
+  if (rest.n === 0) return { n: sample.n, atoms, probs: [], values: [] };
+  const probs = knotProbabilities(sketchBins(sample.n), rest.n);
+  return { n: sample.n, atoms, probs, values: orderStatistics(rest, probs), ...endsOf(sample, atoms) };
+}
+
+/** Values that stand alone, and the smooth rest. */
+export interface AtomsAndRest {
+  readonly atoms: readonly (readonly [number, number])[];
+  readonly rest: GroupedSample;
+}
+
+export function splitAtoms(sample: GroupedSample): AtomsAndRest {
   const bins = sketchBins(sample.n);
   const isAtom =
     sample.values.length <= bins ? new Uint8Array(sample.values.length).fill(1) : findAtoms(sample);
@@ -33,14 +49,32 @@ export function buildQuantileTable(sample: GroupedSample): QuantileTable {
       restCounts.push(sample.counts[i]);
     }
   });
-  const m = restCounts.reduce((sum, count) => sum + count, 0);
-  if (m === 0) return { n: sample.n, atoms, probs: [], values: [] };
-  const probs = knotProbabilities(bins, m);
-  return { n: sample.n, atoms, probs, values: orderStatistics(restValues, restCounts, m, probs) };
+  return {
+    atoms,
+    rest: {
+      values: Float64Array.from(restValues),
+      counts: Float64Array.from(restCounts),
+      n: restCounts.reduce((sum, count) => sum + count, 0),
+    },
+  };
+}
+
+/** Atoms at the ends of a column that has other values: what was cut off, and what cannot be shorter. */
+function endsOf(sample: GroupedSample, atoms: AtomsAndRest['atoms']): Pick<QuantileTable, 'caps' | 'floor'> {
+  const [smallest] = sample.values;
+  const largest = sample.values[sample.values.length - 1];
+  const isFrequent = (count: number): boolean =>
+    count >= Math.max(ATOM_LEAST_ROWS, ATOM_LEAST_SHARE * sample.n);
+  const frequent = atoms.filter(([, count]) => isFrequent(count)).map(([value]) => value);
+  const caps = frequent.filter((value) => value >= largest * (1 - CAP_REACH) && value > smallest);
+  return {
+    ...(caps.length > 0 ? { caps } : {}),
+    ...(frequent.includes(smallest) ? { floor: smallest } : {}),
+  };
 }
 
 /** Number of equal-probability steps of the body, by sample size: about ten values a step, at most 128. */
-function sketchBins(n: number): number {
+export function sketchBins(n: number): number {
   if (n >= 10_000) return 128;
   if (n >= 3_000) return 64;
   return Math.min(32, Math.max(4, 2 ** Math.floor(Math.log2(n / 10))));
@@ -72,24 +106,19 @@ function findAtoms(sample: GroupedSample): Uint8Array {
 }
 
 /** 0, then halving steps up to 1/B, equal steps, halving steps towards 1, and 1. */
-function knotProbabilities(bins: number, m: number): number[] {
+export function knotProbabilities(bins: number, m: number): number[] {
   const lower: number[] = [];
   for (let p = 0.5 / bins; p * m >= TAIL_VALUES; p /= 2) lower.push(p);
   const body = Array.from({ length: bins - 1 }, (_, k) => (k + 1) / bins);
   return [0, ...lower.toReversed(), ...body, ...lower.map((p) => 1 - p), 1];
 }
 
-/** Value number ⌈p·m⌉ (counted from 1; the first for p = 0) of the sorted rest. */
-function orderStatistics(
-  values: readonly number[],
-  counts: readonly number[],
-  m: number,
-  probs: readonly number[],
-): number[] {
+/** Value number ⌈p·n⌉ (counted from 1; the first for p = 0) of the sorted sample. */
+function orderStatistics({ values, counts, n }: GroupedSample, probs: readonly number[]): number[] {
   let i = 0;
   let upTo = counts[0];
   return probs.map((p) => {
-    const rank = Math.max(1, Math.ceil(p * m));
+    const rank = Math.max(1, Math.ceil(p * n));
     while (upTo < rank) upTo += counts[++i];
     return values[i];
   });

@@ -22,13 +22,24 @@ export function mixtureOf(
   fit: (sample: GroupedSample) => readonly Part[] | null,
 ): Distribution {
   const own = family.parameters;
-  const partsOf = (params: Params): Part[] =>
-    Array.from({ length: parts }, (_, k) => ({
-      weight: params[`w${k + 1}`],
-      params: Object.fromEntries(own.map((parameter) => [parameter, params[`${parameter}${k + 1}`]])),
-    }));
-  const average = (params: Params, of: (part: Params) => number): number =>
-    partsOf(params).reduce((sum, part) => sum + part.weight * of(part.params), 0);
+  const taken = new WeakMap<Params, readonly Part[]>();
+  /** Parameters are immutable, so each record is taken apart once, not per draw. */
+  const partsOf = (params: Params): readonly Part[] => {
+    let found = taken.get(params);
+    if (found === undefined) {
+      found = Array.from({ length: parts }, (_, k) => ({
+        weight: params[`w${k + 1}`],
+        params: Object.fromEntries(own.map((parameter) => [parameter, params[`${parameter}${k + 1}`]])),
+      }));
+      taken.set(params, found);
+    }
+    return found;
+  };
+  const average = (params: Params, of: (part: Params) => number): number => {
+    let sum = 0;
+    for (const part of partsOf(params)) sum += part.weight * of(part.params);
+    return sum;
+  };
   const cdf = (x: number, params: Params): number => average(params, (part) => family.cdf(x, part));
   const survival = (x: number, params: Params): number => average(params, (part) => family.survival(x, part));
   const mean = (params: Params): number => average(params, family.mean);
@@ -71,10 +82,11 @@ export function mixtureOf(
 
 /** A part with probability weight × size. */
 function pickPart(rng: Rng, parts: readonly Part[], size: (params: Params) => number): Part {
-  const sizes = parts.map((part) => part.weight * size(part.params));
-  let left = rng.uniform() * sizes.reduce((sum, one) => sum + one, 0);
+  let total = 0;
+  for (const part of parts) total += part.weight * size(part.params);
+  let left = rng.uniform() * total;
   for (let k = 0; k < parts.length - 1; k++) {
-    left -= sizes[k];
+    left -= parts[k].weight * size(parts[k].params);
     if (left < 0) return parts[k];
   }
   return parts[parts.length - 1];

@@ -52,7 +52,10 @@ const quantileTable: Rule = both(
     n: number({ above: 0 }),
     atoms: list(tuple(tokens, number({ above: 0 }))),
     probs: list(number({ min: 0, max: 1 })),
-    values: list(tokens),
+    values: list(number({ min: 0, max: LARGEST_TOKENS })),
+    caps: optional(list(tokens)),
+    floor: optional(tokens),
+    mixture: optional(anything),
   }),
   (value, path, problems) => {
     const { n, atoms, probs, values } = value as QuantileTable;

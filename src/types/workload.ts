@@ -12,7 +12,22 @@ export interface QuantileTable {
   /** [value, count] of values that occur far more often than their neighbours; counts are out of n. */
   readonly atoms: readonly (readonly [number, number])[];
   readonly probs: readonly number[];
+  /** Whole numbers where they are order statistics, other numbers where a mixture made them. */
   readonly values: readonly number[];
+  /** Atoms at the upper end: a context window or token cap. Absent = none. */
+  readonly caps?: readonly number[];
+  /** The smallest value, when it is an atom: a hard lower end. Absent = it is not. */
+  readonly floor?: number;
+  /** Small samples: the lognormal mixture that the knots follow, because it predicts held-out values better. */
+  readonly mixture?: TableMixture;
+}
+
+export interface TableMixture {
+  /** Of the values that are not atoms; scale = median, s = standard deviation of ln. */
+  readonly parts: readonly { readonly weight: number; readonly s: number; readonly scale: number }[];
+  /** Bits per held-out value: with the mixture, and with a table of order statistics. */
+  readonly heldOutBits: number;
+  readonly tableHeldOutBits: number;
 }
 
 /**

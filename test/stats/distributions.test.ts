@@ -64,6 +64,7 @@ const FIT_TOLERANCE: Readonly<Partial<Record<FamilyName, number>>> = {
 };
 
 for (const family of FAMILIES) {
+  const isIterative = family.shares !== undefined || family.name === 'inverse_gaussian';
   for (const params of EXAMPLES[family.name]) {
     const title = `${family.name} ${JSON.stringify(params)}`;
 
@@ -114,7 +115,8 @@ for (const family of FAMILIES) {
     });
 
     test(`${title}: the mean is the integral of the quantile function`, () => {
-      const points = 200_000;
+      // Quantiles found by iteration cost a hundred times those in closed form.
+      const points = isIterative ? 20_000 : 200_000;
       let sum = 0;
       for (let i = 0; i < points; i++) sum += family.quantile((i + 0.5) / points, params);
       assertClose(sum / points, family.mean(params), 2e-3, 'mean');
@@ -133,7 +135,7 @@ for (const family of FAMILIES) {
         if (family.sampleSizeBiased(rng, params) <= median) below += 1;
       }
       let partialMean = 0;
-      const points = 100_000;
+      const points = isIterative ? 10_000 : 100_000;
       for (let i = 0; i < points; i++) partialMean += family.quantile((0.5 * (i + 0.5)) / points, params);
       const expected = (0.5 * partialMean) / points / family.mean(params);
       const tolerance = (4 * Math.sqrt(expected * (1 - expected))) / Math.sqrt(n);

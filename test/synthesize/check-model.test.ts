@@ -146,7 +146,7 @@ test('quantile tables: falling probabilities, unequal lists, too many atoms, emp
   assert.match(refusal(withTable({ probs: [0.1, 1] })), /must run from 0 to 1/);
   assert.match(refusal(withTable({ atoms: [[1, 11]] })), /count 11 rows of 10/);
   assert.match(refusal(withTable({ probs: [], values: [] })), /neither atoms nor probs/);
-  assert.match(refusal(withTable({ values: [-1, 2] })), /values\[0\] must be a whole number from 0/);
+  assert.match(refusal(withTable({ values: [-1, 2] })), /values\[0\] must be a number from 0/);
 });
 
 test('load states: shares that do not sum to one, states without a row, silent states', () => {
