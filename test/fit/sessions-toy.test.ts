@@ -198,19 +198,32 @@ test('the kind follows from how prompts grow', () => {
 test('think times: from the answer where durations or think times are logged, else from arrival to arrival', () => {
   const outputTokens = Int32Array.from({ length: 100 }, (_, i) => i);
   const durationSec = Float64Array.from(outputTokens, (tokens) => 2 + 0.05 * tokens);
+  const arrivalSec = Float64Array.from(outputTokens, (_, i) => 10 * i);
   const pairs = Array.from({ length: 99 }, (_, i) => ({ before: i, row: i + 1 }));
-  const known = answerEnds({ outputTokens, durationSec, thinkSec: null }, pairs);
+  const known = answerEnds({ arrivalSec, outputTokens, durationSec, thinkSec: null }, pairs);
   assert.equal(known.basis, 'after_answer');
   assertClose(known.answer.baseSec, 2, 1e-6, 'base');
   assertClose(known.answer.secPerOutputToken, 0.05, 1e-6, 'per token');
   assertClose(known.answerSecOf({ before: 10, row: 11 }, 9), 2.5, 1e-9, 'logged duration');
   const missing = durationSec.map((sec, i) => (i === 10 ? Number.NaN : sec));
-  const filled = answerEnds({ outputTokens, durationSec: missing, thinkSec: null }, pairs);
+  const filled = answerEnds({ arrivalSec, outputTokens, durationSec: missing, thinkSec: null }, pairs);
   assertClose(filled.answerSecOf({ before: 10, row: -1 }, 9), 2.5, 1e-4, 'duration from the line');
   const thinkSec = new Float64Array(100).fill(4);
-  const logged = answerEnds({ outputTokens, durationSec, thinkSec }, pairs);
+  const logged = answerEnds({ arrivalSec, outputTokens, durationSec, thinkSec }, pairs);
   assert.equal(logged.answerSecOf({ before: 10, row: 11 }, 9), 5);
-  const none = answerEnds({ outputTokens, durationSec: null, thinkSec: null }, pairs);
+  const told = answerEnds(
+    {
+      arrivalSec,
+      outputTokens,
+      durationSec: null,
+      thinkSec: durationSec.map((_, i) => 10 - (2 + 0.05 * (i - 1))),
+    },
+    pairs,
+  );
+  assert.equal(told.basis, 'after_answer');
+  assertClose(told.answer.baseSec, 2, 1e-4, 'base from think times');
+  assertClose(told.answer.secPerOutputToken, 0.05, 1e-4, 'per token from think times');
+  const none = answerEnds({ arrivalSec, outputTokens, durationSec: null, thinkSec: null }, pairs);
   assert.equal(none.basis, 'start_to_start');
   assert.deepEqual(none.answer, ASSUMED_ANSWER);
   assert.equal(none.answerSecOf({ before: 10, row: 11 }, 9), 0);

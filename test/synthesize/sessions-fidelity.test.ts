@@ -73,6 +73,20 @@ test('hazards, heads, growth and think times of a made-up model come back from i
   assert.equal(prefixes.heads[0].blocks, 1);
   assertClose(prefixes.heads[0].share, 0.6, 0, 'head', 0.02);
   assert.equal(prefixes.kept.wholeShare, 1);
+
+  const byIds = fitWorkload({
+    batches: [trace.batch],
+    meta: { ...TEST_META, blockSize: 16 },
+    by: 'none',
+  });
+  assert.equal(byIds.sessions?.linkedBy, 'session_id');
+  [0.3, 0.5, 0.7].forEach((hazard, k) => {
+    assertClose(byIds.sessions!.continuation.byTurn[k].hazard, hazard, 0, `by ids after turn ${k + 1}`, 0.03);
+  });
+  assert.equal(byIds.sessions.think.basis, 'after_answer');
+  assertClose(byIds.sessions.think.answer.baseSec, 1, 1e-3, 'answer');
+  assert.equal(byIds.prefixes?.kept.wholeShare, 1);
+  assert.equal(byIds.prefixes.branches, null);
 });
 
 const models = new Map<MooncakeName, WorkloadModel>();

@@ -9,8 +9,9 @@ export const command: CommandSpec = {
   name: 'fit',
   summary: 'trace → workload model, with goodness of fit',
   description:
-    'Fits a workload model to a trace: the slow rate, the law of gaps after removing it, bursts, and pairs of input and ' +
-    'output lengths. The model file holds every fit with the candidates it beat, and what it is not valid for.',
+    'Fits a workload model to a trace: the slow rate, the law of gaps after removing it, bursts, pairs of input and ' +
+    'output lengths, and sessions and shared prefixes where ids or block hashes tell of them. The model file holds ' +
+    'every fit with the candidates it beat, and what it is not valid for.',
   arguments: [
     { name: 'trace', description: 'trace Parquet, as `tokentide ingest` writes it', required: true },
   ],

@@ -174,7 +174,7 @@ function timesOf(
   threads.previous.forEach((before, row) => {
     if (before >= 0) pairs.push({ before, row });
   });
-  const ends = answerEnds({ ...columns, outputTokens: found.outputTokens }, pairs);
+  const ends = answerEnds({ ...columns, arrivalSec, outputTokens: found.outputTokens }, pairs);
   const waitSec = new Float64Array(timeSec.length);
   const observed = new Float64Array(pairs.length);
   threads.next.forEach((row, before) => {

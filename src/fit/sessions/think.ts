@@ -26,6 +26,8 @@ export interface AnswerFacts {
   readonly durationSec: Float64Array | null;
   /** Logged think time before each row, same rule. */
   readonly thinkSec: Float64Array | null;
+  /** Seconds from the trace's start. */
+  readonly arrivalSec: Float64Array;
 }
 
 /** Rows of a request and its successor; −1 = none was seen. */
@@ -44,7 +46,7 @@ export interface AnswerEnds {
 /** How long answers take, and which kind of think time the log can tell. */
 export function answerEnds(facts: AnswerFacts, pairs: readonly Pair[]): AnswerEnds {
   const { durationSec, thinkSec } = facts;
-  const answer = fitAnswer(facts);
+  const answer = fitAnswer(facts, pairs);
   const secPer = (row: number): number =>
     answer.baseSec + answer.secPerOutputToken * Math.max(0, facts.outputTokens[row]);
   const known = pairs.filter(
@@ -68,14 +70,10 @@ export function waitFamilies(waitsSec: Float64Array): FitSummary[] {
   return waitsSec.length === 0 ? [] : fitAllFamilies(positivePart(groupSample(waitsSec)).positive);
 }
 
-/** Duration by output length, least squares; needs durations of most rows. */
-function fitAnswer({ durationSec, outputTokens }: AnswerFacts): ThinkModel['answer'] {
-  if (durationSec === null) return ASSUMED_ANSWER;
-  const points: [number, number][] = [];
-  durationSec.forEach((sec, row) => {
-    if (sec >= 0 && outputTokens[row] >= 0) points.push([outputTokens[row], sec]);
-  });
-  if (points.length < Math.max(20, KNOWN_SHARE * durationSec.length)) return ASSUMED_ANSWER;
+/** Duration by output length, least squares; needs durations of most rows, or think times that tell them. */
+function fitAnswer(facts: AnswerFacts, pairs: readonly Pair[]): ThinkModel['answer'] {
+  const points = logged(facts) ?? fromThinkTimes(facts, pairs);
+  if (points === null) return ASSUMED_ANSWER;
   const line = linearRegression(points);
   const mean = points.reduce((sum, point) => sum + point[1], 0) / points.length;
   // A falling line or one below zero is no law of durations: the mean then is.
@@ -85,6 +83,34 @@ function fitAnswer({ durationSec, outputTokens }: AnswerFacts): ThinkModel['answ
     baseSec: Number((usable ? line.b : mean).toPrecision(5)),
     secPerOutputToken: usable ? Number(line.m.toPrecision(5)) : 0,
   };
+}
+
+type Points = [outputTokens: number, sec: number][];
+
+const LEAST_POINTS = 20;
+
+function logged({ durationSec, outputTokens }: AnswerFacts): Points | null {
+  if (durationSec === null) return null;
+  const points: Points = [];
+  durationSec.forEach((sec, row) => {
+    if (sec >= 0 && outputTokens[row] >= 0) points.push([outputTokens[row], sec]);
+  });
+  return points.length < Math.max(LEAST_POINTS, KNOWN_SHARE * durationSec.length) ? null : points;
+}
+
+/** What is left of the time between two arrivals after the think time. */
+function fromThinkTimes(
+  { thinkSec, arrivalSec, outputTokens }: AnswerFacts,
+  pairs: readonly Pair[],
+): Points | null {
+  if (thinkSec === null) return null;
+  const points = pairs
+    .filter(({ before, row }) => isKnown(thinkSec, row) && outputTokens[before] >= 0)
+    .map(({ before, row }): Points[number] => [
+      outputTokens[before],
+      Math.max(0, arrivalSec[row] - arrivalSec[before] - thinkSec[row]),
+    ]);
+  return points.length < Math.max(LEAST_POINTS, KNOWN_SHARE * pairs.length) ? null : points;
 }
 
 function isKnown(values: Float64Array | null, row: number): boolean {
