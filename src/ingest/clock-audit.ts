@@ -12,7 +12,7 @@ const GRID_MIN_NS = 50e6;
 const GRID_SHARE = 0.8;
 const GRID_TOLERANCE = 0.005;
 /** Coarse clocks have few distinct gaps; more than this many and there is no grid to find. */
-const MAX_DISTINCT_GAPS = 1_000_000;
+const MAX_DISTINCT_GAPS = 65_536;
 const BEAT_PERIODS_NS = [10e6, 20e6, 50e6, 100e6, 200e6, 250e6, 500e6, 1e9];
 const BEAT_LIMIT = 0.1;
 const BEAT_ROWS = 200_000;
@@ -22,35 +22,51 @@ export interface ClockFindings {
   readonly notes: readonly string[];
 }
 
-/** Audits arrivals given as offsets in ns, in order, in blocks. `resolutionNs`: the digit step as written. */
-export function auditClock(blocks: Iterable<Float64Array>, resolutionNs: number): ClockFindings {
-  const gaps = new Map<number, number>();
-  const beats = new BeatMeter(resolutionNs);
-  let rows = 0;
-  let ties = 0;
-  let previous = 0;
-  for (const block of blocks) {
-    beats.add(block);
-    for (const offset of block) {
-      if (rows > 0) {
-        const gap = offset - previous;
-        if (gap === 0) ties += 1;
-        else if (gaps.size < MAX_DISTINCT_GAPS) gaps.set(gap, (gaps.get(gap) ?? 0) + 1);
-      }
-      previous = offset;
-      rows += 1;
+/** Audits arrivals in order, block by block. */
+export class ClockAuditor {
+  readonly #resolutionNs: number;
+  readonly #beats: BeatMeter;
+  readonly #gaps = new Map<number, number>();
+  #rows = 0;
+  #ties = 0;
+  #previous = 0;
+
+  /** `resolutionNs`: the digit step as written. */
+  constructor(resolutionNs: number) {
+    this.#resolutionNs = resolutionNs;
+    this.#beats = new BeatMeter(resolutionNs);
+  }
+
+  /** Offsets from the first arrival, ns. */
+  add(offsets: Float64Array): void {
+    this.#beats.add(offsets);
+    let previous = this.#rows === 0 ? offsets[0] : this.#previous;
+    let ties = 0;
+    for (let i = this.#rows === 0 ? 1 : 0; i < offsets.length; i++) {
+      const gap = offsets[i] - previous;
+      previous = offsets[i];
+      if (gap === 0) ties += 1;
+      else if (this.#gaps.size < MAX_DISTINCT_GAPS) this.#gaps.set(gap, (this.#gaps.get(gap) ?? 0) + 1);
     }
+    this.#previous = previous;
+    this.#ties += ties;
+    this.#rows += offsets.length;
   }
-  const tieShare = rows > 1 ? ties / (rows - 1) : 0;
-  const grid = tieShare > TIE_LIMIT && gaps.size < MAX_DISTINCT_GAPS ? findGrid(gaps) : null;
-  const written = formatDurationSec(resolutionNs / 1e9);
-  if (grid !== null) {
-    const step = formatDurationSec(grid.stepNs / 1e9);
-    const finding = `coarse clock: arrivals fall on a grid of ${step} (${formatRatio(tieShare)} ties, ${formatRatio(grid.share)} of the other gaps are multiples); nothing finer than ${step} was observed`;
-    return { clock: { resolutionNs, tieShare, gridNs: grid.stepNs, finding }, notes: [] };
+
+  findings(): ClockFindings {
+    const resolutionNs = this.#resolutionNs;
+    const tieShare = this.#rows > 1 ? this.#ties / (this.#rows - 1) : 0;
+    const isCoarse = tieShare > TIE_LIMIT && this.#gaps.size < MAX_DISTINCT_GAPS;
+    const grid = isCoarse ? findGrid(this.#gaps) : null;
+    const written = formatDurationSec(resolutionNs / 1e9);
+    if (grid !== null) {
+      const step = formatDurationSec(grid.stepNs / 1e9);
+      const finding = `coarse clock: arrivals fall on a grid of ${step} (${formatRatio(tieShare)} ties, ${formatRatio(grid.share)} of the other gaps are multiples); nothing finer than ${step} was observed`;
+      return { clock: { resolutionNs, tieShare, gridNs: grid.stepNs, finding }, notes: [] };
+    }
+    const finding = `no grid: times written to ${written}, ${formatRatio(tieShare)} ties`;
+    return { clock: { resolutionNs, tieShare, gridNs: null, finding }, notes: this.#beats.notes() };
   }
-  const finding = `no grid: times written to ${written}, ${formatRatio(tieShare)} ties`;
-  return { clock: { resolutionNs, tieShare, gridNs: null, finding }, notes: beats.notes() };
 }
 
 function findGrid(gaps: ReadonlyMap<number, number>): { stepNs: number; share: number } | null {

@@ -1,144 +1,87 @@
-/** Columns under construction: blocks of typed arrays that grow without copying, and come out in any order. */
-import type { BoolColumn, Int32Column, Int64Column, StringColumn, U64ListColumn } from '../types.js';
+/** Columns under construction, one block at a time, and columns gathered from rows of several blocks. */
+import type { StringColumn, U64ListColumn } from '../types.js';
 import type { U64List } from './record.js';
+import { BLOCK_ROWS, type RowBlock, type RowColumn } from './row-block.js';
+import type { RowField } from './rows.js';
 
-type TraceColumn = Int32Column | Int64Column | BoolColumn | StringColumn | U64ListColumn;
 type Value = number | bigint | boolean | string | U64List | null;
+type FixedArray = Int32Array | BigInt64Array | Uint8Array;
 
 /** One column. Rows are set in rising order, once each. */
 export interface ColumnStore {
-  addBlock(): void;
-  /** Sets row `at` of the last block. */
   set(at: number, value: Value): void;
-  /** Block as a column; null when no row is known. */
-  block(index: number, rowCount: number): TraceColumn | null;
-  /** The given rows as a column; null when none is known. */
-  gather(rows: Uint32Array): TraceColumn | null;
+  /** The block as a column, null when no row is known; begins the next block. */
+  take(rowCount: number): RowColumn | null;
 }
 
-/** What fixed-width columns share: values and, once a row is unknown, validity. */
-abstract class FixedStore<A extends Int32Array | BigInt64Array | Uint8Array> implements ColumnStore {
-  protected readonly blockRows: number;
-  protected readonly values: A[] = [];
-  readonly #valid: (Uint8Array | null)[] = [];
+/** Values of fixed width and, once a row is unknown, validity. */
+export class FixedStore<A extends FixedArray> implements ColumnStore {
+  readonly #allocate: (length: number) => A;
+  readonly #blockRows: number;
+  values: A;
+  #valid: Uint8Array | null = null;
+  #hasKnown = false;
 
-  constructor(blockRows: number) {
-    this.blockRows = blockRows;
-  }
-
-  protected abstract allocate(length: number): A;
-  protected abstract write(values: A, at: number, value: Value): void;
-
-  addBlock(): void {
-    this.values.push(this.allocate(this.blockRows));
-    this.#valid.push(null);
+  constructor(blockRows: number, allocate: (length: number) => A) {
+    this.#blockRows = blockRows;
+    this.#allocate = allocate;
+    this.values = allocate(blockRows);
   }
 
   set(at: number, value: Value): void {
-    const block = this.values.length - 1;
     if (value === null) {
       // Rows after this one are marked as they come.
-      this.#valid[block] ??= new Uint8Array(this.blockRows).fill(1, 0, at);
-      this.#valid[block][at] = 0;
+      this.#valid ??= new Uint8Array(this.#blockRows).fill(1, 0, at);
+      this.#valid[at] = 0;
       return;
     }
-    this.write(this.values[block], at, value);
-    const valid = this.#valid[block];
-    if (valid !== null) valid[at] = 1;
+    this.#hasKnown = true;
+    this.values[at] = (value === true ? 1 : value === false ? 0 : value) as never;
+    if (this.#valid !== null) this.#valid[at] = 1;
   }
 
-  block(index: number, rowCount: number): TraceColumn | null {
-    const valid = this.#valid[index]?.subarray(0, rowCount) ?? null;
-    if (valid !== null && !valid.includes(1)) return null;
-    return { values: this.values[index].subarray(0, rowCount), valid } as TraceColumn;
+  /** Says that rows from `from` to `to` are known and already stand in `values`. */
+  setKnown(from: number, to: number): void {
+    if (to > from) this.#hasKnown = true;
+    this.#valid?.fill(1, from, to);
   }
 
-  gather(rows: Uint32Array): TraceColumn | null {
-    const values = this.allocate(rows.length);
-    const valid = new Uint8Array(rows.length);
-    let known = 0;
-    for (let i = 0; i < rows.length; i++) {
-      const block = Math.floor(rows[i] / this.blockRows);
-      const at = rows[i] % this.blockRows;
-      values[i] = this.values[block][at] as never;
-      const flags = this.#valid[block];
-      valid[i] = flags === null ? 1 : flags[at];
-      known += valid[i];
-    }
-    if (known === 0) return null;
-    return { values, valid: known === rows.length ? null : valid } as TraceColumn;
-  }
-}
-
-export class Int32Store extends FixedStore<Int32Array> {
-  protected override allocate(length: number): Int32Array {
-    return new Int32Array(length);
-  }
-
-  protected override write(values: Int32Array, at: number, value: Value): void {
-    values[at] = value as number;
-  }
-}
-
-export class Int64Store extends FixedStore<BigInt64Array> {
-  protected override allocate(length: number): BigInt64Array {
-    return new BigInt64Array(length);
-  }
-
-  protected override write(values: BigInt64Array, at: number, value: Value): void {
-    values[at] = value as bigint;
-  }
-}
-
-export class BoolStore extends FixedStore<Uint8Array> {
-  protected override allocate(length: number): Uint8Array {
-    return new Uint8Array(length);
-  }
-
-  protected override write(values: Uint8Array, at: number, value: Value): void {
-    values[at] = value === true ? 1 : 0;
+  take(rowCount: number): RowColumn | null {
+    const column = {
+      values: this.values.subarray(0, rowCount),
+      valid: this.#valid?.subarray(0, rowCount) ?? null,
+    };
+    const isKnown = this.#hasKnown;
+    if (isKnown) this.values = this.#allocate(this.#blockRows);
+    this.#valid = null;
+    this.#hasKnown = false;
+    return isKnown ? (column as RowColumn) : null;
   }
 }
 
 /** Strings with a dictionary per block, so that columns of ever new values do not keep one giant table. */
-export class StringStore implements ColumnStore {
+class StringStore implements ColumnStore {
   readonly #blockRows: number;
-  readonly #codes: Int32Array[] = [];
-  readonly #dictionaries: string[][] = [];
+  #codes: Int32Array;
+  #dictionary: string[] = [];
   #known = new Map<string, number>();
 
   constructor(blockRows: number) {
     this.#blockRows = blockRows;
-  }
-
-  addBlock(): void {
-    this.#codes.push(new Int32Array(this.#blockRows));
-    this.#dictionaries.push([]);
-    this.#known = new Map();
+    this.#codes = new Int32Array(blockRows);
   }
 
   set(at: number, value: Value): void {
-    this.#codes[this.#codes.length - 1][at] =
-      value === null
-        ? -1
-        : codeOf(value as string, this.#known, this.#dictionaries[this.#dictionaries.length - 1]);
+    this.#codes[at] = value === null ? -1 : codeOf(value as string, this.#known, this.#dictionary);
   }
 
-  block(index: number, rowCount: number): StringColumn | null {
-    if (this.#dictionaries[index].length === 0) return null;
-    return { codes: this.#codes[index].subarray(0, rowCount), dictionary: this.#dictionaries[index] };
-  }
-
-  gather(rows: Uint32Array): StringColumn | null {
-    const codes = new Int32Array(rows.length);
-    const dictionary: string[] = [];
-    const known = new Map<string, number>();
-    for (let i = 0; i < rows.length; i++) {
-      const block = Math.floor(rows[i] / this.#blockRows);
-      const code = this.#codes[block][rows[i] % this.#blockRows];
-      codes[i] = code < 0 ? -1 : codeOf(this.#dictionaries[block][code], known, dictionary);
-    }
-    return dictionary.length === 0 ? null : { codes, dictionary };
+  take(rowCount: number): StringColumn | null {
+    const column = { codes: this.#codes.subarray(0, rowCount), dictionary: this.#dictionary };
+    if (column.dictionary.length === 0) return null;
+    this.#codes = new Int32Array(this.#blockRows);
+    this.#dictionary = [];
+    this.#known = new Map();
+    return column;
   }
 }
 
@@ -152,82 +95,157 @@ function codeOf(text: string, known: Map<string, number>, dictionary: string[]):
 }
 
 /** Lists of unsigned 64-bit integers. */
-export class ListStore implements ColumnStore {
+class ListStore implements ColumnStore {
   readonly #blockRows: number;
-  readonly #offsets: Uint32Array[] = [];
-  readonly #valid: Uint8Array[] = [];
-  readonly #values: BigUint64Array[] = [];
+  #offsets: Uint32Array;
+  #valid: Uint8Array;
+  #values = new BigUint64Array(1_024);
   #filled = 0;
 
   constructor(blockRows: number) {
     this.#blockRows = blockRows;
-  }
-
-  addBlock(): void {
-    this.#trim();
-    this.#offsets.push(new Uint32Array(this.#blockRows + 1));
-    this.#valid.push(new Uint8Array(this.#blockRows));
-    this.#values.push(new BigUint64Array(1_024));
-    this.#filled = 0;
+    this.#offsets = new Uint32Array(blockRows + 1);
+    this.#valid = new Uint8Array(blockRows);
   }
 
   set(at: number, value: Value): void {
-    const block = this.#offsets.length - 1;
     if (value !== null) {
       const list = (value as U64List).view();
-      this.#reserve(block, list.length);
-      this.#values[block].set(list, this.#filled);
+      this.#reserve(list.length);
+      this.#values.set(list, this.#filled);
       this.#filled += list.length;
-      this.#valid[block][at] = 1;
+      this.#valid[at] = 1;
     }
-    this.#offsets[block][at + 1] = this.#filled;
+    this.#offsets[at + 1] = this.#filled;
   }
 
-  block(index: number, rowCount: number): U64ListColumn | null {
-    this.#trim();
-    const valid = this.#valid[index].subarray(0, rowCount);
-    if (!valid.includes(1)) return null;
-    return {
-      offsets: this.#offsets[index].subarray(0, rowCount + 1),
-      values: this.#values[index],
+  take(rowCount: number): U64ListColumn | null {
+    const valid = this.#valid.subarray(0, rowCount);
+    const column = {
+      offsets: this.#offsets.subarray(0, rowCount + 1),
+      values: this.#values.slice(0, this.#filled),
       valid: valid.includes(0) ? valid : null,
     };
+    const isKnown = valid.includes(1);
+    this.#offsets = new Uint32Array(this.#blockRows + 1);
+    this.#valid = new Uint8Array(this.#blockRows);
+    this.#filled = 0;
+    return isKnown ? column : null;
   }
 
-  gather(rows: Uint32Array): U64ListColumn | null {
-    const offsets = new Uint32Array(rows.length + 1);
-    const valid = new Uint8Array(rows.length);
-    const slices: BigUint64Array[] = [];
-    for (let i = 0; i < rows.length; i++) {
-      const block = Math.floor(rows[i] / this.#blockRows);
-      const at = rows[i] % this.#blockRows;
-      const slice = this.#values[block].subarray(this.#offsets[block][at], this.#offsets[block][at + 1]);
-      slices.push(slice);
-      valid[i] = this.#valid[block][at];
-      offsets[i + 1] = offsets[i] + slice.length;
-    }
-    if (!valid.includes(1)) return null;
-    const values = new BigUint64Array(offsets[rows.length]);
-    slices.forEach((slice, i) => {
-      values.set(slice, offsets[i]);
-    });
-    return { offsets, values, valid: valid.includes(0) ? valid : null };
-  }
-
-  #reserve(block: number, more: number): void {
-    let capacity = this.#values[block].length;
+  #reserve(more: number): void {
+    let capacity = this.#values.length;
     if (this.#filled + more <= capacity) return;
     while (capacity < this.#filled + more) capacity *= 2;
     const grown = new BigUint64Array(capacity);
-    grown.set(this.#values[block].subarray(0, this.#filled));
-    this.#values[block] = grown;
+    grown.set(this.#values.subarray(0, this.#filled));
+    this.#values = grown;
   }
+}
 
-  /** Gives back what the last block reserved and did not use. */
-  #trim(): void {
-    const block = this.#values.length - 1;
-    if (block >= 0 && this.#values[block].length > this.#filled) {
-      this.#values[block] = this.#values[block].slice(0, this.#filled);
-    }
+type Kind = 'int32' | 'int64' | 'bool' | 'string' | 'u64list';
+
+function kindOf(field: RowField): Kind {
+  switch (field) {
+    case 'thinkNs':
+    case 'ttftNs':
+    case 'durationNs':
+      return 'int64';
+    case 'requestId':
+    case 'sessionId':
+    case 'parentId':
+    case 'clientId':
+    case 'model':
+    case 'adapter':
+    case 'operation':
+    case 'status':
+      return 'string';
+    case 'stream':
+      return 'bool';
+    case 'blockHashes':
+      return 'u64list';
+    default:
+      return 'int32';
   }
+}
+
+const ALLOCATE = {
+  int32: (length: number) => new Int32Array(length),
+  int64: (length: number) => new BigInt64Array(length),
+  bool: (length: number) => new Uint8Array(length),
+} as const;
+
+/** An empty store for a trace column. */
+export function storeFor(field: RowField, blockRows: number): ColumnStore {
+  const kind = kindOf(field);
+  if (kind === 'string') return new StringStore(blockRows);
+  if (kind === 'u64list') return new ListStore(blockRows);
+  return new FixedStore<FixedArray>(blockRows, ALLOCATE[kind]);
+}
+
+/** The column of one field for rows by their numbers in the blocks; null when none is known. */
+export function gatherColumn(
+  blocks: readonly RowBlock[],
+  index: number,
+  field: RowField,
+  rows: Uint32Array,
+): RowColumn | null {
+  const columns = blocks.map((block) => block.columns[index]);
+  if (columns.every((column) => column === null)) return null;
+  const kind = kindOf(field);
+  if (kind === 'string') return gatherStrings(columns as (StringColumn | null)[], rows);
+  if (kind === 'u64list') return gatherLists(columns as (U64ListColumn | null)[], rows);
+  return gatherFixed(columns as never, rows, ALLOCATE[kind](rows.length));
+}
+
+function gatherFixed(
+  columns: readonly ({ readonly values: FixedArray; readonly valid: Uint8Array | null } | null)[],
+  rows: Uint32Array,
+  values: FixedArray,
+): RowColumn | null {
+  const valid = new Uint8Array(rows.length);
+  let known = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const column = columns[Math.floor(rows[i] / BLOCK_ROWS)];
+    const at = rows[i] % BLOCK_ROWS;
+    if (column === null || (column.valid !== null && column.valid[at] === 0)) continue;
+    values[i] = column.values[at] as never;
+    valid[i] = 1;
+    known += 1;
+  }
+  if (known === 0) return null;
+  return { values, valid: known === rows.length ? null : valid } as RowColumn;
+}
+
+function gatherStrings(columns: readonly (StringColumn | null)[], rows: Uint32Array): StringColumn | null {
+  const codes = new Int32Array(rows.length);
+  const dictionary: string[] = [];
+  const known = new Map<string, number>();
+  for (let i = 0; i < rows.length; i++) {
+    const column = columns[Math.floor(rows[i] / BLOCK_ROWS)];
+    const code = column === null ? -1 : column.codes[rows[i] % BLOCK_ROWS];
+    codes[i] = code < 0 ? -1 : codeOf(column!.dictionary[code], known, dictionary);
+  }
+  return dictionary.length === 0 ? null : { codes, dictionary };
+}
+
+function gatherLists(columns: readonly (U64ListColumn | null)[], rows: Uint32Array): U64ListColumn | null {
+  const offsets = new Uint32Array(rows.length + 1);
+  const valid = new Uint8Array(rows.length);
+  for (let i = 0; i < rows.length; i++) {
+    const column = columns[Math.floor(rows[i] / BLOCK_ROWS)];
+    const at = rows[i] % BLOCK_ROWS;
+    const isKnown = column !== null && (column.valid === null || column.valid[at] !== 0);
+    valid[i] = isKnown ? 1 : 0;
+    offsets[i + 1] = offsets[i] + (isKnown ? column.offsets[at + 1] - column.offsets[at] : 0);
+  }
+  if (!valid.includes(1)) return null;
+  const values = new BigUint64Array(offsets[rows.length]);
+  for (let i = 0; i < rows.length; i++) {
+    if (valid[i] === 0) continue;
+    const column = columns[Math.floor(rows[i] / BLOCK_ROWS)]!;
+    const from = column.offsets[rows[i] % BLOCK_ROWS];
+    for (let at = offsets[i]; at < offsets[i + 1]; at++) values[at] = column.values[from + at - offsets[i]];
+  }
+  return { offsets, values, valid: valid.includes(0) ? valid : null };
 }

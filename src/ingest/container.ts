@@ -1,7 +1,7 @@
 /**
- * From a file (or standard input) to the bytes of its records: gzip is recognised by its first bytes, whatever the
- * name says, and all its members are read; a byte-order mark is removed; UTF-16 is refused. The file's SHA-256 is
- * taken on the way, so that the input is read once.
+ * From a file (or standard input) to the bytes of its records: gzip and Zstandard are recognised by their first bytes,
+ * whatever the name says, and all members or frames are read; a byte-order mark is removed; UTF-16 is refused. The
+ * file's SHA-256 is taken on the way, so that the input is read once.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -15,23 +15,24 @@ import type { ManifestInput } from '../types.js';
 const READ_BYTES = 1 << 20;
 /** Compressed bytes unpacked at a time: bounds memory even when a thousand to one. */
 const GZIP_READ_BYTES = 1 << 16;
+const ZSTD_READ_BYTES = 1 << 16;
 
 export interface SourceOptions {
-  /** Keep what a truncated gzip file still gives. */
+  /** Keep what a truncated gzip or Zstandard file still gives. */
   readonly allowTruncated: boolean;
   readonly signal?: AbortSignal;
 }
 
 /** One input, opened. */
 export interface InputSource {
-  /** Base name; `stdin` for `-`. */
+  /** Base name (within an archive: the archive's and the member's); `stdin` for `-`. */
   readonly name: string;
   readonly path: string;
   /** On disk; null for standard input. */
   readonly fileBytes: number | null;
   /** Bytes read from disk so far. */
   readonly readBytes: number;
-  /** Set when a gzip file ended early and that was allowed. */
+  /** Set when a compressed file ended early and that was allowed. */
   readonly truncation: string | null;
   /** The decoded bytes. Can be read once. */
   chunks(): AsyncGenerator<Buffer>;
@@ -41,15 +42,26 @@ export interface InputSource {
   manifest(): ManifestInput;
 }
 
-/** A gzip file that ends inside a member; everything that could be unpacked was handed over before. */
+/** A compressed file that ends inside a member or frame; everything that could be unpacked was handed over before. */
 export class TruncatedInput extends Error {}
 
 /** Opens a file or `-`. Throws FILE_NOT_FOUND, FILE_EMPTY or FILE_UNREADABLE (folder). */
-export async function openInput(path: string, options: SourceOptions): Promise<InputSource> {
+export async function openInput(path: string, options: SourceOptions, name?: string): Promise<InputSource> {
   const isStdin = path === '-';
   if (!isStdin) await requireFile(path, 'a log');
   const fileBytes = isStdin ? null : (await stat(path)).size;
-  return new FileInput(path, isStdin ? 'stdin' : basename(path), fileBytes, options);
+  return new FileInput(path, name ?? (isStdin ? 'stdin' : basename(path)), fileBytes, options);
+}
+
+type Compression = 'gzip' | 'zstd';
+
+/** What the first bytes say; null = not compressed. */
+function compressionOf(head: Buffer): Compression | null {
+  if (head.length >= 2 && head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
+  if (head.length < 4) return null;
+  const magic = head.readUInt32LE(0);
+  // A skippable frame may come first.
+  return magic === 0xfd2fb528 || (magic & 0xfffffff0) >>> 0 === 0x184d2a50 ? 'zstd' : null;
 }
 
 class FileInput implements InputSource {
@@ -72,9 +84,9 @@ class FileInput implements InputSource {
     const raw = this.#rawChunks();
     const first = await raw.next();
     if (first.done) throw emptyInput(this.name);
-    const isGzip = first.value.length >= 2 && first.value[0] === 0x1f && first.value[1] === 0x8b;
+    const compression = compressionOf(first.value);
     const whole = prepend(first.value, raw);
-    yield* withoutByteOrderMark(isGzip ? this.#gunzip(whole) : whole, this.name);
+    yield* withoutByteOrderMark(compression === null ? whole : this.#unpack(whole, compression), this.name);
   }
 
   reopened(): InputSource {
@@ -96,26 +108,60 @@ class FileInput implements InputSource {
     }
   }
 
-  async *#gunzip(raw: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  async *#unpack(raw: AsyncGenerator<Buffer>, compression: Compression): AsyncGenerator<Buffer> {
     try {
-      yield* gunzipChunks(raw);
+      yield* compression === 'gzip' ? gunzipChunks(raw) : unzstdChunks(raw);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      if (code === 'Z_BUF_ERROR') {
-        const where = `${this.name} is a truncated gzip file: it ends inside a member, after ${this.readBytes} bytes`;
+      if (code === 'Z_BUF_ERROR' || error instanceof EarlyEnd) {
+        const unit = compression === 'gzip' ? 'member' : 'frame';
+        const where = `${this.name} is a truncated ${compression} file: it ends inside a ${unit}, after ${this.readBytes} bytes`;
         if (!this.#options.allowTruncated) throw new TruncatedInput(where);
         this.truncation = where;
         return;
       }
-      if (code?.startsWith('Z_') !== true) throw error;
+      if (code?.startsWith('Z_') !== true && !(error instanceof DamagedZstd)) throw error;
       throw new ToolError({
         code: 'FILE_UNREADABLE',
-        message: `${this.name} is a damaged gzip file: ${message}, within the first ${this.readBytes} bytes`,
+        message: `${this.name} is a damaged ${compression} file: ${message}, within the first ${this.readBytes} bytes`,
         hint: 'fetch the file again',
         cause: error,
       });
     }
   }
+}
+
+class EarlyEnd extends Error {}
+class DamagedZstd extends Error {}
+
+/** Unpacks all frames. Everything that could be unpacked is yielded before an error is thrown. */
+async function* unzstdChunks(raw: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  const { Decompress, ZstdErrorCode } = await import('fzstd');
+  let unpacked: Buffer[] = [];
+  const decoder = new Decompress((data) => {
+    // The decoder reuses its window: what it hands out is copied.
+    if (data.length > 0) unpacked.push(Buffer.from(data));
+  });
+  const push = (chunk: Uint8Array, isLast: boolean): Error | null => {
+    try {
+      decoder.push(chunk, isLast);
+      return null;
+    } catch (error) {
+      const { code, message } = error as { code?: number; message: string };
+      return code === ZstdErrorCode.UnexpectedEOF ? new EarlyEnd(message) : new DamagedZstd(message);
+    }
+  };
+  for await (const chunk of raw) {
+    for (let at = 0; at < chunk.length; at += ZSTD_READ_BYTES) {
+      const failure = push(chunk.subarray(at, at + ZSTD_READ_BYTES), false);
+      yield* unpacked;
+      unpacked = [];
+      if (failure !== null) throw failure;
+    }
+  }
+  const failure = push(new Uint8Array(0), true);
+  yield* unpacked;
+  if (failure !== null) throw failure;
 }
 
 /** Unpacks all members. Everything that could be unpacked is yielded before an error is thrown. */

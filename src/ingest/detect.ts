@@ -1,105 +1,119 @@
 /** Which format a file has: what the first bytes look like, which formats were tried, and why one was chosen. */
 import { nearestWord, ToolError } from '../errors.js';
-import { CsvReader } from './csv.js';
 import {
   type Detection,
   detectByColumns,
   findColumn,
-  type LogFormat,
+  type KnownFormat,
   normalName,
   type Sample,
   SHAPE_TEXT,
 } from './format.js';
-import { LOG_FORMATS } from './formats/index.js';
+import { LOG_FORMATS, MANY_ROWS_FORMATS } from './formats/index.js';
+import { tokentideTrace } from './trace-format.js';
+
+export { takeSample } from './sample.js';
+
+/** All formats, in the order in which they are tried. */
+export const KNOWN_FORMATS: readonly KnownFormat[] = [...LOG_FORMATS, ...MANY_ROWS_FORMATS, tokentideTrace];
 
 /** A format with how well it fits. */
 export interface Candidate {
-  readonly format: LogFormat;
+  readonly format: KnownFormat;
   readonly detection: Detection;
 }
 
 /** What was chosen, and what came second (null = nothing else fits at all). */
 export interface Choice {
-  readonly format: LogFormat;
+  readonly format: KnownFormat;
+  /** The view that it fits. */
+  readonly sample: Sample;
   readonly reason: string;
   readonly second: Candidate | null;
 }
 
-/** Looks at the beginning of a file. */
-export function takeSample(fileName: string, bytes: Buffer, separator = ','): Sample {
-  const text = bytes.toString('utf8').trimStart();
-  const shape = shapeOf(bytes, text);
-  return { fileName, bytes, shape, names: shape === 'csv' ? csvNames(bytes, separator) : jsonNames(text) };
-}
-
-function shapeOf(bytes: Buffer, text: string): Sample['shape'] {
-  if (bytes.subarray(0, 4).toString('latin1') === 'PAR1') return 'parquet';
-  if (text.startsWith('{')) return 'jsonl';
-  if (text.startsWith('[')) return 'json-array';
-  const firstLine = text.split('\n', 1)[0];
-  return /[,;\t|]/.test(firstLine) ? 'csv' : 'text';
-}
-
-function csvNames(bytes: Buffer, separator: string): string[] {
-  const reader = new CsvReader(separator);
-  reader.feed(bytes);
-  reader.finish();
-  return reader.nextTexts() ?? [];
-}
-
-/** Dotted paths of the first line's object; none when it does not parse. */
-function jsonNames(text: string): string[] {
-  for (const line of text.split('\n', 20)) {
-    try {
-      const value: unknown = JSON.parse(line);
-      if (typeof value === 'object' && value !== null) return pathsOf(value, '');
-    } catch {
-      // A broken first line: the next one may do.
-    }
-  }
-  return [];
-}
-
-function pathsOf(value: object, prefix: string): string[] {
-  return Object.entries(value).flatMap(([key, inner]: [string, unknown]) => {
-    const path = `${prefix}${key}`;
-    const isObject = typeof inner === 'object' && inner !== null && !Array.isArray(inner);
-    return isObject ? [path, ...pathsOf(inner as object, `${path}.`)] : [path];
-  });
-}
-
 /** The format that fits. Throws HEADER_MISMATCH when one nearly fits, else FORMAT_UNKNOWN with all that was tried. */
 export function chooseFormat(sample: Sample): Choice {
-  const candidates = LOG_FORMATS.map((format) => ({
-    format,
-    detection: format.detect?.(sample) ?? detectByColumns(format, sample),
-  })).sort((a, b) => b.detection.score - a.detection.score);
-  const [best, second] = candidates;
-  if (best.detection.score === 1) {
+  return chooseFormatOf([sample]);
+}
+
+/** The same for the views of an input: the first view that a format fits is chosen. */
+export function chooseFormatOf(views: readonly Sample[]): Choice {
+  refuseUsageExport(views);
+  for (const sample of views) {
+    const [best, second] = ranked(sample);
+    if (best.detection.score < 1) continue;
     const isRival = second !== undefined && second.detection.score > 0;
-    return { format: best.format, reason: best.detection.reason, second: isRival ? second : null };
+    return { format: best.format, sample, reason: best.detection.reason, second: isRival ? second : null };
   }
+  const near = views
+    .map((sample) => ({ sample, best: ranked(sample)[0] }))
+    .sort((a, b) => b.best.detection.score - a.best.detection.score)[0];
+  const { sample, best } = near;
   if (best.detection.score >= 0.5 || hasNearMatch(best.format, sample))
     throw headerMismatch(best.format, sample);
-  const tried = candidates.map(({ format, detection }) => `${format.name} (${detection.reason})`).join('; ');
+  const tried = ranked(sample)
+    .filter(({ detection }) => detection.score > 0)
+    .map(({ format, detection }) => `${format.name} (${detection.reason})`);
+  const told = tried.length > 0 ? `nearest: ${tried.slice(0, 3).join('; ')}` : 'nothing comes near';
   throw new ToolError({
     code: 'FORMAT_UNKNOWN',
-    message: `no known format fits ${sample.fileName} (${describe(sample)}); tried ${tried}`,
+    message: `no known format fits ${sample.fileName} (${describe(sample)}); tried ${KNOWN_FORMATS.length}, ${told}`,
     hint: hintFor(sample),
   });
 }
 
-function hasNearMatch(format: LogFormat, sample: Sample): boolean {
+function ranked(sample: Sample): Candidate[] {
+  return KNOWN_FORMATS.map((format) => ({
+    format,
+    detection: format.detect?.(sample) ?? detectByColumns(format, sample),
+  })).sort((a, b) => b.detection.score - a.detection.score);
+}
+
+/** Whether a sample is a usage export: buckets, not requests. */
+export function isUsageExport({ bytes, names }: Sample): boolean {
+  if (names.includes('num_model_requests') && names.includes('start_time')) return true;
+  return (
+    bytes.includes('"num_model_requests"') ||
+    /"object"\s*:\s*"bucket"/.test(bytes.toString('latin1', 0, 65_536))
+  );
+}
+
+function refuseUsageExport(views: readonly Sample[]): void {
+  const usage = views.find(isUsageExport);
+  if (usage === undefined) return;
+  throw new ToolError({
+    code: 'FORMAT_UNKNOWN',
+    message: `${usage.fileName} is a usage export: requests per bucket of time, not single requests, so no trace can be made of it`,
+    hint: 'write its rate curve instead: tokentide ingest <files…> --rate-curve rate.csv',
+  });
+}
+
+/** The view of an input that a given format can read. Throws HEADER_MISMATCH when there is none. */
+export function viewFor(format: KnownFormat, views: readonly Sample[]): Sample {
+  const fitting = views.find((view) => fits(format, view));
+  if (fitting !== undefined) return fitting;
+  requireColumns(format, views.find((view) => view.shape === format.shape) ?? views[0]);
+  return views[0];
+}
+
+function fits(format: KnownFormat, view: Sample): boolean {
+  const names = format.headerNames ?? view.names;
+  const isShape = view.shape === format.shape || (format.shape === 'csv' && view.shape === 'text');
+  return isShape && missingColumns(format, { ...view, names }).length === 0;
+}
+
+function hasNearMatch(format: KnownFormat, sample: Sample): boolean {
   const required = format.columns.filter((column) => column.required);
   const near = required.filter((column) => nearestName(column.name, sample.names) !== null);
   return sample.shape === format.shape && near.length === required.length;
 }
 
 /** A format by name. Throws FORMAT_UNKNOWN with the nearest. */
-export function formatByName(name: string): LogFormat {
-  const format = LOG_FORMATS.find((candidate) => candidate.name === name);
+export function formatByName(name: string): KnownFormat {
+  const format = KNOWN_FORMATS.find((candidate) => candidate.name === name);
   if (format !== undefined) return format;
-  const names = LOG_FORMATS.map((candidate) => candidate.name);
+  const names = KNOWN_FORMATS.map((candidate) => candidate.name);
   const near = nearestWord(name, names);
   throw new ToolError({
     code: 'FORMAT_UNKNOWN',
@@ -109,7 +123,7 @@ export function formatByName(name: string): LogFormat {
 }
 
 /** Refuses a file that lacks columns which the format requires. */
-export function requireColumns(format: LogFormat, sample: Sample): void {
+export function requireColumns(format: KnownFormat, sample: Sample): void {
   if (sample.shape !== format.shape && !(format.shape === 'csv' && sample.shape === 'text')) {
     throw new ToolError({
       code: 'HEADER_MISMATCH',
@@ -120,7 +134,7 @@ export function requireColumns(format: LogFormat, sample: Sample): void {
   if (missingColumns(format, sample).length > 0) throw headerMismatch(format, sample);
 }
 
-function missingColumns(format: LogFormat, sample: Sample): readonly string[] {
+function missingColumns(format: KnownFormat, sample: Sample): readonly string[] {
   // Fields may be absent in one JSON line and present in the next: only a line without any of them tells.
   const isLoose = format.shape === 'jsonl';
   const required = format.columns.filter((column) => column.required);
@@ -132,7 +146,7 @@ function missingColumns(format: LogFormat, sample: Sample): readonly string[] {
   return isLoose && missing.length < required.length ? [] : missing.map((column) => column.name);
 }
 
-function headerMismatch(format: LogFormat, sample: Sample): ToolError {
+function headerMismatch(format: KnownFormat, sample: Sample): ToolError {
   const missing = format.columns.filter((column) => column.required && !isPresent(column.name, sample));
   const near = missing.flatMap((column) => {
     const name = nearestName(column.name, sample.names);
@@ -164,14 +178,9 @@ function describe(sample: Sample): string {
 }
 
 function hintFor(sample: Sample): string {
-  switch (sample.shape) {
-    case 'parquet':
-      return 'Parquet with our column names is a trace already: name it where a trace is asked for';
-    case 'json-array':
-      return `turn the array into lines first: jq -c '.[]' ${sample.fileName}`;
-    default:
-      return '--map spec.yaml says which column is what; `tokentide ingest --list-formats` describes the known formats';
-  }
+  return sample.shape === 'parquet'
+    ? 'Parquet is read from files, not from standard input'
+    : '--map spec.yaml says which column is what; `tokentide ingest --list-formats` describes the known formats';
 }
 
 function list(names: readonly string[]): string {

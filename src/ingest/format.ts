@@ -7,6 +7,7 @@
  * row keep their state in the handler that `open` returns.
  */
 import type { ArrivalBasis } from '../types.js';
+import type { ManyRowsFormat } from './formats/many-rows.js';
 import type { Pseudonyms } from './pseudonyms.js';
 import type { SourceRecord } from './record.js';
 import type { RowField, StagedRow } from './rows.js';
@@ -28,14 +29,25 @@ export interface SourceColumn {
   readonly meaning: string;
 }
 
-/** Beginning of a file, decoded. */
+/**
+ * How JSON records lie in their file: one a line; anywhere, by themselves or in a list, or in the list under a key of a
+ * wrapping object; or as lines made from the rows of a table (Parquet).
+ */
+export type RecordLayout =
+  | { readonly kind: 'lines' }
+  | { readonly kind: 'values'; readonly under: string | null }
+  | { readonly kind: 'rows' };
+
+/** Beginning of a file, decoded; of JSON in whatever layout, a record a line. */
 export interface Sample {
   readonly fileName: string;
   /** 64 KiB or the first line, whichever is longer. */
   readonly bytes: Buffer;
-  readonly shape: RecordShape | 'json-array' | 'parquet' | 'text';
-  /** CSV: the first record's fields; JSON Lines: the dotted paths of the first record. */
+  readonly shape: RecordShape | 'parquet' | 'text';
+  /** CSV: the first record's fields; JSON: the dotted paths of the first record. */
   readonly names: readonly string[];
+  /** JSON and tables only; default `lines`. */
+  readonly layout?: RecordLayout;
 }
 
 /** How well a format fits a sample. */
@@ -56,6 +68,17 @@ export interface RecordHandler {
   read(record: SourceRecord, row: StagedRow): boolean;
 }
 
+/**
+ * A CSV format in which a row is nothing but an arrival and counts: such rows are read without going through a record.
+ * What its handler would do with the columns must come to the same.
+ */
+export interface PlainColumns {
+  readonly arrival: { readonly column: number; readonly unit: 'iso' };
+  readonly counts: readonly { readonly column: number; readonly field: PlainField }[];
+}
+
+export type PlainField = 'inputTokens' | 'outputTokens' | 'maxOutputTokens' | 'images';
+
 export interface LogFormat {
   readonly name: string;
   readonly title: string;
@@ -74,10 +97,21 @@ export interface LogFormat {
   readonly headerNames?: readonly string[];
   /** Words that mean unknown, beside the usual ones. */
   readonly nullWords?: readonly string[];
+  /**
+   * Whether records must be read one after the other, in order, because one is understood by those before it. Others
+   * are read in several threads at once.
+   */
+  readonly isSequential?: boolean;
+  readonly plain?: PlainColumns;
+  /** What was done to get the arrival, when it is no field of the source, e.g. `end less duration`. */
+  readonly arrivalDerivation?: string;
   /** Default: by the share of required columns in the sample. */
   detect?(sample: Sample): Detection;
   open(context: FormatContext): RecordHandler;
 }
+
+/** Any format: one request per record, or records and requests that are not one to one. */
+export type KnownFormat = LogFormat | ManyRowsFormat;
 
 /** Whether names agree apart from case, blanks, `_` and `-`. */
 export function normalName(name: string): string {
@@ -107,13 +141,12 @@ export function findColumn(column: SourceColumn, found: readonly string[]): numb
 export const SHAPE_TEXT: Readonly<Record<Sample['shape'], string>> = {
   csv: 'CSV',
   jsonl: 'JSON Lines',
-  'json-array': 'a JSON array',
   parquet: 'Parquet',
   text: 'plain text',
 };
 
 /** The default detector: the share of required columns that the sample has. */
-export function detectByColumns(format: LogFormat, sample: Sample): Detection {
+export function detectByColumns(format: KnownFormat, sample: Sample): Detection {
   if (sample.shape !== format.shape) return { score: 0, reason: `it is not ${SHAPE_TEXT[format.shape]}` };
   const required = format.columns.filter((column) => column.required);
   const isPresent = (column: SourceColumn): boolean =>

@@ -7,23 +7,24 @@ import { basename } from 'node:path';
 import { ToolError } from '../errors.js';
 import { createManifest, hashInput, sha256Hex } from '../manifest.js';
 import { writeTrace } from '../trace/write.js';
-import type { ProgressListener, TraceMeta, TraceMetaDraft, TraceQuality } from '../types.js';
-import { formatDurationSec } from '../units.js';
-import { openInput } from './container.js';
-import { chooseFormat, formatByName } from './detect.js';
-import { findColumn, type LogFormat, type Sample, spellings } from './format.js';
+import type { ProgressListener, TraceBatch, TraceMeta, TraceMetaDraft, TraceQuality } from '../types.js';
+import { type ChosenInput, type ChosenInputs, chooseInputs } from './choose-inputs.js';
+import { type Instant, RowCollector } from './collector.js';
+import type { KnownFormat } from './format.js';
+import { openFormat } from './handler.js';
+import { inputNotes } from './input-notes.js';
 import { type IngestMap, parseIngestMap, readIngestMap } from './map.js';
-import { formatOfMap } from './map-format.js';
 import { Pseudonyms } from './pseudonyms.js';
-import { countRows, judgeQuality, type TimeFacts } from './quality.js';
-import { type ReadState, RowTally, readRecords, type SampledInput, sampleInput } from './read-records.js';
+import { countRows, QualityJudge, type TimeFacts } from './quality.js';
+import { RecordPump, readRecords } from './read-records.js';
 import { RejectTable } from './rejects.js';
-import { RowCollector } from './rows.js';
+import { RowTally } from './tally.js';
+import { openTextCounter, type TextCounter } from './text-counter.js';
 import { TimeReader } from './time.js';
-import { parseZone } from './zone.js';
+import { parseZone, type Zone } from './zone.js';
 
 export interface IngestOptions {
-  /** Files in the order of their rows; `-` = standard input. */
+  /** Files, folders or patterns, in any order; `-` = standard input. */
   readonly inputs: readonly string[];
   /** Path of the trace. */
   readonly output: string;
@@ -41,8 +42,15 @@ export interface IngestOptions {
   readonly keepIds?: boolean;
   /** Secret that the pseudonyms depend on; default: random, so that they cannot be joined with another ingest. */
   readonly pseudonymKey?: string;
-  /** Keep the rows of a gzip file that ends early. */
+  /** Keep the rows of a compressed file that ends early. */
   readonly allowTruncated?: boolean;
+  /**
+   * Tokenizer for texts whose lengths are not logged: cl100k_base, o200k_base, or the path of a Hugging Face
+   * tokenizer.json. Default: such lengths are unknown.
+   */
+  readonly tokenizer?: string;
+  /** Rows kept in memory before they are sorted on disk, bytes; default 256 MiB. */
+  readonly sortBudgetBytes?: number;
   readonly compat?: 'parquetjs' | null;
   readonly signal?: AbortSignal;
   readonly progress?: ProgressListener;
@@ -68,7 +76,8 @@ export interface IngestResult {
 
 /**
  * Turns logs into a trace. Throws ToolError: FILE_NOT_FOUND, FILE_EMPTY, FILE_UNREADABLE, FORMAT_UNKNOWN,
- * HEADER_MISMATCH, NO_ROWS, BAD_ROWS (strict), BAD_VALUE (mapping, zone), OUTPUT_UNWRITABLE, or the signal's reason.
+ * HEADER_MISMATCH, NO_ROWS, BAD_ROWS (strict), BAD_VALUE (mapping, zone, tokenizer), OUTPUT_UNWRITABLE, or the signal's
+ * reason.
  */
 export async function ingest(options: IngestOptions): Promise<IngestResult> {
   if (options.inputs.length === 0) {
@@ -76,57 +85,130 @@ export async function ingest(options: IngestOptions): Promise<IngestResult> {
   }
   const map = await mapOf(options.map);
   const zone = parseZone(options.tz ?? 'UTC');
-  const choice = await chooseForAll(options, map);
-  const { format, inputs } = choice;
-  const key = options.keepIds === true ? null : (options.pseudonymKey ?? randomBytes(32));
-  const handler = format.open({ pseudonyms: new Pseudonyms(key) });
-  const state: ReadState = {
-    rows: new RowCollector(format.fills),
-    rejects: new RejectTable(options.strict ?? false),
-    times: new TimeReader(zone),
-    tally: new RowTally(),
-  };
-  const files: { name: string; rows: number; rejected: number }[] = [];
-  const report = progressReporter(inputs, options.progress);
-  for (const input of inputs) {
-    const before = { rows: state.rows.rowCount, rejected: state.rejects.total };
-    await readRecords(input, format, handler, state, report);
-    files.push({
-      name: input.source.name,
-      rows: state.rows.rowCount - before.rows,
-      rejected: state.rejects.total - before.rejected,
-    });
-  }
-  if (state.rows.rowCount === 0) throw noRows(inputs, state);
-  state.rows.sort();
-  const times = timeFacts(state, format, zone.name, options.tz !== undefined);
-  const quality = judgeQuality({
-    rows: state.rows,
-    rejects: state.rejects,
-    statusCounts: state.tally.statusCounts,
-    filteredRows: state.tally.filteredRows,
-    times,
-    notes: inputNotes(choice, state, times),
+  const counter = options.tokenizer === undefined ? null : await openTextCounter(options.tokenizer);
+  const choice = await chooseInputs({
+    ...options,
+    map,
+    zone,
+    allowTruncated: options.allowTruncated ?? false,
   });
-  const meta: TraceMetaDraft = {
-    schemaVersion: 1,
-    kind: 'trace',
-    name: options.name ?? basename(options.inputs[0]).replace(/(\.(csv|jsonl|json|log|txt|gz|tsv))+$/i, ''),
-    startUtc: times.origin === 'epoch' ? startUtc(state) : null,
-    timeResolutionNs: times.resolutionNs,
-    arrivalBasis: format.arrivalBasis,
-    blockSize: format.fills.includes('blockHashes') ? format.blockSize : null,
-    droppedRows: {
-      ...Object.fromEntries(quality.rejects.map(({ reason, rows }) => [reason, rows])),
-      ...(state.tally.filteredRows > 0 ? { 'not selected by the mapping': state.tally.filteredRows } : {}),
+  const read = readerOf(options, choice, zone, counter);
+  try {
+    await read.all();
+    return await writeOut(options, choice, read, map, zone, counter);
+  } finally {
+    read.rows.dispose();
+    await choice.remove();
+  }
+}
+
+/** The reading of all inputs, and what it leaves. */
+interface Reading {
+  readonly rows: RowCollector;
+  readonly rejects: RejectTable;
+  readonly tally: RowTally;
+  readonly blockSize: number | null;
+  readonly files: readonly { readonly name: string; readonly rows: number; readonly rejected: number }[];
+  all(): Promise<void>;
+}
+
+function readerOf(
+  options: IngestOptions,
+  { format, inputs }: ChosenInputs,
+  zone: Zone,
+  counter: TextCounter | null,
+): Reading {
+  const key = options.keepIds === true ? null : (options.pseudonymKey ?? randomBytes(32));
+  const handler = openFormat(format, new Pseudonyms(key), counter?.count ?? null);
+  const rows = new RowCollector(format.fills, options.sortBudgetBytes);
+  const rejects = new RejectTable(options.strict ?? false);
+  const tally = new RowTally();
+  const files: { name: string; rows: number; rejected: number }[] = [];
+  const pump = new RecordPump(format, handler, { rows, rejects, tally, times: new TimeReader(zone) });
+  const report = progressReporter(inputs, options.progress);
+  return {
+    rows,
+    rejects,
+    tally,
+    files,
+    get blockSize() {
+      return handler.blockSize ?? null;
     },
-    quality,
-    manifest: await manifestOf(options, format, inputs),
+    async all() {
+      for (const input of inputs) {
+        const before = { rows: pump.rowCount, rejected: rejects.total };
+        await readRecords(input, input.sample, pump, report);
+        files.push({
+          name: input.source.name,
+          rows: pump.rowCount - before.rows,
+          rejected: rejects.total - before.rejected,
+        });
+      }
+      pump.finish();
+      if (rows.rowCount === 0) throw noRows(inputs, rejects, tally);
+    },
   };
+}
+
+async function writeOut(
+  options: IngestOptions,
+  choice: ChosenInputs,
+  read: Reading,
+  map: IngestMap | null,
+  zone: Zone,
+  counter: TextCounter | null,
+): Promise<IngestResult> {
+  const { format, inputs } = choice;
+  const { rows, rejects, tally } = read;
+  const times = timeFacts(read, format, zone.name, options.tz !== undefined);
+  const judge = new QualityJudge({
+    fields: format.fills,
+    times,
+    spanNs: rows.spanNs(),
+    rowCount: rows.rowCount,
+  });
+  const notes = inputNotes({
+    choice,
+    rows,
+    tally,
+    times,
+    isMapped: map !== null,
+    tokenizer: counter?.name ?? null,
+  });
+  const manifest = await manifestOf(options, format, inputs);
+  let quality: TraceQuality | null = null;
+  let draft: TraceMetaDraft | null = null;
   const written = await writeTrace({
     path: options.output,
-    meta,
-    batches: state.rows.batches(),
+    batches: judged(rows, judge),
+    meta: () => {
+      rejects.addRows(REPEATED, rows.tieFindings.duplicates);
+      quality = judge.report({
+        rejects,
+        tally,
+        ties: rows.tieFindings,
+        outOfOrderRows: rows.outOfOrderRows,
+        notes,
+      });
+      draft = {
+        schemaVersion: 1,
+        kind: 'trace',
+        name: options.name ?? nameOf(inputs[0].source.name),
+        startUtc: times.origin === 'epoch' ? startUtc(times.start, tally.places) : null,
+        timeResolutionNs: times.resolutionNs,
+        arrivalBasis: format.arrivalBasis,
+        blockSize: format.fills.includes('blockHashes') ? read.blockSize : null,
+        droppedRows: {
+          ...Object.fromEntries(quality.rejects.map(({ reason, rows: count }) => [reason, count])),
+          ...(tally.filteredRows > 0
+            ? { [map === null ? NO_REQUEST : NOT_SELECTED]: tally.filteredRows }
+            : {}),
+        },
+        quality,
+        manifest,
+      };
+      return draft;
+    },
     compat: options.compat,
     signal: options.signal,
     progress: options.progress,
@@ -134,16 +216,31 @@ export async function ingest(options: IngestOptions): Promise<IngestResult> {
   return {
     output: options.output,
     ...written,
-    format: {
-      name: format.name,
-      title: format.title,
-      reason: choice.reason,
-      second: choice.second,
-    },
-    meta: { ...meta, contentHash: written.contentHash },
-    quality,
-    files,
+    format: { name: format.name, title: format.title, reason: choice.reason, second: choice.second },
+    meta: { ...draft!, contentHash: written.contentHash },
+    quality: quality!,
+    files: read.files,
   };
+}
+
+const REPEATED = 'delivered more than once (same request id and arrival)';
+const NO_REQUEST = 'no request';
+const NOT_SELECTED = 'not selected by the mapping';
+
+/** The sorted rows as batches, judged on the way. */
+function* judged(rows: RowCollector, judge: QualityJudge): Generator<TraceBatch> {
+  for (const block of rows.sorted()) {
+    judge.add(block);
+    yield rows.batchOf(block);
+  }
+}
+
+/** Name of a trace by that of its first input, an archive's by its own. */
+function nameOf(input: string): string {
+  const name = input
+    .split(':')[0]
+    .replace(/(\.(csv|jsonl|ndjson|json|log|txt|parquet|gz|zst|tar|tgz|tsv))+$/i, '');
+  return name === '' ? 'trace' : name;
 }
 
 async function mapOf(map: IngestOptions['map']): Promise<IngestMap | null> {
@@ -152,44 +249,7 @@ async function mapOf(map: IngestOptions['map']): Promise<IngestMap | null> {
   return 'nullWords' in map ? (map as IngestMap) : parseIngestMap(map, 'given');
 }
 
-interface ChosenInputs {
-  readonly format: LogFormat;
-  readonly reason: string;
-  readonly second: string | null;
-  readonly inputs: readonly SampledInput[];
-}
-
-/** Opens all inputs and finds the one format that they share. */
-async function chooseForAll(options: IngestOptions, map: IngestMap | null): Promise<ChosenInputs> {
-  const separator = map?.separator ?? ',';
-  const inputs: SampledInput[] = [];
-  for (const path of options.inputs) {
-    const source = await openInput(path, {
-      allowTruncated: options.allowTruncated ?? false,
-      signal: options.signal,
-    });
-    inputs.push(await sampleInput(source, separator));
-  }
-  if (map !== null) return { format: formatOfMap(map), reason: 'the mapping says so', second: null, inputs };
-  if (options.format !== undefined && options.format !== 'auto') {
-    return { format: formatByName(options.format), reason: 'it was given', second: null, inputs };
-  }
-  const choices = inputs.map(({ sample }) => chooseFormat(sample));
-  const [first] = choices;
-  const odd = choices.findIndex((choice) => choice.format !== first.format);
-  if (odd >= 0) {
-    throw new ToolError({
-      code: 'FORMAT_UNKNOWN',
-      message: `the inputs differ: ${inputs[0].source.name} is ${first.format.name}, ${inputs[odd].source.name} is ${choices[odd].format.name}`,
-      hint: 'ingest them one by one',
-    });
-  }
-  const second =
-    first.second === null ? null : `${first.second.format.name} (${first.second.detection.reason})`;
-  return { format: first.format, reason: first.reason, second, inputs };
-}
-
-function progressReporter(inputs: readonly SampledInput[], progress?: ProgressListener): () => void {
+function progressReporter(inputs: readonly ChosenInput[], progress?: ProgressListener): () => void {
   const sizes = inputs.map(({ source }) => source.fileBytes);
   const total = sizes.includes(null) ? null : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
   return () => {
@@ -198,9 +258,8 @@ function progressReporter(inputs: readonly SampledInput[], progress?: ProgressLi
   };
 }
 
-function noRows(inputs: readonly SampledInput[], state: ReadState): ToolError {
+function noRows(inputs: readonly ChosenInput[], rejects: RejectTable, tally: RowTally): ToolError {
   const names = inputs.map(({ source }) => source.name).join(', ');
-  const { rejects, tally } = state;
   if (rejects.total > 0) {
     return new ToolError({
       code: 'NO_ROWS',
@@ -220,72 +279,30 @@ function noRows(inputs: readonly SampledInput[], state: ReadState): ToolError {
 
 const YEAR_2000_SEC = 946_684_800;
 
-function timeFacts(state: ReadState, format: LogFormat, zoneName: string, isZoneGiven: boolean): TimeFacts {
-  const { tally, rows } = state;
+function timeFacts(read: Reading, format: KnownFormat, zoneName: string, isZoneGiven: boolean): TimeFacts {
+  const start = read.rows.start();
   const isEpoch =
-    format.timeOrigin === 'epoch' || (format.timeOrigin === 'auto' && rows.start().sec > YEAR_2000_SEC);
+    format.timeOrigin === 'epoch' || (format.timeOrigin === 'auto' && start.sec > YEAR_2000_SEC);
   return {
-    resolutionNs: 10 ** (9 - tally.places),
+    resolutionNs: 10 ** (9 - read.tally.places),
     origin: isEpoch ? 'epoch' : 'start',
     zoneName,
     isZoneGiven,
-    zonedRows: tally.zonedRows,
-    zonelessRows: tally.zonelessRows,
-    foldRows: tally.foldRows,
-    gapRows: tally.gapRows,
+    start,
   };
 }
 
 /** The first arrival as RFC 3339 with the digits that the source wrote. */
-function startUtc({ rows, tally }: ReadState): string {
-  const { sec, nanos } = rows.start();
+function startUtc({ sec, nanos }: Instant, places: number): string {
   const whole = new Date(sec * 1_000).toISOString().slice(0, 19);
-  const fraction = String(nanos).padStart(9, '0').slice(0, tally.places);
+  const fraction = String(nanos).padStart(9, '0').slice(0, places);
   return fraction === '' ? `${whole}Z` : `${whole}.${fraction}Z`;
-}
-
-function inputNotes(choice: ChosenInputs, state: ReadState, times: TimeFacts): string[] {
-  const notes: string[] = [];
-  for (const { source } of choice.inputs) {
-    if (source.truncation !== null) notes.push(`${source.truncation}; what came before was kept`);
-  }
-  const unused = unusedNames(choice.format, choice.inputs[0].sample);
-  if (unused.length > 0) notes.push(`columns not used: ${unused.join(', ')}`);
-  if (state.tally.filteredRows > 0) {
-    notes.push(`${countRows(state.tally.filteredRows)} not selected by the mapping`);
-  }
-  if (state.rows.outOfOrderRows > 0) {
-    notes.push(
-      `${countRows(state.rows.outOfOrderRows)} out of order: all rows were sorted by arrival, rows that arrive together in the order of the source`,
-    );
-  }
-  const { sec, nanos } = state.rows.start();
-  if (times.origin === 'start' && (sec !== 0 || nanos !== 0)) {
-    notes.push(
-      `the first request arrives ${formatDurationSec(sec + nanos / 1e9)} after the source's zero; the trace counts from that request`,
-    );
-  }
-  return notes;
-}
-
-const SHOWN_NAMES = 12;
-
-function unusedNames(format: LogFormat, sample: Sample): string[] {
-  const used = new Set<string>();
-  if (format.shape === 'csv') {
-    for (const column of format.columns) used.add(sample.names[findColumn(column, sample.names)] ?? '');
-  } else {
-    for (const path of format.columns.flatMap(spellings)) used.add(path.split('.')[0]);
-  }
-  const names = format.headerNames === undefined ? sample.names : [];
-  const unused = names.filter((name) => !name.includes('.') && !used.has(name));
-  return unused.length > SHOWN_NAMES ? [...unused.slice(0, SHOWN_NAMES), '…'] : unused;
 }
 
 async function manifestOf(
   options: IngestOptions,
-  format: LogFormat,
-  inputs: readonly SampledInput[],
+  format: KnownFormat,
+  inputs: readonly ChosenInput[],
 ): Promise<TraceMeta['manifest']> {
   const { map } = options;
   return createManifest({
@@ -303,6 +320,7 @@ async function manifestOf(
       name: options.name,
       keepIds: options.keepIds,
       allowTruncated: options.allowTruncated,
+      tokenizer: options.tokenizer === undefined ? undefined : basename(options.tokenizer),
     },
     inputs: [
       ...inputs.map(({ source }) => source.manifest()),

@@ -2,7 +2,7 @@
 import { ToolError } from '../errors.js';
 import type { RejectCount } from '../types.js';
 import { formatCount } from '../units.js';
-import type { RowReject } from './record.js';
+import { RowReject } from './record.js';
 
 export class RejectTable {
   readonly #isStrict: boolean;
@@ -14,12 +14,12 @@ export class RejectTable {
     this.#isStrict = isStrict;
   }
 
-  add(reject: RowReject, file: string, line: number): void {
+  add(reject: RowReject, file: string | null, line: number | null): void {
     if (this.#isStrict) {
       const found = reject.example === null ? '' : ` ('${reject.example}')`;
       throw new ToolError({
         code: 'BAD_ROWS',
-        message: `${file}, line ${line}: ${reject.reason}${found}`,
+        message: `${placeOf(file, line)}: ${reject.reason}${found}`,
         hint: 'correct the line, or leave out --strict to drop and count such lines',
       });
     }
@@ -31,6 +31,26 @@ export class RejectTable {
     }
     const { reason, example } = reject;
     this.#counts.set(reason, { first: { reason, firstLine: line, firstFile: file, example }, rows: 1 });
+  }
+
+  /** Counts rows of one reason that have no place of their own. Never fatal. */
+  addRows(reason: string, rows: number): void {
+    if (rows === 0) return;
+    this.total += rows;
+    this.#counts.set(reason, {
+      first: { reason, firstLine: null, firstFile: null, example: null },
+      rows: (this.#counts.get(reason)?.rows ?? 0) + rows,
+    });
+  }
+
+  /** Adds what another reader of a part of `file` rejected; its lines are counted from `linesBefore`. */
+  merge(rejects: readonly RejectCount[], file: string, linesBefore: number): void {
+    for (const reject of rejects) {
+      const line = reject.firstLine === null ? null : reject.firstLine + linesBefore;
+      this.add(new RowReject(reject.reason, reject.example), file, line);
+      this.total += reject.rows - 1;
+      this.#counts.get(reject.reason)!.rows += reject.rows - 1;
+    }
   }
 
   /** Most frequent first. */
@@ -45,8 +65,14 @@ export class RejectTable {
     return this.list()
       .map(
         ({ reason, rows, firstFile, firstLine }) =>
-          `${formatCount(rows)} × ${reason} (first: ${firstFile}, line ${firstLine})`,
+          `${formatCount(rows)} × ${reason} (first: ${placeOf(firstFile, firstLine)})`,
       )
       .join('; ');
   }
+}
+
+/** A place for people. */
+export function placeOf(file: string | null, line: number | null): string {
+  if (file === null) return 'at the end of the log';
+  return line === null ? file : `${file}, line ${line}`;
 }

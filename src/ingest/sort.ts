@@ -1,34 +1,46 @@
-/** The order of arrival: a stable sort of row numbers. */
-
 /**
- * Row numbers in order of (sec, nanos); equal times keep their order. Rows live in blocks of `blockRows`.
- * Runs that are already in order are found first and then merged, so nearly sorted logs cost little: O(n log runs).
+ * The order of arrival. Rows are named by their numbers in the blocks (block × BLOCK_ROWS + place). Runs that are
+ * already in order are found first and then merged, so nearly sorted logs cost little: O(n log runs).
  */
-export function sortedOrder(
-  rowCount: number,
-  secs: readonly Float64Array[],
-  nanos: readonly Int32Array[],
-  blockRows: number,
-): Uint32Array {
+import { BLOCK_ROWS, compareTimes, type RowBlock } from './row-block.js';
+
+/** Numbers of all rows in the order of the blocks. */
+function rowNumbers(blocks: readonly RowBlock[]): Uint32Array {
+  const rows = new Uint32Array(blocks.reduce((sum, block) => sum + block.rowCount, 0));
+  let filled = 0;
+  blocks.forEach((block, index) => {
+    for (let at = 0; at < block.rowCount; at++) rows[filled++] = index * BLOCK_ROWS + at;
+  });
+  return rows;
+}
+
+/** Whether every row of the blocks arrives no earlier than the one before it. */
+export function areOrdered(blocks: readonly RowBlock[]): boolean {
+  return blocks.every((block, index) => {
+    if (!block.isOrdered) return false;
+    const before = blocks[index - 1];
+    return before === undefined || compareTimes(before, before.rowCount - 1, block, 0) <= 0;
+  });
+}
+
+/** Row numbers in order of arrival; equal times keep their order. */
+export function sortedRows(blocks: readonly RowBlock[]): Uint32Array {
   const isBefore = (a: number, b: number): boolean => {
-    const blockA = Math.floor(a / blockRows);
-    const blockB = Math.floor(b / blockRows);
-    const atA = a % blockRows;
-    const atB = b % blockRows;
-    const secA = secs[blockA][atA];
-    const secB = secs[blockB][atB];
-    return secA < secB || (secA === secB && nanos[blockA][atA] < nanos[blockB][atB]);
+    const blockA = blocks[Math.floor(a / BLOCK_ROWS)];
+    const blockB = blocks[Math.floor(b / BLOCK_ROWS)];
+    return compareTimes(blockA, a % BLOCK_ROWS, blockB, b % BLOCK_ROWS) < 0;
   };
-  let order: Uint32Array = Uint32Array.from({ length: rowCount }, (_, row) => row);
-  let target: Uint32Array = new Uint32Array(rowCount);
+  let order: Uint32Array = rowNumbers(blocks);
+  if (areOrdered(blocks)) return order;
+  let target: Uint32Array = new Uint32Array(order.length);
   let runs = [0];
-  for (let row = 1; row < rowCount; row++) if (isBefore(row, row - 1)) runs.push(row);
+  for (let i = 1; i < order.length; i++) if (isBefore(order[i], order[i - 1])) runs.push(i);
   while (runs.length > 1) {
     const merged: number[] = [];
     for (let run = 0; run < runs.length; run += 2) {
       const from = runs[run];
-      const middle = runs[run + 1] ?? rowCount;
-      const to = runs[run + 2] ?? rowCount;
+      const middle = runs[run + 1] ?? order.length;
+      const to = runs[run + 2] ?? order.length;
       merged.push(from);
       let left = from;
       let right = middle;

@@ -132,6 +132,42 @@ export interface ClockAudit {
   readonly finding: string;
 }
 
+/** What a length column shows beside its shape. */
+export interface LengthFacts {
+  readonly knownRows: number;
+  readonly unknownRows: number;
+  readonly zeroRows: number;
+  /** Over known values; null = none. */
+  readonly meanTokens: number | null;
+  readonly minTokens: number | null;
+  readonly maxTokens: number | null;
+  /** The top values when they hold more rows than a tail would. */
+  readonly cap: { readonly fromTokens: number; readonly toTokens: number; readonly rows: number } | null;
+  /** The smallest value when it holds more rows than a tail would. */
+  readonly floor: { readonly tokens: number; readonly rows: number } | null;
+  /** Values far more frequent than their neighbours, most frequent first, at most 20; templates and system prompts. */
+  readonly atoms: readonly { readonly tokens: number; readonly rows: number }[];
+  readonly atomCount: number;
+}
+
+/** One quarter of a trace's time. */
+export interface QuarterFacts {
+  /** Offset from the trace's start, ns. */
+  readonly fromNs: number;
+  readonly rows: number;
+  readonly ratePerSec: number;
+  /** Over known values; null = none. */
+  readonly meanInputTokens: number | null;
+  readonly meanOutputTokens: number | null;
+}
+
+/** A stretch without any arrival. */
+export interface SilenceFacts {
+  /** Offset of its beginning from the trace's start, ns. */
+  readonly fromNs: number;
+  readonly lengthNs: number;
+}
+
 /** Facts that a person should see before trusting a log. All token sums are over known values. */
 export interface TraceQuality {
   readonly rowsIn: number;
@@ -146,6 +182,24 @@ export interface TraceQuality {
   readonly unknownOutputRows: number;
   readonly zeroOutputRows: number;
   readonly notes: readonly string[];
+  /** Records read from the source, where they are not one to one with requests; absent in traces of older versions. */
+  readonly recordsIn?: number;
+  /** Deliveries of a request that was already there (same id, same arrival): left out, and among the rejects. */
+  readonly duplicateRows?: number;
+  /** Rows equal to another of the same instant in every column, in sources without request ids: kept. */
+  readonly lookAlikeRows?: number;
+  /** Rows that arrive at the instant of the row before them. */
+  readonly tiedRows?: number;
+  /** Rows whose lengths were counted from text by a tokenizer. */
+  readonly estimatedRows?: number;
+  /** Rows by HTTP status where the source has it. */
+  readonly httpStatusCounts?: Readonly<Record<string, number>>;
+  readonly inputLengths?: LengthFacts;
+  readonly outputLengths?: LengthFacts;
+  /** Longest stretches without arrivals that the mean rate does not explain, longest first. */
+  readonly silences?: readonly SilenceFacts[];
+  /** Four equal parts of the trace's time; empty when it has no length. */
+  readonly quarters?: readonly QuarterFacts[];
 }
 
 /** What a trace file carries beside its rows (Parquet key-value metadata under the key `tokentide`). */

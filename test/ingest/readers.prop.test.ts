@@ -7,7 +7,8 @@ import { JsonScanner, pathTree } from '../../src/ingest/json-scan.js';
 import { JsonLinesReader } from '../../src/ingest/jsonl.js';
 import { SourceRecord } from '../../src/ingest/record.js';
 import type { RecordReader } from '../../src/ingest/record-reader.js';
-import { sortedOrder } from '../../src/ingest/sort.js';
+import { BLOCK_ROWS, type RowBlock } from '../../src/ingest/row-block.js';
+import { sortedRows } from '../../src/ingest/sort.js';
 import { TimeReader } from '../../src/ingest/time.js';
 import { parseZone } from '../../src/ingest/zone.js';
 
@@ -219,17 +220,21 @@ test('the sort is that of a stable sort by time', () => {
   });
   fc.assert(
     fc.property(times, fc.integer({ min: 1, max: 7 }), (rows, blockRows) => {
-      const blocks = Math.ceil(rows.length / blockRows);
-      const secs = Array.from({ length: blocks }, () => new Float64Array(blockRows));
-      const nanos = Array.from({ length: blocks }, () => new Int32Array(blockRows));
-      rows.forEach(([sec, nano], i) => {
-        secs[Math.floor(i / blockRows)][i % blockRows] = sec;
-        nanos[Math.floor(i / blockRows)][i % blockRows] = nano;
-      });
+      const blocks: RowBlock[] = [];
+      for (let from = 0; from < rows.length; from += blockRows) {
+        const part = rows.slice(from, from + blockRows);
+        const secs = Float64Array.from(part, ([sec]) => sec);
+        const nanos = Int32Array.from(part, ([, nano]) => nano);
+        const isOrdered = part.every(
+          ([sec, nano], i) => i === 0 || sec > secs[i - 1] || (sec === secs[i - 1] && nano >= nanos[i - 1]),
+        );
+        blocks.push({ rowCount: part.length, secs, nanos, columns: [], isOrdered });
+      }
       const expected = rows
         .map((_, i) => i)
-        .sort((a, b) => rows[a][0] - rows[b][0] || rows[a][1] - rows[b][1] || a - b);
-      assert.deepEqual([...sortedOrder(rows.length, secs, nanos, blockRows)], expected);
+        .sort((a, b) => rows[a][0] - rows[b][0] || rows[a][1] - rows[b][1] || a - b)
+        .map((i) => Math.floor(i / blockRows) * BLOCK_ROWS + (i % blockRows));
+      assert.deepEqual([...sortedRows(blocks)], expected);
     }),
     { numRuns: 500 },
   );

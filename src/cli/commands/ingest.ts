@@ -1,20 +1,23 @@
 /** `tokentide ingest`: logs → trace, with a data-quality summary. */
 import { EXIT, ToolError } from '../../errors.js';
-import { LOG_FORMATS } from '../../ingest/formats/index.js';
+import { KNOWN_FORMATS } from '../../ingest/detect.js';
 import { type IngestResult, ingest } from '../../ingest/ingest.js';
 import { MAP_TARGETS } from '../../ingest/map.js';
-import { formatBytes, formatCount } from '../../units.js';
+import { writeRateCurve } from '../../ingest/rate-curve.js';
+import { placeOf } from '../../ingest/rejects.js';
+import type { ArrivalBasis, TraceQuality } from '../../types.js';
+import { formatBytes, formatCount, formatDurationSec } from '../../units.js';
 import type { CommandContext, CommandIo, CommandSpec } from '../command.js';
 
 export const command: CommandSpec = {
   name: 'ingest',
   summary: 'production logs → trace',
   description:
-    'Reads request logs (plain or gzip), rejects what is damaged by reason and line, sorts by arrival and writes one trace (Parquet) with its data-quality report inside. `-` reads standard input.',
+    'Reads request logs (plain, gzip, Zstandard, tar; JSON in any layout, CSV, text, Parquet; files, folders or patterns in any order), rejects what is damaged by reason and line, sorts by arrival and writes one trace (Parquet) with its data-quality report inside. `-` reads standard input.',
   arguments: [
     {
       name: 'files',
-      description: 'logs of one format, in the order of their rows',
+      description: 'logs of one format: files, folders or patterns, in any order',
       required: false,
       variadic: true,
     },
@@ -62,7 +65,20 @@ export const command: CommandSpec = {
     {
       key: 'allowTruncated',
       type: 'boolean',
-      description: 'keep the complete rows of a gzip file that ends early',
+      description: 'keep the complete rows of a compressed file that ends early',
+    },
+    {
+      key: 'tokenizer',
+      type: 'string',
+      value: '<name|file>',
+      description:
+        'count texts whose lengths are not logged: cl100k_base, o200k_base or a tokenizer.json (estimates; no text is kept)',
+    },
+    {
+      key: 'rateCurve',
+      type: 'string',
+      value: '<rate.csv>',
+      description: 'write requests per second and mean lengths of a usage export, which is no trace',
     },
     {
       key: 'compat',
@@ -84,6 +100,7 @@ export const command: CommandSpec = {
     }
     if (args.length === 0)
       throw usage('no input given', 'name one or more log files, or - for standard input');
+    if (options['rateCurve'] !== undefined) return rateCurve(args, options['rateCurve'] as string, io);
     if (options['output'] === undefined)
       throw usage('--output is required', 'say where to write the trace: -o trace.parquet');
     const result = await ingest({
@@ -97,6 +114,7 @@ export const command: CommandSpec = {
       keepIds: options['keepIds'] as boolean | undefined,
       pseudonymKey: await keyOf(options['pseudonymKeyFile'] as string | undefined),
       allowTruncated: options['allowTruncated'] as boolean | undefined,
+      tokenizer: options['tokenizer'] as string | undefined,
       compat: (options['compat'] as 'parquetjs' | undefined) ?? null,
       signal,
       progress: io.progress,
@@ -106,6 +124,16 @@ export const command: CommandSpec = {
     return EXIT.ok;
   },
 };
+
+async function rateCurve(inputs: readonly string[], output: string, io: CommandIo): Promise<number> {
+  const curve = await writeRateCurve({ inputs, output });
+  const from = curve.startUtc === null ? '' : ` from ${curve.startUtc}`;
+  io.print(
+    `${output}: ${formatCount(curve.buckets)} buckets of ${formatDurationSec(curve.bucketSec)}${from}, ${formatCount(curve.requests)} requests`,
+  );
+  io.result({ schemaVersion: 1, kind: 'rate-curve', ...curve });
+  return EXIT.ok;
+}
 
 async function keyOf(path: string | undefined): Promise<string | undefined> {
   if (path === undefined) return undefined;
@@ -127,25 +155,33 @@ function printSummary(io: CommandIo, result: IngestResult): void {
   const line = (label: string, text: string): void => io.print(paragraph(label, text));
   const second = format.second === null ? '' : `; second: ${format.second}`;
   line('format', `${format.name}, because ${format.reason}${second}`);
-  line('rows', `${formatCount(quality.rowsIn)} in, ${formatCount(quality.rowsOut)} kept`);
+  const { recordsIn = quality.rowsIn } = quality;
+  const records = recordsIn === quality.rowsIn ? '' : ` (from ${formatCount(recordsIn)} records)`;
+  line('rows', `${formatCount(quality.rowsIn)} in${records}, ${formatCount(quality.rowsOut)} kept`);
   for (const reject of quality.rejects) {
     const example = reject.example === null ? '' : ` '${reject.example}'`;
-    line(
-      '  dropped',
-      `${formatCount(reject.rows)} × ${reject.reason}${example} (first: ${reject.firstFile}, line ${reject.firstLine})`,
-    );
+    const place = reject.firstFile === null ? '' : ` (first: ${placeOf(reject.firstFile, reject.firstLine)})`;
+    line('  dropped', `${formatCount(reject.rows)} × ${reject.reason}${example}${place}`);
   }
+  const unordered = [
+    [quality.duplicateRows ?? 0, 'delivered more than once'],
+    [quality.outOfOrderRows, 'out of order'],
+    [quality.tiedRows ?? 0, 'at the instant of the one before'],
+  ] as const;
+  line('order', unordered.map(([count, what]) => `${formatCount(count)} ${what}`).join(', '));
   line('start', meta.startUtc ?? 'not known: times count from the start of the trace');
+  line('arrival', `${ARRIVAL_TEXT[meta.arrivalBasis]}; written to ${resolutionText(meta.timeResolutionNs)}`);
   line('time zone', quality.zoneRule);
   line('clock', quality.clock.finding);
-  const statuses = Object.entries(quality.statusCounts).map(
-    ([status, count]) => `${status} ${formatCount(count)}`,
-  );
-  line('status', statuses.join(', '));
-  if (quality.unknownInputRows + quality.unknownOutputRows > 0) {
+  line('status', countsText(quality.statusCounts));
+  if (Object.keys(quality.httpStatusCounts ?? {}).length > 0)
+    line('HTTP status', countsText(quality.httpStatusCounts ?? {}));
+  lengthLines(quality, line);
+  quarterLines(quality, line);
+  for (const { fromNs, lengthNs } of quality.silences ?? []) {
     line(
-      'unknown',
-      `prompt length in ${formatCount(quality.unknownInputRows)} rows, output length in ${formatCount(quality.unknownOutputRows)}`,
+      'silence',
+      `${formatDurationSec(lengthNs / 1e9)}, ${formatDurationSec(fromNs / 1e9)} after the start`,
     );
   }
   for (const note of quality.notes) line('note', note);
@@ -153,6 +189,51 @@ function printSummary(io: CommandIo, result: IngestResult): void {
     'written',
     `${result.output}: ${formatCount(result.rows)} rows, ${formatBytes(result.bytes)}, content ${result.contentHash.slice(0, 12)}`,
   );
+}
+
+const ARRIVAL_TEXT: Readonly<Record<ArrivalBasis, string>> = {
+  arrival: 'the request came in',
+  end: 'the request ended',
+  log_write: 'the log line was written',
+  synthetic: 'drawn from a model',
+  unknown: 'the source does not say what its times mean',
+};
+
+function resolutionText(resolutionNs: number | null): string {
+  return resolutionNs === null ? 'an unknown resolution' : formatDurationSec(resolutionNs / 1e9);
+}
+
+function countsText(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .sort(([, a], [, b]) => b - a)
+    .map(([word, count]) => `${word} ${formatCount(count)}`)
+    .join(', ');
+}
+
+type Line = (label: string, text: string) => void;
+
+function lengthLines({ inputLengths, outputLengths }: TraceQuality, line: Line): void {
+  for (const [label, facts] of [
+    ['input', inputLengths],
+    ['output', outputLengths],
+  ] as const) {
+    if (facts === undefined) continue;
+    const unknown = facts.unknownRows > 0 ? `${formatCount(facts.unknownRows)} unknown` : '';
+    const known =
+      facts.meanTokens === null
+        ? ''
+        : `${formatCount(facts.minTokens ?? 0)} to ${formatCount(facts.maxTokens ?? 0)} tokens, mean ${facts.meanTokens.toFixed(1)}`;
+    line(label, [known, unknown].filter((text) => text !== '').join('; '));
+  }
+}
+
+function quarterLines({ quarters = [] }: TraceQuality, line: Line): void {
+  if (quarters.length === 0) return;
+  const mean = (value: number | null): string => (value === null ? '–' : value.toFixed(0));
+  line('quarters', 'of the time: requests/s, mean input and output tokens');
+  for (const { ratePerSec, meanInputTokens, meanOutputTokens } of quarters) {
+    line('', `${ratePerSec.toPrecision(3)}/s, ${mean(meanInputTokens)} in, ${mean(meanOutputTokens)} out`);
+  }
 }
 
 /** A label and its text, wrapped to the terminal's 80 columns. */
@@ -184,7 +265,7 @@ where:
   - {column: kind, one_of: [c, e]}`;
 
 function listFormats(io: CommandIo): void {
-  for (const format of LOG_FORMATS) {
+  for (const format of KNOWN_FORMATS) {
     io.print(paragraph(format.name, `${format.title}; ${format.sourceUrl}`));
     for (const column of format.columns) {
       io.print(paragraph('', `${column.name}${column.required ? '' : ' (optional)'}: ${column.meaning}`));
@@ -197,7 +278,7 @@ function listFormats(io: CommandIo): void {
   io.result({
     schemaVersion: 1,
     kind: 'log-formats',
-    formats: LOG_FORMATS.map(({ name, title, sourceUrl, shape, columns }) => ({
+    formats: KNOWN_FORMATS.map(({ name, title, sourceUrl, shape, columns }) => ({
       name,
       title,
       sourceUrl,

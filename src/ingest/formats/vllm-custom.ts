@@ -25,7 +25,7 @@ export const vllmCustom: ManyRowsFormat = {
   blockSize: null,
   detect: (sample) => {
     const found = detectByKeys(vllmCustom, sample);
-    const isForeign = ['timestamp', 'requests', 'messages', 'model'].some((name) =>
+    const isForeign = ['timestamp', 'requests', 'messages', 'model', 'input_tokens'].some((name) =>
       sample.names.includes(name),
     );
     return found.score === 1 && isForeign

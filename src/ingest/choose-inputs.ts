@@ -1,0 +1,128 @@
+/** Which inputs an ingest reads, in which format, as which views, and in which order. */
+import { ToolError } from '../errors.js';
+import { chooseFormatOf, formatByName, viewFor } from './detect.js';
+import type { KnownFormat, Sample } from './format.js';
+import { openFormat } from './handler.js';
+import { expandInputs } from './inputs.js';
+import type { IngestMap } from './map.js';
+import { formatOfMap } from './map-format.js';
+import { Pseudonyms } from './pseudonyms.js';
+import { RecordPump } from './read-records.js';
+import { RejectTable } from './rejects.js';
+import type { RowBlock } from './row-block.js';
+import { InputSet, type SampledInput } from './sampled-input.js';
+import { RowTally } from './tally.js';
+import { TimeReader } from './time.js';
+import type { Zone } from './zone.js';
+
+/** An input and the view in which its records are read. */
+export interface ChosenInput extends SampledInput {
+  readonly sample: Sample;
+}
+
+export interface ChosenInputs {
+  readonly format: KnownFormat;
+  readonly reason: string;
+  readonly second: string | null;
+  /** In order of their first arrival. */
+  readonly inputs: readonly ChosenInput[];
+  /** Deletes what was unpacked. */
+  remove(): Promise<void>;
+}
+
+export interface ChooseOptions {
+  readonly inputs: readonly string[];
+  readonly format?: string;
+  readonly map: IngestMap | null;
+  readonly zone: Zone;
+  readonly allowTruncated: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Opens all inputs and finds the one format that they share. */
+export async function chooseInputs(options: ChooseOptions): Promise<ChosenInputs> {
+  const set = new InputSet(options.map?.separator ?? ',', options);
+  try {
+    for (const path of await expandInputs(options.inputs)) await set.open(path);
+    const chosen = chooseViews(set.inputs, options);
+    return {
+      ...chosen,
+      inputs: inOrderOfTime(chosen.inputs, chosen.format, options.zone),
+      remove: () => set.remove(),
+    };
+  } catch (error) {
+    await set.remove();
+    throw error;
+  }
+}
+
+function chooseViews(inputs: readonly SampledInput[], options: ChooseOptions): Omit<ChosenInputs, 'remove'> {
+  const { map } = options;
+  const given =
+    map !== null
+      ? { format: formatOfMap(map), reason: 'the mapping says so' }
+      : options.format !== undefined && options.format !== 'auto'
+        ? { format: formatByName(options.format), reason: 'it was given' }
+        : null;
+  if (given !== null) {
+    const seen = inputs.map((input) => ({ ...input, sample: viewFor(given.format, input.views) }));
+    return { ...given, second: null, inputs: seen };
+  }
+  const choices = inputs.map(({ views }) => chooseFormatOf(views));
+  const [first] = choices;
+  const odd = choices.findIndex((choice) => choice.format !== first.format);
+  if (odd >= 0) {
+    throw new ToolError({
+      code: 'FORMAT_UNKNOWN',
+      message: `the inputs differ: ${inputs[0].source.name} is ${first.format.name}, ${inputs[odd].source.name} is ${choices[odd].format.name}`,
+      hint: 'ingest them one by one',
+    });
+  }
+  const second =
+    first.second === null ? null : `${first.second.format.name} (${first.second.detection.reason})`;
+  const seen = inputs.map((input, index) => ({ ...input, sample: choices[index].sample }));
+  return { format: first.format, reason: first.reason, second, inputs: seen };
+}
+
+/** Rotated files come in order of name, which need not be that of time: the first arrival of each tells. */
+function inOrderOfTime(
+  inputs: readonly ChosenInput[],
+  format: KnownFormat,
+  zone: Zone,
+): readonly ChosenInput[] {
+  if (inputs.length < 2) return inputs;
+  const timed = inputs.map((input) => ({ input, first: firstArrival(input.sample, format, zone) }));
+  timed.sort(
+    (a, b) =>
+      (a.first?.sec ?? Number.MAX_VALUE) - (b.first?.sec ?? Number.MAX_VALUE) ||
+      (a.first?.nanos ?? 0) - (b.first?.nanos ?? 0) ||
+      compareText(a.input.source.name, b.input.source.name) ||
+      compareText(a.input.source.path, b.input.source.path),
+  );
+  return timed.map(({ input }) => input);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Arrival of the sample's first row; null when no row is complete in it. */
+function firstArrival(
+  sample: Sample,
+  format: KnownFormat,
+  zone: Zone,
+): { readonly sec: number; readonly nanos: number } | null {
+  const blocks: RowBlock[] = [];
+  const pump = new RecordPump(format, openFormat(format, new Pseudonyms(null), null), {
+    rows: { add: (block) => blocks.push(block) },
+    rejects: new RejectTable(false),
+    times: new TimeReader(zone),
+    tally: new RowTally(),
+  });
+  // The bytes of a sample hold a record a line.
+  pump.begin(sample.layout?.kind === 'values' ? { ...sample, layout: { kind: 'lines' } } : sample);
+  pump.feed(sample.bytes);
+  pump.flush();
+  const [block] = blocks;
+  return block === undefined ? null : { sec: block.secs[0], nanos: block.nanos[0] };
+}

@@ -1,0 +1,69 @@
+/** Notes of the data-quality report about the inputs as a whole. */
+import { formatCount, formatDurationSec } from '../units.js';
+import type { ChosenInputs } from './choose-inputs.js';
+import type { RowCollector } from './collector.js';
+import { findColumn, type KnownFormat, type Sample, spellings } from './format.js';
+import { countRows, type TimeFacts } from './quality.js';
+import type { RowTally } from './tally.js';
+
+export interface NoteFacts {
+  readonly choice: ChosenInputs;
+  readonly rows: RowCollector;
+  readonly tally: RowTally;
+  readonly times: TimeFacts;
+  readonly isMapped: boolean;
+  /** Name of the tokenizer that counted texts; null = none was given. */
+  readonly tokenizer: string | null;
+}
+
+export function inputNotes({ choice, rows, tally, times, isMapped, tokenizer }: NoteFacts): string[] {
+  const { format, inputs } = choice;
+  const notes: string[] = [];
+  for (const { source } of inputs) {
+    if (source.truncation !== null) notes.push(`${source.truncation}; what came before was kept`);
+  }
+  if (inputs.length > 1)
+    notes.push(`${formatCount(inputs.length)} files, read in the order of their first arrivals`);
+  const unused = unusedNames(format, inputs[0].sample);
+  if (unused.length > 0) notes.push(`columns not used: ${unused.join(', ')}`);
+  if (tally.filteredRows > 0) {
+    notes.push(
+      isMapped
+        ? `${countRows(tally.filteredRows)} not selected by the mapping`
+        : `${formatCount(tally.filteredRows)} records are no requests`,
+    );
+  }
+  if (tally.estimatedRows > 0) {
+    notes.push(
+      `lengths of ${countRows(tally.estimatedRows)} counted from their text with ${tokenizer}: estimates, without the chat template's own tokens; the text is not kept`,
+    );
+  }
+  if (format.arrivalDerivation !== undefined) notes.push(`arrivals are derived: ${format.arrivalDerivation}`);
+  if (rows.outOfOrderRows > 0)
+    notes.push(`${countRows(rows.outOfOrderRows)} out of order: all rows were sorted by arrival`);
+  if (rows.runsOnDisk > 0)
+    notes.push(
+      `more rows than fit the memory set aside: sorted on disk in ${formatCount(rows.runsOnDisk + 1)} runs`,
+    );
+  const { sec, nanos } = times.start;
+  if (times.origin === 'start' && (sec !== 0 || nanos !== 0)) {
+    notes.push(
+      `the first request arrives ${formatDurationSec(sec + nanos / 1e9)} after the source's zero; the trace counts from that request`,
+    );
+  }
+  return notes;
+}
+
+const SHOWN_NAMES = 12;
+
+function unusedNames(format: KnownFormat, sample: Sample): string[] {
+  const used = new Set<string>();
+  if (format.shape === 'csv') {
+    for (const column of format.columns) used.add(sample.names[findColumn(column, sample.names)] ?? '');
+  } else {
+    for (const path of format.columns.flatMap(spellings)) used.add(path.split('.')[0]);
+  }
+  const names = format.headerNames === undefined ? sample.names : [];
+  const unused = names.filter((name) => !name.includes('.') && !used.has(name));
+  return unused.length > SHOWN_NAMES ? [...unused.slice(0, SHOWN_NAMES), '…'] : unused;
+}

@@ -1,0 +1,108 @@
+/**
+ * Rows in columns, at most 65 536 at a time: what a reader builds, a thread hands over, and a sorter keeps, spills or
+ * gives out. Times are whole seconds and nanoseconds, so that nothing is lost before the first arrival is known.
+ */
+import type { BoolColumn, Int32Column, Int64Column, StringColumn, U64ListColumn } from '../types.js';
+import { type ColumnStore, storeFor } from './column-store.js';
+import type { RowField, StagedRow } from './rows.js';
+
+export type RowColumn = Int32Column | Int64Column | BoolColumn | StringColumn | U64ListColumn;
+
+/** Rows of a block: a row's number in all blocks is its block's × BLOCK_ROWS + its place. */
+export const BLOCK_ROWS = 65_536;
+
+export interface RowBlock {
+  readonly rowCount: number;
+  readonly secs: Float64Array;
+  readonly nanos: Int32Array;
+  /** By the format's fields; null = unknown in every row. */
+  readonly columns: readonly (RowColumn | null)[];
+  /** No row arrives before the one above it. */
+  readonly isOrdered: boolean;
+}
+
+/** Fills blocks row by row. */
+export class BlockBuilder {
+  readonly fields: readonly RowField[];
+  readonly #stores: readonly ColumnStore[];
+  #secs = new Float64Array(BLOCK_ROWS);
+  #nanos = new Int32Array(BLOCK_ROWS);
+  #isOrdered = true;
+  rowCount = 0;
+
+  constructor(fields: readonly RowField[]) {
+    this.fields = fields;
+    this.#stores = fields.map((field) => storeFor(field, BLOCK_ROWS));
+  }
+
+  get isFull(): boolean {
+    return this.rowCount === BLOCK_ROWS;
+  }
+
+  /** Where whole columns may be written directly, from row `rowCount` on; `advance` afterwards. */
+  get times(): { readonly secs: Float64Array; readonly nanos: Int32Array } {
+    return { secs: this.#secs, nanos: this.#nanos };
+  }
+
+  store(field: RowField): ColumnStore {
+    return this.#stores[this.fields.indexOf(field)];
+  }
+
+  /** Appends the staged row. */
+  add(row: StagedRow): void {
+    const at = this.rowCount;
+    this.#secs[at] = row.sec;
+    this.#nanos[at] = row.nanos;
+    for (let i = 0; i < this.#stores.length; i++) this.#stores[i].set(at, row[this.fields[i]]);
+    this.advance(at + 1);
+  }
+
+  /** Takes over rows up to `rowCount`, whose times and columns have been written. */
+  advance(rowCount: number): void {
+    const secs = this.#secs;
+    const nanos = this.#nanos;
+    for (let at = Math.max(1, this.rowCount); at < rowCount && this.#isOrdered; at++) {
+      this.#isOrdered = secs[at] > secs[at - 1] || (secs[at] === secs[at - 1] && nanos[at] >= nanos[at - 1]);
+    }
+    this.rowCount = rowCount;
+  }
+
+  /** The rows so far; begins a new block. */
+  take(): RowBlock {
+    const { rowCount } = this;
+    const block: RowBlock = {
+      rowCount,
+      secs: this.#secs.subarray(0, rowCount),
+      nanos: this.#nanos.subarray(0, rowCount),
+      columns: this.#stores.map((store) => store.take(rowCount)),
+      isOrdered: this.#isOrdered,
+    };
+    this.#secs = new Float64Array(BLOCK_ROWS);
+    this.#nanos = new Int32Array(BLOCK_ROWS);
+    this.#isOrdered = true;
+    this.rowCount = 0;
+    return block;
+  }
+}
+
+/** Bytes that a block keeps, about. */
+export function blockBytes(block: RowBlock): number {
+  let bytes = block.secs.byteLength + block.nanos.byteLength;
+  for (const column of block.columns) {
+    if (column === null) continue;
+    if ('codes' in column) {
+      bytes += column.codes.byteLength;
+      // A short text of V8 takes some 40 bytes beside its characters.
+      for (const text of column.dictionary) bytes += 40 + text.length;
+      continue;
+    }
+    bytes += column.values.byteLength + (column.valid?.byteLength ?? 0);
+    if ('offsets' in column) bytes += column.offsets.byteLength;
+  }
+  return bytes;
+}
+
+/** Compares the times of two rows: below 0 when a comes first. */
+export function compareTimes(a: RowBlock, atA: number, b: RowBlock, atB: number): number {
+  return a.secs[atA] - b.secs[atB] || a.nanos[atA] - b.nanos[atB];
+}

@@ -1,0 +1,174 @@
+/**
+ * Inputs with their beginnings looked at, so that a format can be chosen before a row is read: containers opened (archives
+ * into their members, Parquet into rows), log lines unwrapped, and the views in which the records can be read.
+ */
+import { ToolError } from '../errors.js';
+import { type InputSource, openInput, type SourceOptions, TruncatedInput } from './container.js';
+import type { Sample } from './format.js';
+import { findWrapping, type LogWrapping, unwrapLines, unwrapSample } from './log-wrapping.js';
+import { openParquetInput } from './parquet-input.js';
+import { rowViews, takeSamples } from './sample.js';
+import { isTar, unpackTar } from './tar.js';
+
+export interface SampledInput {
+  readonly source: InputSource;
+  /** Ways to look at its records, the likeliest first. */
+  readonly views: readonly Sample[];
+  readonly wrapping: LogWrapping | null;
+  readonly head: readonly Buffer[];
+  readonly rest: AsyncGenerator<Buffer>;
+  /** The input ended, truncated, within the sample. */
+  readonly failure: unknown;
+  /** Whether the bytes on disk are those of the records: neither compressed nor unwrapped. */
+  readonly isBare: boolean;
+}
+
+const SAMPLE_BYTES = 1 << 16;
+const LONGEST_FIRST_LINE = 64 << 20;
+
+/** Opened inputs; `remove` deletes what was unpacked. */
+export class InputSet {
+  readonly inputs: SampledInput[] = [];
+  readonly #removals: (() => Promise<void>)[] = [];
+  readonly #separator: string;
+  readonly #options: SourceOptions;
+
+  constructor(separator: string, options: SourceOptions) {
+    this.#separator = separator;
+    this.#options = options;
+  }
+
+  /** Opens a file or `-`: one input, or one for each member of an archive. */
+  async open(path: string): Promise<void> {
+    await this.#sample(await openInput(path, this.#options), true);
+  }
+
+  async remove(): Promise<void> {
+    for (const remove of this.#removals) await remove();
+  }
+
+  async #sample(source: InputSource, mayBeArchive: boolean): Promise<void> {
+    const rest = source.chunks();
+    const { head, failure } = await readHead(rest);
+    const whole = Buffer.concat(head);
+    if (mayBeArchive && isTar(whole)) {
+      await this.#openArchive(source, head, rest);
+      return;
+    }
+    if (whole.subarray(0, 4).toString('latin1') === 'PAR1' && source.path !== '-') {
+      await rest.return(undefined);
+      await this.#openTable(source);
+      return;
+    }
+    const lineEnd = whole.indexOf(10);
+    const raw = whole.subarray(0, Math.max(SAMPLE_BYTES, lineEnd + 1));
+    const wrapping = findWrapping(raw);
+    const views = takeSamples(
+      source.name,
+      wrapping === null ? raw : unwrapSample(raw, wrapping),
+      this.#separator,
+    );
+    const isBare =
+      wrapping === null && source.readBytes >= whole.length && whole.length > 0 && isSame(source, whole);
+    if (source.path === '-') {
+      this.inputs.push({ source, views, wrapping, head, rest, failure, isBare: false });
+      return;
+    }
+    // Files are read again from their beginning, so that a thousand of them are not open and half read at once.
+    await rest.return(undefined);
+    const fresh = source.reopened();
+    this.inputs.push({
+      source: fresh,
+      views,
+      wrapping,
+      head: [],
+      rest: fresh.chunks(),
+      failure: null,
+      isBare,
+    });
+  }
+
+  async #openArchive(
+    source: InputSource,
+    head: readonly Buffer[],
+    rest: AsyncGenerator<Buffer>,
+  ): Promise<void> {
+    async function* chunks(): AsyncGenerator<Buffer> {
+      yield* head;
+      yield* rest;
+    }
+    const { members, remove } = await unpackTar(chunks(), source.name);
+    this.#removals.push(remove);
+    if (members.length === 0) {
+      throw new ToolError({
+        code: 'FILE_EMPTY',
+        message: `${source.name} has no log in it`,
+        hint: 'was the right folder packed?',
+      });
+    }
+    for (const { name, path } of members) {
+      await this.#sample(await openInput(path, this.#options, `${source.name}:${name}`), false);
+    }
+  }
+
+  async #openTable(source: InputSource): Promise<void> {
+    const { source: rows, names } = await openParquetInput(source.path, source.name, this.#options.signal);
+    const chunks = rows.chunks();
+    const { head } = await readHead(chunks);
+    await chunks.return(undefined);
+    if (head.length === 0) {
+      throw new ToolError({
+        code: 'NO_ROWS',
+        message: `${source.name} has no rows`,
+        hint: 'was the table filtered to nothing?',
+      });
+    }
+    const views = rowViews(source.name, Buffer.concat(head), names);
+    this.inputs.push({
+      source: rows,
+      views,
+      wrapping: null,
+      head: [],
+      rest: rows.chunks(),
+      failure: null,
+      isBare: false,
+    });
+  }
+}
+
+/** Compression shows in that more comes out than was read, or less. */
+function isSame(source: InputSource, whole: Buffer): boolean {
+  return source.readBytes === whole.length;
+}
+
+/** 64 KiB, or the first line when it is longer. */
+async function readHead(chunks: AsyncGenerator<Buffer>): Promise<{ head: Buffer[]; failure: unknown }> {
+  const head: Buffer[] = [];
+  let bytes = 0;
+  let hasLine = false;
+  try {
+    while (bytes < SAMPLE_BYTES || (!hasLine && bytes < LONGEST_FIRST_LINE)) {
+      const step = await chunks.next();
+      if (step.done) break;
+      head.push(step.value);
+      bytes += step.value.length;
+      hasLine ||= step.value.includes(10);
+    }
+    return { head, failure: null };
+  } catch (error) {
+    if (!(error instanceof TruncatedInput)) throw error;
+    return { head, failure: error };
+  }
+}
+
+/** The bytes of an input's records, from the beginning. */
+export async function* recordChunks(input: SampledInput): AsyncGenerator<Buffer> {
+  const decoded = decodedChunks(input);
+  yield* input.wrapping === null ? decoded : unwrapLines(decoded, input.wrapping);
+}
+
+async function* decodedChunks({ head, rest, failure }: SampledInput): AsyncGenerator<Buffer> {
+  yield* head;
+  if (failure !== null) throw failure;
+  yield* rest;
+}

@@ -1,0 +1,201 @@
+/**
+ * Rows that arrive at the same instant: their order may not depend on the order of the source (rotated files come in any
+ * order), and must not make a pattern of its own (shortest first would flatter every queue). So they follow their turn in
+ * the session, then a hash of their values. Deliveries of one request more than once meet here too: rows with the same
+ * arrival and request id are one, and the most complete is kept.
+ */
+import type { StringColumn, U64ListColumn } from '../types.js';
+import { BLOCK_ROWS, compareTimes, type RowBlock, type RowColumn } from './row-block.js';
+import type { RowField } from './rows.js';
+
+/** Rows in order of arrival, by their numbers; rows of one instant are never parted. */
+export interface RowRun {
+  readonly blocks: readonly RowBlock[];
+  readonly rows: Uint32Array;
+}
+
+const ID_FIELDS: readonly RowField[] = ['requestId', 'sessionId', 'parentId', 'clientId'];
+
+/** What resolving ties came upon. */
+export class TieFindings {
+  tiedRows = 0;
+  duplicates = 0;
+  /** Rows equal to another of the same instant in every column, where there are no request ids to tell them apart. */
+  lookAlikes = 0;
+}
+
+/** Orders rows of the same instant and drops repeated deliveries. */
+export class TieResolver {
+  readonly findings = new TieFindings();
+  readonly #fields: readonly RowField[];
+  readonly #idIndex: number;
+  readonly #turnIndex: number;
+  readonly #textHashes = new WeakMap<readonly string[], Float64Array>();
+
+  constructor(fields: readonly RowField[]) {
+    this.#fields = fields;
+    this.#idIndex = fields.indexOf('requestId');
+    this.#turnIndex = fields.indexOf('turn');
+  }
+
+  resolve(run: RowRun): RowRun {
+    const { blocks, rows } = run;
+    let result: Uint32Array | null = null;
+    let kept = 0;
+    for (let from = 0; from < rows.length; ) {
+      const to = endOfTie(blocks, rows, from);
+      if (to === from + 1) {
+        if (result !== null) result[kept] = rows[from];
+        kept += 1;
+      } else {
+        result ??= rows.slice();
+        const group = this.#order(blocks, rows.subarray(from, to));
+        for (const row of group) result[kept++] = row;
+      }
+      from = to;
+    }
+    return result === null ? run : { blocks, rows: result.subarray(0, kept) };
+  }
+
+  #order(blocks: readonly RowBlock[], rows: Uint32Array): Uint32Array {
+    const hashes = new Map<number, number>();
+    for (const row of rows)
+      hashes.set(row, this.#hash(blocks[Math.floor(row / BLOCK_ROWS)], row % BLOCK_ROWS));
+    const ordered = rows
+      .slice()
+      .sort(
+        (a, b) =>
+          this.#turn(blocks, a) - this.#turn(blocks, b) ||
+          hashes.get(a)! - hashes.get(b)! ||
+          this.#compareIds(blocks, a, b),
+      );
+    this.findings.tiedRows += rows.length - 1;
+    if (this.#idIndex >= 0) return this.#withoutRepeats(blocks, ordered);
+    for (let i = 1; i < ordered.length; i++) {
+      if (hashes.get(ordered[i]) === hashes.get(ordered[i - 1])) this.findings.lookAlikes += 1;
+    }
+    return ordered;
+  }
+
+  /** Of rows with one request id, the one with most known values; then the one that produced most. */
+  #withoutRepeats(blocks: readonly RowBlock[], rows: Uint32Array): Uint32Array {
+    const best = new Map<string, number>();
+    for (const row of rows) {
+      const id = this.#text(blocks, row, this.#idIndex);
+      if (id === null) continue;
+      const before = best.get(id);
+      if (before === undefined || this.#completeness(blocks, row) > this.#completeness(blocks, before))
+        best.set(id, row);
+    }
+    const kept = rows.filter((row) => {
+      const id = this.#text(blocks, row, this.#idIndex);
+      return id === null || best.get(id) === row;
+    });
+    this.findings.duplicates += rows.length - kept.length;
+    return kept;
+  }
+
+  #completeness(blocks: readonly RowBlock[], row: number): number {
+    const block = blocks[Math.floor(row / BLOCK_ROWS)];
+    const at = row % BLOCK_ROWS;
+    let known = 0;
+    let output = 0;
+    block.columns.forEach((column, index) => {
+      if (column === null || !isKnownAt(column, at)) return;
+      known += 1;
+      if (this.#fields[index] === 'outputTokens') output = (column as { values: Int32Array }).values[at];
+    });
+    return known + output / 2 ** 32;
+  }
+
+  #turn(blocks: readonly RowBlock[], row: number): number {
+    if (this.#turnIndex < 0) return 0;
+    const column = blocks[Math.floor(row / BLOCK_ROWS)].columns[this.#turnIndex];
+    const at = row % BLOCK_ROWS;
+    return column === null || !isKnownAt(column, at) ? 0 : (column as { values: Int32Array }).values[at];
+  }
+
+  #text(blocks: readonly RowBlock[], row: number, index: number): string | null {
+    const column = blocks[Math.floor(row / BLOCK_ROWS)].columns[index] as StringColumn | null;
+    const code = column === null ? -1 : column.codes[row % BLOCK_ROWS];
+    return code < 0 ? null : column!.dictionary[code];
+  }
+
+  #compareIds(blocks: readonly RowBlock[], a: number, b: number): number {
+    for (const field of ID_FIELDS) {
+      const index = this.#fields.indexOf(field);
+      if (index < 0) continue;
+      const textA = this.#text(blocks, a, index) ?? '';
+      const textB = this.#text(blocks, b, index) ?? '';
+      if (textA !== textB) return textA < textB ? -1 : 1;
+    }
+    return 0;
+  }
+
+  /** 52 bits of all values but identifiers, which are random from ingest to ingest. */
+  #hash(block: RowBlock, at: number): number {
+    let low = 0x9e3779b9;
+    let high = 0x85ebca6b;
+    const mix = (word: number): void => {
+      low = Math.imul(low ^ word, 0x01000193);
+      low ^= low >>> 15;
+      high = Math.imul(high ^ (word + 0x7f4a7c15), 0xc2b2ae35);
+      high ^= high >>> 13;
+    };
+    block.columns.forEach((column, index) => {
+      if (column === null || ID_FIELDS.includes(this.#fields[index]) || !isKnownAt(column, at)) return;
+      mix(index + 1);
+      if ('codes' in column) mix(this.#textHash(column.dictionary, column.codes[at]));
+      else if ('offsets' in column) mixList(column, at, mix);
+      else if (column.values instanceof BigInt64Array) {
+        mix(Number(column.values[at] & 0xffffffffn));
+        mix(Number((column.values[at] >> 32n) & 0xffffffffn));
+      } else mix(column.values[at]);
+    });
+    return (high >>> 0) * 1_048_576 + ((low >>> 0) & 0xfffff);
+  }
+
+  #textHash(dictionary: readonly string[], code: number): number {
+    let hashes = this.#textHashes.get(dictionary);
+    if (hashes === undefined) {
+      hashes = new Float64Array(dictionary.length).fill(-1);
+      this.#textHashes.set(dictionary, hashes);
+    }
+    if (hashes[code] < 0) {
+      let hash = 0x811c9dc5;
+      for (let i = 0; i < dictionary[code].length; i++)
+        hash = Math.imul(hash ^ dictionary[code].charCodeAt(i), 0x01000193);
+      hashes[code] = hash >>> 0;
+    }
+    return hashes[code];
+  }
+}
+
+function isKnownAt(column: RowColumn, at: number): boolean {
+  if ('codes' in column) return column.codes[at] >= 0;
+  return column.valid === null || column.valid[at] !== 0;
+}
+
+function mixList(column: U64ListColumn, at: number, mix: (word: number) => void): void {
+  const from = column.offsets[at];
+  const to = column.offsets[at + 1];
+  const words = new Uint32Array(column.values.buffer, column.values.byteOffset + from * 8, (to - from) * 2);
+  for (const word of words) mix(word);
+}
+
+/** The place after the last row that arrives with row `from`. */
+export function endOfTie(blocks: readonly RowBlock[], rows: Uint32Array, from: number): number {
+  const block = blocks[Math.floor(rows[from] / BLOCK_ROWS)];
+  let to = from + 1;
+  while (
+    to < rows.length &&
+    compareTimes(
+      block,
+      rows[from] % BLOCK_ROWS,
+      blocks[Math.floor(rows[to] / BLOCK_ROWS)],
+      rows[to] % BLOCK_ROWS,
+    ) === 0
+  )
+    to += 1;
+  return to;
+}
