@@ -152,7 +152,7 @@ export class SourceRecord {
     const fail = (): RowReject => this.reject(column, 'is no list of unsigned 64-bit integers');
     /** The next byte that is no blank; −1 at the end of the value. */
     const peek = (): number => {
-      while (at < end && (bytes[at] === 32 || bytes[at] === 9)) at += 1;
+      while (at < end && bytes[at] <= 32) at += 1;
       return at < end ? bytes[at] : -1;
     };
     const finish = (): true => {

@@ -1,0 +1,221 @@
+/** The same rows in every layout that logs come in: one trace. */
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { openDuckdb, sqlText } from '../../src/trace/duckdb.js';
+import { temporaryFolder } from '../trace/traces.js';
+import { type Ingested, ingestFiles, ingestText } from './logs.js';
+
+const RECORDS = Array.from({ length: 6 }, (_, i) => ({
+  timestamp: 1_000 * i + i * i,
+  input_length: 600 + i,
+  output_length: i,
+  hash_ids: [0, `BIG${i}`],
+  note: 'a "quoted" } ] text\nwith breaks {',
+}));
+/** Block ids beyond 2^53, as numbers. */
+const json = (record: object, indent?: number): string =>
+  JSON.stringify(record, null, indent).replace(/"BIG(\d)"/g, (_, i) =>
+    String(12345678901234567890n + BigInt(i)),
+  );
+const LINES = RECORDS.map((record) => json(record));
+const PLAIN = `${LINES.join('\n')}\n`;
+
+/** The first and the last three lines, a Zstandard frame each (zstd 1.5). */
+const ZSTD_FRAMES =
+  'KLUv/WS5AJ0EAALIGx9gRZwDYVg1WeB/q70RvbF5pYaBWwVeGxHsQDIJPgYwSqlDVe3uqm4gSuhR0biBuOsHAFkHcD959GQLd/Mwkr3lV3I3MJ8SNRQIyOAQqH3Sw1fG5SkuNtdPo8hXuk5AXij9OPDlk36lw7SOzLxOKA0AAKcAz4GEAToNJAY8Asm9GE2GYiSsBeYma3PeGAbzCZUvy3EotS/9ZLwApQQAgsgcHWCJddCrJlwY+NfW2LEdoMOw7W+YkBauWWKQVwUGzMzHMmMMMZYBJpU+De4lCIcdFVLpxesvn65K8/qJEKrc6Zu+fqReLWsTQQBhtg7jagdvOpvIwOlgR49erUXeFHZBvgPTESSjXiW7600hx/V8TmyVAgwAAKcAz4GEAToNJAY8ApILNKGLkbAWnZuWbR6zDCwojNA=';
+
+async function assertSameRows(context: TestContext, found: Ingested, what: string): Promise<void> {
+  const plain = await ingestText(context, 'plain.jsonl', PLAIN);
+  assert.deepEqual(found.rows, plain.rows, what);
+  assert.equal(found.result.contentHash, plain.result.contentHash, what);
+  assert.deepEqual(found.result.quality.rejects, [], what);
+}
+
+function cri(line: string): string {
+  const half = line.length >> 1;
+  const head = '2026-01-01T00:00:00.000000000Z stdout';
+  return `${head} P ${line.slice(0, half)}\n${head} F ${line.slice(half)}\n`;
+}
+
+function docker(line: string): string {
+  const half = line.length >> 1;
+  const part = (log: string): string =>
+    `${JSON.stringify({ log, stream: 'stdout', time: '2026-01-01T00:00:00.1Z' })}\n`;
+  return part(line.slice(0, half)) + part(`${line.slice(half)}\n`);
+}
+
+const LAYOUTS: Readonly<Record<string, string>> = {
+  'array.json': `[${LINES.join(',')}]`,
+  'pretty-array.json': json(RECORDS, 2),
+  'records.json': `{"records":[${LINES.join(',')}]}`,
+  'data.json': json({ object: 'list', has: [1, [2]], data: RECORDS, more: { data: false } }, 1),
+  'value.json': `{"@odata.context": "x", "value": ${json(RECORDS, 4)}}`,
+  'event-hub.jsonl': `{"records":[${LINES.slice(0, 2)}]}\n{"records":[${LINES.slice(2, 5)}]}\n{"records":[${LINES[5]}]}\n`,
+  'pretty.json': RECORDS.map((record) => json(record, 2)).join('\n'),
+  'one-line.json': LINES.join(''),
+  'array-per-line.jsonl': `[${LINES.slice(0, 3)}]\n[${LINES.slice(3)}]\n`,
+  'crlf.jsonl': LINES.join('\r\n'),
+  'cri.log': LINES.map(cri).join(''),
+  'docker.log': LINES.map(docker).join(''),
+  'kubectl.log': LINES.map((line) => `2026-01-01T00:00:00.123456789Z ${line}\n`).join(''),
+};
+
+for (const [name, content] of Object.entries(LAYOUTS)) {
+  test(`layout ${name}`, async (context) => {
+    await assertSameRows(context, await ingestText(context, name, content), name);
+  });
+}
+
+test('X2: all frames of a Zstandard file are read, whatever its name; a truncated one is refused or cut', async (context) => {
+  const bytes = Buffer.from(ZSTD_FRAMES, 'base64');
+  await assertSameRows(context, await ingestText(context, 'a.log', bytes), 'two frames');
+  const cut = bytes.subarray(0, bytes.length - 20);
+  await assert.rejects(ingestText(context, 'cut.zst', cut), {
+    code: 'FILE_UNREADABLE',
+    message: /truncated zstd file: it ends inside a frame, .* 3 complete rows come before/,
+    hint: /--allow-truncated/,
+  });
+  const { rows } = await ingestText(context, 'cut.zst', cut, { allowTruncated: true });
+  assert.equal(rows.length, 3);
+  const damaged = Buffer.from(bytes);
+  damaged.fill(0xff, 30, 60);
+  await assert.rejects(ingestText(context, 'bad.zst', damaged), { code: 'FILE_UNREADABLE' });
+});
+
+/** A tar archive of regular files. */
+function tar(files: Readonly<Record<string, Uint8Array>>): Buffer {
+  const blocks = Object.entries(files).flatMap(([name, content]) => {
+    const header = Buffer.alloc(512);
+    header.write(name, 0);
+    header.write('0000644\0', 100);
+    header.write(`${content.length.toString(8).padStart(11, '0')}\0`, 124);
+    header.write('        0', 148);
+    header.write('ustar\x0000', 257);
+    const sum = header.reduce((total, byte) => total + byte, 0);
+    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+    return [header, content, Buffer.alloc((512 - (content.length % 512)) % 512)];
+  });
+  return Buffer.concat([...blocks, Buffer.alloc(1_024)]);
+}
+
+test('archives and folders of shards, packed or not, in any order', async (context) => {
+  const shards = {
+    'logs/b.jsonl.gz': gzipSync(LINES.slice(0, 2).join('\n')),
+    'logs/a.jsonl': Buffer.from(`${LINES.slice(2, 3).join('\n')}\n`),
+    'logs/date=2026/c.jsonl': Buffer.from(LINES.slice(3).join('\n')),
+  };
+  const archive = tar(shards);
+  await assertSameRows(context, await ingestText(context, 'a.tar', archive), 'tar');
+  await assertSameRows(context, await ingestText(context, 'a.tgz', gzipSync(archive)), 'tar.gz');
+  await assert.rejects(ingestText(context, 'a.tar', archive.subarray(0, 1_100)), {
+    code: 'FILE_UNREADABLE',
+    message: /truncated tar archive/,
+  });
+  const folder = temporaryFolder(context);
+  for (const [name, content] of Object.entries({ ...shards, 'logs/.hidden': Buffer.from('no log') })) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), content);
+  }
+  const whole = await ingestFiles(context, [join(folder, 'logs')]);
+  await assertSameRows(context, whole, 'folder');
+  assert.equal(whole.result.quality.outOfOrderRows, 0);
+  assert.deepEqual(
+    whole.result.files.map(({ name }) => name),
+    ['b.jsonl.gz', 'a.jsonl', 'c.jsonl'],
+  );
+  await assertSameRows(context, await ingestFiles(context, [join(folder, 'logs/**/*.jsonl*')]), 'pattern');
+  const some = await ingestFiles(context, [join(folder, 'logs/*.jsonl')]);
+  assert.equal(some.rows.length, 1);
+  await assert.rejects(ingestFiles(context, [join(folder, 'logs/*.csv')]), { code: 'FILE_NOT_FOUND' });
+});
+
+test('Parquet rows are read like lines, by JSON formats and by CSV formats, and traces like logs', async (context) => {
+  const folder = temporaryFolder(context);
+  const duckdb = await openDuckdb();
+  const rows = RECORDS.map(
+    ({ timestamp, input_length, output_length }, i) =>
+      `(${timestamp}, ${input_length}, ${output_length}, [0, ${12345678901234567890n + BigInt(i)}]::UBIGINT[])`,
+  );
+  const path = join(folder, 'log.parquet');
+  await duckdb.connection.run(
+    `COPY (SELECT * FROM (VALUES ${rows.join(',')}) t(timestamp, input_length, output_length, hash_ids)) TO ${sqlText(path)} (FORMAT parquet)`,
+  );
+  const azure = join(folder, 'azure.parquet');
+  await duckdb.connection.run(
+    `COPY (SELECT make_timestamp_ns(1700158623979960001 + i * 400) AS "TIMESTAMP", (10 + i)::INTEGER AS "ContextTokens", i::BIGINT AS "GeneratedTokens" FROM range(3) r(i)) TO ${sqlText(azure)} (FORMAT parquet)`,
+  );
+  duckdb.close();
+  const found = await ingestFiles(context, [path]);
+  await assertSameRows(context, found, 'parquet');
+  const times = await ingestFiles(context, [azure]);
+  assert.equal(times.result.format.name, 'azure-llm');
+  assert.equal(times.result.meta.startUtc, '2023-11-16T18:17:03.979960001Z');
+  assert.deepEqual(
+    times.rows.map(({ arrivalNs, inputTokens, outputTokens }) => [arrivalNs, inputTokens, outputTokens]),
+    [
+      [0n, 10, 0],
+      [400n, 11, 1],
+      [800n, 12, 2],
+    ],
+  );
+  const again = await ingestFiles(context, [times.output]);
+  assert.equal(again.result.format.name, 'tokentide-trace');
+  assert.equal(again.result.contentHash, times.result.contentHash);
+  assert.equal(again.result.meta.startUtc, times.result.meta.startUtc);
+  const blocks = await ingestFiles(context, [found.output]);
+  assert.deepEqual(blocks.rows, found.rows);
+  assert.equal(blocks.result.meta.blockSize, 512);
+  const mapped = await ingestFiles(context, [path], {
+    map: {
+      format: 'jsonl',
+      columns: { arrival: { from: 'timestamp', unit: 'ms' }, input_tokens: 'input_length' },
+    },
+  });
+  assert.deepEqual(
+    mapped.rows.map((row) => row.inputTokens),
+    RECORDS.map((record) => record.input_length),
+  );
+});
+
+test('a damaged array gives every good row before the damage, and says where it is', async (context) => {
+  const content = `[\n${LINES.slice(0, 3).join(',\n')},\n{"timestamp": 9, "input_length": oops},\n${LINES.slice(3).join(',\n')}`;
+  const { rows, result } = await ingestText(context, 'a.json', content);
+  assert.equal(rows.length, 6);
+  assert.deepEqual(
+    result.quality.rejects.map(({ reason, rows: count, firstLine }) => [reason, count, firstLine]),
+    [['broken JSON', 1, 5]],
+  );
+  const cut = await ingestText(context, 'b.json', content.slice(0, -10));
+  assert.equal(cut.rows.length, 5);
+  assert.deepEqual(cut.result.quality.rejects.map(({ reason }) => reason).sort(), [
+    'broken JSON',
+    'the file ends inside a JSON object',
+  ]);
+  const pretty = `${json(RECORDS[0], 2).slice(0, -1)}\n${json(RECORDS[1], 2)}\n`;
+  const resumed = await ingestText(context, 'c.json', `${json(RECORDS[2], 2)}\n${pretty}`);
+  assert.deepEqual(resumed.rows.map((row) => row.inputTokens).sort(), [601, 602]);
+});
+
+test('a usage export is refused as a trace and named what it is', async (context) => {
+  const page = {
+    object: 'page',
+    data: [
+      {
+        object: 'bucket',
+        start_time: 1_730_419_200,
+        end_time: 1_730_419_260,
+        results: [{ input_tokens: 10, output_tokens: 4, num_model_requests: 2 }],
+      },
+    ],
+  };
+  for (const content of [JSON.stringify(page), JSON.stringify(page, null, 2)]) {
+    await assert.rejects(ingestText(context, 'usage.json', content), {
+      code: 'FORMAT_UNKNOWN',
+      message: /usage export: requests per bucket/,
+      hint: /--rate-curve/,
+    });
+  }
+});
