@@ -181,6 +181,7 @@ async function writeOut(
   const written = await writeTrace({
     path: options.output,
     batches: judged(rows, judge),
+    columns: format.fills,
     meta: () => {
       rejects.addRows(REPEATED, rows.tieFindings.duplicates);
       quality = judge.report({

@@ -57,7 +57,7 @@ export const TRACE_FIELDS: readonly Field[] = TRACE_COLUMNS.map((column) => ({
 }));
 
 /** Value of operation and status where a source does not say. */
-const TRACE_FALLBACK: Readonly<Record<string, string>> = { operation: 'other', status: 'unknown' };
+export const TRACE_FALLBACK: Readonly<Record<string, string>> = { operation: 'other', status: 'unknown' };
 
 /** A trace batch in the order of the file, with the columns that are never null filled in. */
 export function columnsOfTraceBatch(batch: TraceBatch): ColumnBatch {

@@ -28,18 +28,24 @@ export async function replaceMetadataPlaceholder(path: string, text: string): Pr
       stored(text),
       footer.subarray(at + placeholder.length),
     ]);
-    const tail = Buffer.alloc(8);
-    tail.writeUInt32LE(next.length, 0);
-    tail.write(MAGIC, 4, 'latin1');
-    await handle.write(Buffer.concat([next, tail]), 0, next.length + 8, startByte);
-    await handle.truncate(startByte + next.length + 8);
+    await writeFooter(handle, next, startByte);
     await handle.sync();
   } finally {
     await handle.close();
   }
 }
 
-async function readFooter(handle: FileHandle): Promise<{ footer: Buffer; startByte: number }> {
+/** Writes a footer at a byte of the file, which ends with it. */
+export async function writeFooter(handle: FileHandle, footer: Buffer, startByte: number): Promise<void> {
+  const tail = Buffer.alloc(8);
+  tail.writeUInt32LE(footer.length, 0);
+  tail.write(MAGIC, 4, 'latin1');
+  await handle.write(Buffer.concat([footer, tail]), 0, footer.length + 8, startByte);
+  await handle.truncate(startByte + footer.length + 8);
+}
+
+/** The footer of an open file and where it begins. */
+export async function readFooter(handle: FileHandle): Promise<{ footer: Buffer; startByte: number }> {
   const { size } = await handle.stat();
   const tail = Buffer.alloc(8);
   await handle.read(tail, 0, 8, size - 8);

@@ -10,12 +10,13 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ToolError } from '../errors.js';
 import type { ProgressListener, TraceBatch, TraceMeta, TraceMetaDraft } from '../types.js';
-import { type ColumnBatch, columnsOfTraceBatch, TRACE_FIELDS } from './columns.js';
+import { type ColumnBatch, columnsOfTraceBatch, TRACE_FALLBACK, TRACE_FIELDS } from './columns.js';
 import { ContentHasher } from './content-hash.js';
 import { stringifyStrict, temporaryName } from './files.js';
+import { addConstantColumns } from './parquet-absent.js';
 import { replaceMetadataPlaceholder } from './parquet-footer.js';
 import { type Compression, ROW_GROUP_ROWS, writeParquet } from './parquet-write.js';
-import { TRACE_META_KEY } from './schema.js';
+import { TRACE_COLUMNS, TRACE_META_KEY } from './schema.js';
 import { writeThroughWorker } from './write-bridge.js';
 import { writeWithParquetjs } from './write-parquetjs.js';
 
@@ -26,6 +27,11 @@ export interface WriteTraceOptions {
   /** A function is called after the last row, for metadata that counts the rows. */
   readonly meta: TraceMetaDraft | (() => TraceMetaDraft);
   readonly batches: Iterable<TraceBatch> | AsyncIterable<TraceBatch>;
+  /**
+   * Columns that the batches may have, beside the arrival; default all. The others are unknown in every row, and cost
+   * nothing; the rows of the file are the same, its bytes are not.
+   */
+  readonly columns?: readonly (keyof TraceBatch)[];
   /** Default zstd. */
   readonly compression?: Compression;
   /** `parquetjs`: readable by parquetjs-lite (Snappy pages). */
@@ -52,6 +58,8 @@ export interface TraceWriteJob {
   readonly batches: Iterable<ColumnBatch>;
   readonly compression: Compression;
   readonly rowGroupRows: number;
+  /** Names of the columns that are the same in every row; default none. */
+  readonly constant?: readonly string[];
   readonly threads?: number;
 }
 
@@ -63,8 +71,30 @@ export interface TraceWriter {
 
 const DUCKDB_WRITER: TraceWriter = {
   engine: 'duckdb',
-  write: (job) => writeParquet({ ...job, fields: TRACE_FIELDS, metadataKey: TRACE_META_KEY }),
+  async write(job) {
+    const constant = new Set(job.constant ?? []);
+    const places = TRACE_FIELDS.flatMap(({ name }, place) => (constant.has(name) ? [] : [place]));
+    await writeParquet({
+      ...job,
+      batches: constant.size === 0 ? job.batches : picked(job.batches, places),
+      fields: places.map((place) => TRACE_FIELDS[place]),
+      metadataKey: TRACE_META_KEY,
+    });
+    if (constant.size === 0) return;
+    const added = TRACE_FIELDS.filter(({ name }) => constant.has(name));
+    await addConstantColumns(
+      job.path,
+      TRACE_FIELDS,
+      added.map((field) => ({ field, word: TRACE_FALLBACK[field.name] ?? null })),
+    );
+  },
 };
+
+function* picked(batches: Iterable<ColumnBatch>, places: readonly number[]): Generator<ColumnBatch> {
+  for (const { rowCount, columns } of batches) {
+    yield { rowCount, columns: places.map((place) => columns[place]) };
+  }
+}
 
 const PARQUETJS_WRITER: TraceWriter = { engine: 'parquetjs-lite', write: writeWithParquetjs };
 
@@ -89,6 +119,7 @@ export async function writeTrace(options: WriteTraceOptions): Promise<WrittenTra
       options.compression ??
       (options.compat === 'parquetjs' || engine === 'parquetjs-lite' ? 'snappy' : 'zstd'),
     rowGroupRows: options.rowGroupSize ?? ROW_GROUP_ROWS,
+    constant: options.columns === undefined ? [] : absentColumns(options.columns),
     threads: options.threads,
   };
   try {
@@ -104,6 +135,13 @@ export async function writeTrace(options: WriteTraceOptions): Promise<WrittenTra
     await rm(temporary, { force: true }).catch(() => undefined);
     throw writeFailure(error, path);
   }
+}
+
+/** Names of the trace's columns that no batch has. */
+function absentColumns(columns: readonly (keyof TraceBatch)[]): string[] {
+  return TRACE_COLUMNS.filter(({ code }) => code !== 'arrivalNs' && !columns.includes(code)).map(
+    ({ disk }) => disk,
+  );
 }
 
 async function writeRows(
