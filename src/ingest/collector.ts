@@ -9,7 +9,7 @@ import { BLOCK_ROWS, blockBytes, compareTimes, type RowBlock } from './row-block
 import type { RowField } from './rows.js';
 import { areOrdered, sortedRows } from './sort.js';
 import { SPILL_ROWS, SpillFolder } from './spill.js';
-import { endOfTie, type RowRun, type TieFindings, TieResolver } from './ties.js';
+import { choiceOf, endOfTie, type RowRun, type TieFindings, TieResolver } from './ties.js';
 
 export interface Instant {
   readonly sec: number;
@@ -164,18 +164,21 @@ function* runsOf(blocks: readonly RowBlock[]): Generator<RowRun> {
     }
     return;
   }
-  let held: Uint32Array = new Uint32Array(0);
+  let held: Uint32Array | null = null;
   for (let index = 0; index < blocks.length; index++) {
-    const { rowCount } = blocks[index];
-    const own = Uint32Array.from({ length: rowCount }, (_, at) => index * BLOCK_ROWS + at);
-    const rows = held.length === 0 ? own : joined(held, own);
+    const block = blocks[index];
     const next = blocks[index + 1];
-    let end = rows.length;
-    if (next !== undefined && compareTimes(blocks[index], rowCount - 1, next, 0) === 0) {
-      // The next block goes on with the same instant: its rows so far wait.
-      while (end > 0 && isSameInstant(blocks, rows[end - 1], rows[rows.length - 1])) end -= 1;
+    const goesOn = next !== undefined && compareTimes(block, block.rowCount - 1, next, 0) === 0;
+    if (held === null && !goesOn) {
+      yield block;
+      continue;
     }
-    held = rows.slice(end);
+    const own: Uint32Array = choiceOf(block).rows.map((at) => index * BLOCK_ROWS + at);
+    const rows: Uint32Array = held === null ? own : joined(held, own);
+    let end = rows.length;
+    // The next block goes on with the same instant: its rows so far wait.
+    while (goesOn && end > 0 && isSameInstant(blocks, rows[end - 1], rows[rows.length - 1])) end -= 1;
+    held = end === rows.length ? null : rows.slice(end);
     if (end > 0) yield { blocks, rows: rows.subarray(0, end) };
   }
 }
@@ -192,14 +195,13 @@ function joined(a: Uint32Array, b: Uint32Array): Uint32Array {
   return both;
 }
 
-/** Rows by number as blocks; a block that is taken whole and in order is not copied. */
+/** A run as blocks of so many rows; a block that is taken whole and in order is not copied. */
 function* blocksOf(run: RowRun, fields: readonly RowField[], blockRows: number): Generator<RowBlock> {
-  const { blocks, rows } = run;
-  const whole = wholeBlock(run);
-  if (whole !== null && whole.rowCount <= blockRows) {
-    yield whole;
+  if (!('rows' in run) && run.rowCount <= blockRows) {
+    yield run;
     return;
   }
+  const { blocks, rows } = 'rows' in run ? run : choiceOf(run);
   for (let from = 0; from < rows.length; from += blockRows) {
     const part = rows.subarray(from, from + blockRows);
     const secs = new Float64Array(part.length);
@@ -212,12 +214,4 @@ function* blocksOf(run: RowRun, fields: readonly RowField[], blockRows: number):
     const columns = fields.map((field, index) => gatherColumn(blocks, index, field, part));
     yield { rowCount: part.length, secs, nanos, columns, isOrdered: true };
   }
-}
-
-function wholeBlock({ blocks, rows }: RowRun): RowBlock | null {
-  if (rows.length === 0 || rows[0] % BLOCK_ROWS !== 0) return null;
-  const block = blocks[rows[0] / BLOCK_ROWS];
-  if (block.rowCount !== rows.length) return null;
-  for (let i = 1; i < rows.length; i++) if (rows[i] !== rows[0] + i) return null;
-  return block;
 }

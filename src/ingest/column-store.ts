@@ -46,6 +46,12 @@ export class FixedStore<A extends FixedArray> implements ColumnStore {
     this.#valid?.fill(1, from, to);
   }
 
+  /** Says that rows from `from` to `to` are unknown. */
+  setUnknown(from: number, to: number): void {
+    this.#valid ??= new Uint8Array(this.#blockRows).fill(1, 0, from);
+    this.#valid.fill(0, from, to);
+  }
+
   take(rowCount: number): RowColumn | null {
     const column = {
       values: this.values.subarray(0, rowCount),

@@ -36,6 +36,10 @@ export interface InputSource {
   readonly truncation: string | null;
   /** The decoded bytes. Can be read once. */
   chunks(): AsyncGenerator<Buffer>;
+  /** Takes the digest of the whole file, for who reads it in another way. */
+  hash(): Promise<void>;
+  /** The decoded bytes of a plain file from a byte on, without taking their digest. */
+  chunksFrom(byte: number): AsyncGenerator<Buffer>;
   /** The same file, unread. Not for standard input. */
   reopened(): InputSource;
   /** Digest of the file as it is on disk; complete after the last chunk. */
@@ -87,6 +91,17 @@ class FileInput implements InputSource {
     const compression = compressionOf(first.value);
     const whole = prepend(first.value, raw);
     yield* withoutByteOrderMark(compression === null ? whole : this.#unpack(whole, compression), this.name);
+  }
+
+  async hash(): Promise<void> {
+    for await (const _ of this.#rawChunks());
+  }
+
+  async *chunksFrom(byte: number): AsyncGenerator<Buffer> {
+    for await (const chunk of createReadStream(this.path, { start: byte, highWaterMark: READ_BYTES })) {
+      this.#options.signal?.throwIfAborted();
+      yield chunk as Buffer;
+    }
   }
 
   reopened(): InputSource {

@@ -2,6 +2,7 @@
  * CSV by RFC 4180, from bytes to spans: quoted separators, newlines and doubled quotes, LF or CRLF, a missing last
  * newline. A record must have as many fields as the header; a quote that is never closed costs only its own line.
  */
+import type { PlainRows } from './plain-rows.js';
 import { QUOTING, RowReject, type SourceRecord } from './record.js';
 import { ByteQueue, MAX_RECORD_BYTES, type ReadStep, type RecordReader } from './record-reader.js';
 
@@ -51,6 +52,22 @@ export class CsvReader implements RecordReader {
   /** The first record is the header: it is read over. */
   skipHeader(): void {
     this.#headerIsNext = true;
+  }
+
+  get linesRead(): number {
+    return this.#nextLine - 1;
+  }
+
+  /** Lets the fast lane take lines of what is here; whether it took any. */
+  lend(lane: PlainRows): boolean {
+    const queue = this.#queue;
+    if (this.#headerIsNext || (queue.at === queue.bytes.length && !queue.join())) return false;
+    const end = queue.bytes.lastIndexOf(LF) + 1;
+    if (end <= queue.at) return false;
+    lane.take(queue.bytes, queue.at, end);
+    queue.at = lane.at;
+    this.#nextLine += lane.rows;
+    return lane.rows > 0;
   }
 
   next(record: SourceRecord): ReadStep {

@@ -101,7 +101,7 @@ export interface LogFormat {
    * Whether records must be read one after the other, in order, because one is understood by those before it. Others
    * are read in several threads at once.
    */
-  readonly isSequential?: boolean;
+  readonly isSequential?: boolean | ((sample: Sample) => boolean);
   readonly plain?: PlainColumns;
   /** What was done to get the arrival, when it is no field of the source, e.g. `end less duration`. */
   readonly arrivalDerivation?: string;

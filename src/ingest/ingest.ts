@@ -16,7 +16,8 @@ import { inputNotes } from './input-notes.js';
 import { type IngestMap, parseIngestMap, readIngestMap } from './map.js';
 import { Pseudonyms } from './pseudonyms.js';
 import { countRows, QualityJudge, type TimeFacts } from './quality.js';
-import { RecordPump, readRecords } from './read-records.js';
+import { isParallelReadable, readInParallel } from './read-parallel.js';
+import { RecordPump, readRecords, readRecordsFrom } from './read-records.js';
 import { RejectTable } from './rejects.js';
 import { RowTally } from './tally.js';
 import { openTextCounter, type TextCounter } from './text-counter.js';
@@ -92,7 +93,7 @@ export async function ingest(options: IngestOptions): Promise<IngestResult> {
     zone,
     allowTruncated: options.allowTruncated ?? false,
   });
-  const read = readerOf(options, choice, zone, counter);
+  const read = readerOf(options, choice, map, zone, counter);
   try {
     await read.all();
     return await writeOut(options, choice, read, map, zone, counter);
@@ -115,6 +116,7 @@ interface Reading {
 function readerOf(
   options: IngestOptions,
   { format, inputs }: ChosenInputs,
+  map: IngestMap | null,
   zone: Zone,
   counter: TextCounter | null,
 ): Reading {
@@ -136,11 +138,27 @@ function readerOf(
     },
     async all() {
       for (const input of inputs) {
-        const before = { rows: pump.rowCount, rejected: rejects.total };
-        await readRecords(input, input.sample, pump, report);
+        const before = { rows: rows.rowCount + pump.pendingRows, rejected: rejects.total };
+        const isLarge = await isParallelReadable(input, format, zone);
+        if (isLarge) {
+          pump.flush();
+          const from = await readInParallel({
+            input,
+            format,
+            map,
+            zone,
+            pseudonymKey: key,
+            rows,
+            rejects,
+            tally,
+            signal: options.signal,
+            onProgress: report,
+          });
+          if (from !== null) await readRecordsFrom(input, from, pump, report);
+        } else await readRecords(input, input.sample, pump, report);
         files.push({
           name: input.source.name,
-          rows: pump.rowCount - before.rows,
+          rows: rows.rowCount + pump.pendingRows - before.rows,
           rejected: rejects.total - before.rejected,
         });
       }
@@ -250,7 +268,11 @@ async function mapOf(map: IngestOptions['map']): Promise<IngestMap | null> {
   return 'nullWords' in map ? (map as IngestMap) : parseIngestMap(map, 'given');
 }
 
-function progressReporter(inputs: readonly ChosenInput[], progress?: ProgressListener): () => void {
+/** `bytes`: read of the present input by other threads, which its own count does not show. */
+function progressReporter(
+  inputs: readonly ChosenInput[],
+  progress?: ProgressListener,
+): (bytes?: number) => void {
   const sizes = inputs.map(({ source }) => source.fileBytes);
   const total = sizes.includes(null) ? null : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
   return () => {

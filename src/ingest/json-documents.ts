@@ -52,6 +52,10 @@ export class JsonDocumentsReader implements RecordReader {
     this.#under = under === null ? null : Buffer.from(under);
   }
 
+  get linesRead(): number {
+    return this.#lines;
+  }
+
   get bytes(): Buffer {
     return this.#queue.bytes;
   }

@@ -17,6 +17,10 @@ export class JsonLinesReader implements RecordReader {
     this.#scanner = new JsonScanner(root);
   }
 
+  get linesRead(): number {
+    return this.#nextLine - 1;
+  }
+
   feed(chunk: Buffer): void {
     this.#queue.feed(chunk);
   }

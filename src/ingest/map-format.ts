@@ -1,6 +1,6 @@
 /** A log format made from a mapping: every trace column from a column of the source, a constant, or a table of words. */
 import type { Operation, TraceStatus } from '../types.js';
-import type { LogFormat, SourceColumn, TimeUnit } from './format.js';
+import type { LogFormat, PlainColumns, PlainField, SourceColumn, TimeUnit } from './format.js';
 import { type IngestMap, MAP_TARGETS, type MapColumn, type MapScalar, OPERATIONS, STATUSES } from './map.js';
 import type { Pseudonyms } from './pseudonyms.js';
 import { RowReject, type SourceRecord, shorten } from './record.js';
@@ -40,6 +40,7 @@ export function formatOfMap(map: IngestMap): LogFormat {
     separator: map.separator,
     headerNames: map.header ?? undefined,
     nullWords: map.nullWords,
+    plain: plainColumnsOf(map, targets, filters.length === 0),
     open: ({ pseudonyms }) => {
       const fillers = targets.map(({ target, column, index }) => fillerOf(target, column, index, pseudonyms));
       return {
@@ -56,6 +57,33 @@ export function formatOfMap(map: IngestMap): LogFormat {
     },
   };
 }
+
+/** The mapping as plain columns, where it is nothing but an arrival and counts. */
+function plainColumnsOf(
+  map: IngestMap,
+  targets: readonly { readonly target: string; readonly column: MapColumn; readonly index: number }[],
+  isUnfiltered: boolean,
+): PlainColumns | undefined {
+  if (map.format !== 'csv' || !isUnfiltered || map.columns['arrival'].unit !== 'iso') return undefined;
+  const isPlain = targets.every(
+    ({ target, column, index }) =>
+      index >= 0 && column.values === undefined && (target === 'arrival' || target in PLAIN_FIELDS),
+  );
+  if (!isPlain) return undefined;
+  return {
+    arrival: { column: targets.find(({ target }) => target === 'arrival')!.index, unit: 'iso' },
+    counts: targets.flatMap(({ target, index }) =>
+      target === 'arrival' ? [] : [{ column: index, field: PLAIN_FIELDS[target] }],
+    ),
+  };
+}
+
+const PLAIN_FIELDS: Readonly<Record<string, PlainField>> = {
+  input_tokens: 'inputTokens',
+  output_tokens: 'outputTokens',
+  max_output_tokens: 'maxOutputTokens',
+  images: 'images',
+};
 
 const FIELDS: Readonly<Record<string, RowField>> = {
   input_tokens: 'inputTokens',

@@ -118,6 +118,14 @@ class RowsAsLines implements InputSource {
     }
   }
 
+  async hash(): Promise<void> {
+    // Taken when the file was opened.
+  }
+
+  chunksFrom(): AsyncGenerator<Buffer> {
+    throw new Error('rows of a table have no bytes to begin from');
+  }
+
   reopened(): InputSource {
     return new RowsAsLines(this.#options);
   }

@@ -1,5 +1,6 @@
 /** Runs one input through its format: records in, rows into blocks, bad records counted with their line. */
 import { ToolError } from '../errors.js';
+import type { ChosenInput } from './choose-inputs.js';
 import type { RowCollector } from './collector.js';
 import { TruncatedInput } from './container.js';
 import { CsvReader } from './csv.js';
@@ -9,6 +10,7 @@ import type { RowHandler } from './handler.js';
 import { JsonDocumentsReader } from './json-documents.js';
 import { pathTree } from './json-scan.js';
 import { JsonLinesReader } from './jsonl.js';
+import { PlainRows } from './plain-rows.js';
 import { RowReject, SourceRecord } from './record.js';
 import type { RecordReader } from './record-reader.js';
 import type { RejectTable } from './rejects.js';
@@ -51,8 +53,23 @@ export async function readRecords(
   pump.endInput(input.source.truncation !== null);
 }
 
+/** Reads the rest of a plain file from a byte on, at which a line begins. */
+export async function readRecordsFrom(
+  input: ChosenInput,
+  place: { readonly from: number; readonly linesBefore: number },
+  pump: RecordPump,
+  onChunk: () => void,
+): Promise<void> {
+  pump.begin(input.sample, place.linesBefore);
+  for await (const chunk of input.source.chunksFrom(place.from)) {
+    pump.feed(chunk);
+    onChunk();
+  }
+  pump.endInput(false);
+}
+
 /** The reader of an input's records, as they lie in it. */
-function readerFor(sample: Sample, format: KnownFormat): RecordReader {
+function readerFor(sample: Sample, format: KnownFormat, isBeginning: boolean): RecordReader {
   const names = format.headerNames ?? sample.names;
   requireColumns(format, { ...sample, names });
   const layout = sample.layout ?? { kind: 'lines' };
@@ -73,7 +90,7 @@ function readerFor(sample: Sample, format: KnownFormat): RecordReader {
   }
   const reader = new CsvReader(format.separator);
   reader.bind(fieldOf, names.length);
-  if (format.headerNames === undefined) reader.skipHeader();
+  if (format.headerNames === undefined && isBeginning) reader.skipHeader();
   return reader;
 }
 
@@ -88,7 +105,9 @@ export class RecordPump {
   readonly #builder: BlockBuilder;
   readonly #emit = (): void => this.#take();
   #reader: RecordReader | null = null;
+  #lane: PlainRows | null = null;
   #fileName: string | null = null;
+  #linesBefore = 0;
   #estimated = 0;
 
   constructor(format: KnownFormat, handler: RowHandler, state: ReadState) {
@@ -99,10 +118,40 @@ export class RecordPump {
     this.#builder = new BlockBuilder(format.fills);
   }
 
-  /** Begins an input. Throws HEADER_MISMATCH when it lacks required columns. */
-  begin(sample: Sample): void {
-    this.#reader = readerFor(sample, this.#format);
+  /**
+   * Begins an input, or what follows on `linesBefore` lines of it. Throws HEADER_MISMATCH when it lacks required columns.
+   */
+  begin(sample: Sample, linesBefore = 0): void {
+    this.#reader = readerFor(sample, this.#format, linesBefore === 0);
+    this.#lane = this.#laneFor(this.#reader, sample);
     this.#fileName = sample.fileName;
+    this.#linesBefore = linesBefore;
+  }
+
+  /** Rows that are not handed over yet. */
+  get pendingRows(): number {
+    return this.#builder.rowCount;
+  }
+
+  /** Lines of the input read so far. */
+  get linesRead(): number {
+    return this.#linesBefore + (this.#reader?.linesRead ?? 0);
+  }
+
+  #laneFor(reader: RecordReader, sample: Sample): PlainRows | null {
+    const { zone } = this.#state.times;
+    if (!(reader instanceof CsvReader) || !('plain' in this.#format) || this.#format.plain === undefined)
+      return null;
+    const names = this.#format.headerNames ?? sample.names;
+    return PlainRows.open({
+      columns: this.#format.plain,
+      fieldOf: this.#format.columns.map((column) => findColumn(column, names)),
+      fieldCount: names.length,
+      separator: this.#format.separator ?? ',',
+      zone,
+      builder: this.#builder,
+      tally: this.#state.tally,
+    });
   }
 
   feed(chunk: Buffer): void {
@@ -134,12 +183,26 @@ export class RecordPump {
     const { rejects, tally } = this.#state;
     const reader = this.#reader!;
     for (;;) {
+      if (this.#lane !== null && !isCut) this.#takePlain(reader as CsvReader, this.#lane);
       const step = reader.next(this.#record);
       if (step === 'more' || step === 'end') return;
       tally.records += 1;
-      if (isCut) rejects.add(new RowReject('cut off where the input ends'), this.#fileName, reader.line);
+      if (isCut)
+        rejects.add(
+          new RowReject('cut off where the input ends'),
+          this.#fileName,
+          this.#linesBefore + reader.line,
+        );
       else if (step === 'row') this.#read();
-      else rejects.add(reader.problem!, this.#fileName, reader.line);
+      else rejects.add(reader.problem!, this.#fileName, this.#linesBefore + reader.line);
+    }
+  }
+
+  /** Lets the fast lane run until it meets a line that is not plain, or the end. */
+  #takePlain(reader: CsvReader, lane: PlainRows): void {
+    while (reader.lend(lane)) {
+      this.rowCount += lane.rows;
+      if (this.#builder.isFull) this.flush();
     }
   }
 
@@ -150,8 +213,12 @@ export class RecordPump {
       if (!this.#handler.readAll(this.#record, this.#row, this.#emit)) tally.filteredRows += 1;
     } catch (error) {
       if (!(error instanceof RowReject)) throw error;
-      rejects.add(error, this.#fileName, this.#reader!.line);
+      rejects.add(error, this.#fileName, this.#line());
     }
+  }
+
+  #line(): number | null {
+    return this.#reader === null ? null : this.#linesBefore + this.#reader.line;
   }
 
   /** Checks and keeps the staged row. */
@@ -160,7 +227,7 @@ export class RecordPump {
     const row = this.#row;
     const problem = problemOf(row, this.#handler.blockSize ?? this.#format.blockSize);
     if (problem !== null) {
-      rejects.add(problem, this.#fileName, this.#reader?.line ?? null);
+      rejects.add(problem, this.#fileName, this.#line());
       row.clear(this.#format.fills);
       return;
     }

@@ -14,6 +14,8 @@ export interface RecordReader {
   /** 1-based line on which the last record began. */
   readonly line: number;
   readonly problem: RowReject | null;
+  /** Lines read so far. */
+  readonly linesRead: number;
   feed(chunk: Buffer): void;
   /** No more chunks will come. */
   finish(): void;

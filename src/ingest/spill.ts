@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { BLOCK_ROWS, compareTimes, type RowBlock } from './row-block.js';
-import type { RowRun } from './ties.js';
+import type { RowChoice } from './ties.js';
 
 /** Rows of a block on disk: small, because a block of every run is in memory at once. */
 export const SPILL_ROWS = 8_192;
@@ -40,7 +40,7 @@ export class SpillFolder {
   }
 
   /** All rows in order of arrival; of equal times, the earlier run's first. Rows of one instant are never parted. */
-  *merged(): Generator<RowRun> {
+  *merged(): Generator<RowChoice> {
     const cursors = this.#files.map((path) => new RunCursor(path));
     try {
       for (const cursor of cursors) cursor.advanceBlock();

@@ -23,12 +23,12 @@ export class RowTally {
     else if (row.localKind === 'gap') this.gapRows += 1;
   }
 
-  /** Counts rows of a plain file. */
-  addPlain(rows: number, places: number, hasZone: boolean): void {
+  /** Counts rows of a plain file: dates, `zonedRows` of them with their offset. */
+  addPlain(rows: number, places: number, zonedRows: number): void {
     this.records += rows;
     if (places > this.places) this.places = places;
-    if (hasZone) this.zonedRows += rows;
-    else this.zonelessRows += rows;
+    this.zonedRows += zonedRows;
+    this.zonelessRows += rows - zonedRows;
   }
 
   /** Adds another tally, or a copy of one's fields. */

@@ -8,10 +8,26 @@ import type { StringColumn, U64ListColumn } from '../types.js';
 import { BLOCK_ROWS, compareTimes, type RowBlock, type RowColumn } from './row-block.js';
 import type { RowField } from './rows.js';
 
-/** Rows in order of arrival, by their numbers; rows of one instant are never parted. */
-export interface RowRun {
+/** Rows in order of arrival, by their numbers, or a whole block of them; rows of one instant are never parted. */
+export type RowRun = RowBlock | RowChoice;
+
+export interface RowChoice {
   readonly blocks: readonly RowBlock[];
   readonly rows: Uint32Array;
+}
+
+/** The rows of a block by their numbers. */
+export function choiceOf(block: RowBlock): RowChoice {
+  const rows = new Uint32Array(block.rowCount);
+  for (let at = 0; at < rows.length; at++) rows[at] = at;
+  return { blocks: [block], rows };
+}
+
+function hasTies({ rowCount, secs, nanos }: RowBlock): boolean {
+  for (let at = 1; at < rowCount; at++) {
+    if (nanos[at] === nanos[at - 1] && secs[at] === secs[at - 1]) return true;
+  }
+  return false;
 }
 
 const ID_FIELDS: readonly RowField[] = ['requestId', 'sessionId', 'parentId', 'clientId'];
@@ -39,6 +55,11 @@ export class TieResolver {
   }
 
   resolve(run: RowRun): RowRun {
+    if ('rows' in run) return this.#resolveRows(run);
+    return hasTies(run) ? this.#resolveRows(choiceOf(run)) : run;
+  }
+
+  #resolveRows(run: RowChoice): RowChoice {
     const { blocks, rows } = run;
     let result: Uint32Array | null = null;
     let kept = 0;

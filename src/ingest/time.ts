@@ -33,13 +33,13 @@ export class TimeReader {
   /** Whether it was a date and time, not a number. */
   isDate = false;
 
-  readonly #zone: Zone;
+  readonly zone: Zone;
   #previousSec: number | null = null;
   #dayKey = -1;
   #daySec = 0;
 
   constructor(zone: Zone) {
-    this.#zone = zone;
+    this.zone = zone;
   }
 
   /** Returns false when bytes[start, end) is no time in this unit. */
@@ -98,7 +98,7 @@ export class TimeReader {
     this.localKind = 'plain';
     if (offsetSec !== NO_OFFSET) this.sec = local - offsetSec;
     else {
-      const placed = this.#zone.toUtc(local, this.#previousSec);
+      const placed = this.zone.toUtc(local, this.#previousSec);
       this.sec = placed.sec;
       this.localKind = placed.kind;
     }

@@ -15,6 +15,8 @@ export interface LocalInstant {
 
 export interface Zone {
   readonly name: string;
+  /** Seconds east of UTC where that never changes; null where it does. */
+  readonly fixedOffsetSec: number | null;
   /**
    * The instant of a local time given as if it were UTC. A time that exists twice is the first one, unless that would
    * lie more than five minutes before the previous row (logs run forward); one that does not exist keeps the offset
@@ -28,11 +30,16 @@ const DAY_SEC = 86_400;
 
 /** Reads `UTC`, `+05:30`, `-0800` or an IANA name. Throws BAD_VALUE with the nearest name. */
 export function parseZone(text: string): Zone {
-  if (/^(utc|gmt|z|etc\/utc)$/i.test(text)) return { name: 'UTC', toUtc: (sec) => ({ sec, kind: 'plain' }) };
+  if (/^(utc|gmt|z|etc\/utc)$/i.test(text))
+    return { name: 'UTC', fixedOffsetSec: 0, toUtc: (sec) => ({ sec, kind: 'plain' }) };
   const fixed = /^([+-])(\d{1,2}):?(\d{2})?$/.exec(text);
   if (fixed && Number(fixed[2]) <= 15 && Number(fixed[3] ?? 0) < 60) {
     const offsetSec = (fixed[1] === '-' ? -1 : 1) * (Number(fixed[2]) * 3_600 + Number(fixed[3] ?? 0) * 60);
-    return { name: text, toUtc: (sec) => ({ sec: sec - offsetSec, kind: 'plain' }) };
+    return {
+      name: text,
+      fixedOffsetSec: offsetSec,
+      toUtc: (sec) => ({ sec: sec - offsetSec, kind: 'plain' }),
+    };
   }
   try {
     return ianaZone(text);
@@ -83,6 +90,7 @@ function ianaZone(name: string): Zone {
   };
   return {
     name,
+    fixedOffsetSec: null,
     toUtc(localSec, previousSec) {
       const before = offsetAt(localSec - DAY_SEC);
       const after = offsetAt(localSec + DAY_SEC);

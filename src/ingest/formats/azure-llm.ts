@@ -22,6 +22,14 @@ export const azureLlm: LogFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
+  plain: {
+    arrival: { column: TIME, unit: 'iso' },
+    counts: [
+      { column: INPUT, field: 'inputTokens' },
+      { column: OUTPUT, field: 'outputTokens' },
+      { column: IMAGES, field: 'images' },
+    ],
+  },
   open: () => ({
     read(record, row) {
       const time = record.time(TIME, 'iso');

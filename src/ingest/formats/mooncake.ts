@@ -46,6 +46,8 @@ export const mooncake: LogFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'start',
   blockSize: BLOCK_TOKENS,
+  // A turn without a time follows the one before it.
+  isSequential: ({ bytes }) => bytes.includes('"session_id"'),
   detect,
   open: ({ pseudonyms }) => {
     /** Arrival of the last turn of each session. */

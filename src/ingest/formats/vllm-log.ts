@@ -31,6 +31,7 @@ export const vllmLog: LogFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'start',
   blockSize: null,
+  isSequential: true,
   detect,
   open: ({ pseudonyms }) => {
     const calendar = new YearlessCalendar();

@@ -1,0 +1,102 @@
+/** Thread of read-parallel.ts: turns the lines that begin in a range of bytes into blocks of rows. */
+import { openSync, readSync } from 'node:fs';
+import { parentPort, type TransferListItem, workerData } from 'node:worker_threads';
+import { formatByName } from './detect.js';
+import type { Sample } from './format.js';
+import { openFormat } from './handler.js';
+import { formatOfMap } from './map-format.js';
+import { Pseudonyms } from './pseudonyms.js';
+import type { ReadPart, ReadTask, ReadWorkerData } from './read-parallel.js';
+import { RecordPump } from './read-records.js';
+import { RejectTable } from './rejects.js';
+import type { RowBlock } from './row-block.js';
+import { RowTally } from './tally.js';
+import { TimeReader } from './time.js';
+import { parseZone } from './zone.js';
+
+const LF = 10;
+const QUOTE = 34;
+const READ_BYTES = 1 << 20;
+
+const port = parentPort!;
+const data = workerData as ReadWorkerData;
+const format = typeof data.format === 'string' ? formatByName(data.format) : formatOfMap(data.format);
+const zone = parseZone(data.zone);
+const sample: Sample = { ...data.sample, bytes: Buffer.alloc(0) };
+const file = openSync(data.path, 'r');
+const pseudonyms = new Pseudonyms(data.pseudonymKey);
+
+port.on('message', (task: ReadTask) => {
+  const part = readPart(task);
+  port.postMessage(part, transferable(part.blocks));
+});
+
+function readPart({ index, from, to }: ReadTask): ReadPart {
+  const blocks: RowBlock[] = [];
+  const rejects = new RejectTable(false);
+  const tally = new RowTally();
+  const pump = new RecordPump(format, openFormat(format, pseudonyms, null), {
+    rows: { add: (block) => blocks.push(block) },
+    rejects,
+    tally,
+    times: new TimeReader(zone),
+  });
+  // A range begins with the first line that begins in it, and ends with the last one's end, wherever that is.
+  const begin = from === 0 ? 0 : lineStartFrom(from);
+  const end = to <= begin ? begin : lineStartFrom(to);
+  pump.begin(sample, from === 0 ? 0 : 1);
+  let hasQuotes = false;
+  for (let at = begin; at < end; at += READ_BYTES) {
+    const bytes = Buffer.allocUnsafe(Math.min(READ_BYTES, end - at));
+    const length = readSync(file, bytes, 0, bytes.length, at);
+    const chunk = bytes.subarray(0, length);
+    if (format.shape === 'csv' && chunk.includes(QUOTE)) {
+      hasQuotes = true;
+      break;
+    }
+    pump.feed(chunk);
+  }
+  if (!hasQuotes) {
+    pump.endInput(false);
+    pump.flush();
+  }
+  return {
+    index,
+    begin,
+    hasQuotes,
+    blocks,
+    rows: pump.rowCount,
+    lines: pump.linesRead - (from === 0 ? 0 : 1),
+    rejects: rejects.list(),
+    tally: { ...tally },
+  };
+}
+
+/** The beginning of the first line that does not begin before `position`. */
+function lineStartFrom(position: number): number {
+  const bytes = Buffer.allocUnsafe(1 << 16);
+  for (let at = position - 1; ; at += bytes.length) {
+    const length = readSync(file, bytes, 0, bytes.length, at);
+    if (length === 0) return at;
+    const lf = bytes.subarray(0, length).indexOf(LF);
+    if (lf >= 0) return at + lf + 1;
+  }
+}
+
+/** The buffers of blocks, which move to the other thread instead of being copied. */
+function transferable(blocks: readonly RowBlock[]): TransferListItem[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const { secs, nanos, columns } of blocks) {
+    const arrays: (ArrayBufferView | null)[] = [secs, nanos];
+    for (const column of columns) {
+      if (column === null) continue;
+      if ('codes' in column) arrays.push(column.codes);
+      else {
+        arrays.push(column.values, column.valid);
+        if ('offsets' in column) arrays.push(column.offsets);
+      }
+    }
+    for (const array of arrays) if (array !== null) buffers.add(array.buffer as ArrayBuffer);
+  }
+  return [...buffers];
+}
