@@ -14,8 +14,8 @@ import { toolVersion } from '../../src/manifest.js';
 const MAIN = new URL('../../src/cli/main.js', import.meta.url).href;
 
 function tokentide(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  const code = `const { main } = await import(${JSON.stringify(MAIN)}); process.exitCode = await main(process.argv.slice(1));`;
-  return spawnSync(process.execPath, ['--input-type=module', '-e', code, '--', ...args], {
+  const code = `const { main } = await import(${JSON.stringify(MAIN)}); process.exitCode = await main(process.argv.slice(2));`;
+  return spawnSync(process.execPath, ['--input-type=module', '-e', code, '--', 'tokentide', ...args], {
     encoding: 'utf8',
   });
 }
