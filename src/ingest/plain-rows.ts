@@ -18,6 +18,9 @@ const SKIP = -1;
 const TIME = -2;
 /** Digits of a count that certainly fits 32 bits. */
 const MAX_DIGITS = 9;
+/** `+00:` and `0:00`, as words. */
+const PLUS_ZERO = 0x3a30302b;
+const ZERO_ZERO = 0x30303a30;
 const POWERS = [1e9, 1e8, 1e7, 1e6, 1e5, 1e4, 1e3, 100, 10, 1];
 
 export class PlainRows {
@@ -35,7 +38,11 @@ export class PlainRows {
   readonly #builder: BlockBuilder;
   readonly #tally: RowTally;
   readonly #values: Int32Array;
-  #dayKey = -1;
+  /** The date of the line before, as bytes and in seconds since 1970. */
+  #yearWord = 0;
+  #monthWord = 0;
+  #dayTens = 0;
+  #dayOnes = 0;
   #daySec = 0;
 
   private constructor(plan: Int32Array, offsetSec: number, options: PlainOptions) {
@@ -109,22 +116,41 @@ export class PlainRows {
         } else {
           // YYYY-MM-DD HH:MM:SS is 19 bytes; every line has at least one more.
           if (place + 20 > end) break lines;
-          const year = pair(bytes, place) * 100 + pair(bytes, place + 2);
-          const month = pair(bytes, place + 5);
-          const day = pair(bytes, place + 8);
-          const hour = pair(bytes, place + 11);
-          const minute = pair(bytes, place + 14);
-          const second = pair(bytes, place + 17);
+          const isSameDay =
+            word(bytes, place) === this.#yearWord &&
+            word(bytes, place + 4) === this.#monthWord &&
+            bytes[place + 8] === this.#dayTens &&
+            bytes[place + 9] === this.#dayOnes;
+          if (!isSameDay && !this.#setDay(bytes, place)) break lines;
+          const hourTens = bytes[place + 11] - ZERO;
+          const hourOnes = bytes[place + 12] - ZERO;
+          const minuteTens = bytes[place + 14] - ZERO;
+          const minuteOnes = bytes[place + 15] - ZERO;
+          const secondTens = bytes[place + 17] - ZERO;
+          const secondOnes = bytes[place + 18] - ZERO;
+          const hour = hourTens * 10 + hourOnes;
+          // The sign bit is set as soon as one of the terms is negative.
+          const excess =
+            hourTens |
+            hourOnes |
+            minuteTens |
+            minuteOnes |
+            secondTens |
+            secondOnes |
+            (9 - hourOnes) |
+            (23 - hour) |
+            (5 - minuteTens) |
+            (9 - minuteOnes) |
+            (5 - secondTens) |
+            (9 - secondOnes);
           const between = bytes[place + 10];
-          const isWellFormed =
-            bytes[place + 4] === 45 &&
-            bytes[place + 7] === 45 &&
+          const isTime =
+            excess >= 0 &&
             (between === 32 || between === 84) &&
             bytes[place + 13] === 58 &&
             bytes[place + 16] === 58;
-          if (!isWellFormed || !(year >= 0 && hour < 24 && minute < 60 && second < 60)) break lines;
-          const key = (year * 13 + month) * 32 + day;
-          if (key !== this.#dayKey && !this.#setDay(key, year, month, day)) break lines;
+          if (!isTime) break lines;
+          const second = hour * 3_600 + (minuteTens * 10 + minuteOnes) * 60 + secondTens * 10 + secondOnes;
           place += 19;
           let fraction = 0;
           let places = 0;
@@ -141,15 +167,14 @@ export class PlainRows {
           if (byte === 43 || byte === 90) {
             // +00:00 or Z: every other offset is left to the reader.
             const isUtc =
-              byte === 90 ||
-              (pair(bytes, place + 1) === 0 && bytes[place + 3] === 58 && pair(bytes, place + 4) === 0);
+              byte === 90 || (word(bytes, place) === PLUS_ZERO && word(bytes, place + 2) === ZERO_ZERO);
             if (!isUtc) break lines;
             place += byte === 90 ? 1 : 6;
             byte = bytes[place];
             offsetSec = 0;
             isZoned = true;
           }
-          secs[row] = this.#daySec + hour * 3_600 + minute * 60 + second - offsetSec;
+          secs[row] = this.#daySec + second - offsetSec;
           nanos[row] = fraction * POWERS[places];
         }
         if (field === fieldCount - 1) {
@@ -173,14 +198,26 @@ export class PlainRows {
     this.#tally.addPlain(this.rows, mostPlaces, zoned);
   }
 
-  #setDay(key: number, year: number, month: number, day: number): boolean {
+  /** Reads the date at a place, YYYY-MM-DD, and keeps it for the lines after; false when there is no such day. */
+  #setDay(bytes: Uint8Array, place: number): boolean {
+    const match = /^(\d{4})-(\d\d)-(\d\d)$/.exec(String.fromCharCode(...bytes.subarray(place, place + 10)));
+    if (match === null) return false;
+    const [year, month, day] = match.slice(1).map(Number);
     const date = new Date(0);
     date.setUTCFullYear(year, month - 1, day);
     if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return false;
     this.#daySec = date.getTime() / 1_000;
-    this.#dayKey = key;
+    this.#yearWord = word(bytes, place);
+    this.#monthWord = word(bytes, place + 4);
+    this.#dayTens = bytes[place + 8];
+    this.#dayOnes = bytes[place + 9];
     return true;
   }
+}
+
+/** Four bytes as one number. */
+function word(bytes: Uint8Array, at: number): number {
+  return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
 }
 
 export interface PlainOptions {
@@ -192,11 +229,4 @@ export interface PlainOptions {
   readonly zone: Zone;
   readonly builder: BlockBuilder;
   readonly tally: RowTally;
-}
-
-/** Two digits; NaN when they are none, which no comparison holds for. */
-function pair(bytes: Uint8Array, at: number): number {
-  const tens = bytes[at] - ZERO;
-  const ones = bytes[at + 1] - ZERO;
-  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN;
 }

@@ -5,7 +5,7 @@ import { LengthCounts, lengthNotes } from './atoms.js';
 import { ClockAuditor } from './clock-audit.js';
 import type { Instant } from './collector.js';
 import type { RejectTable } from './rejects.js';
-import type { RowBlock } from './row-block.js';
+import { BLOCK_ROWS, type RowBlock } from './row-block.js';
 import type { RowField } from './rows.js';
 import type { RowTally } from './tally.js';
 import type { TieFindings } from './ties.js';
@@ -55,6 +55,8 @@ export class QualityJudge {
   readonly #silenceNs: number;
   readonly #statusCounts: Record<string, number> = {};
   readonly #httpStatusCounts: Record<string, number> = {};
+  /** Reused from block to block. */
+  readonly #offsets = new Float64Array(BLOCK_ROWS);
   #lastNs: number | null = null;
   #rows = 0;
 
@@ -71,7 +73,7 @@ export class QualityJudge {
   add(block: RowBlock): void {
     const { rowCount, secs, nanos } = block;
     const { start } = this.#options.times;
-    const offsets = new Float64Array(rowCount);
+    const offsets = this.#offsets.subarray(0, rowCount);
     for (let i = 0; i < rowCount; i++) offsets[i] = (secs[i] - start.sec) * 1e9 + (nanos[i] - start.nanos);
     this.#clock.add(offsets);
     const input = this.#column(block, 'inputTokens');
@@ -227,11 +229,15 @@ class Mean {
   add(column: Int32Column | null, from: number, to: number): void {
     if (column === null) return;
     const { values, valid } = column;
+    let sum = 0;
+    let count = 0;
     for (let row = from; row < to; row++) {
       if (valid !== null && valid[row] === 0) continue;
-      this.#sum += values[row];
-      this.#count += 1;
+      sum += values[row];
+      count += 1;
     }
+    this.#sum += sum;
+    this.#count += count;
   }
 
   get value(): number | null {

@@ -16,7 +16,6 @@ import { parseZone } from './zone.js';
 
 const LF = 10;
 const QUOTE = 34;
-const READ_BYTES = 1 << 20;
 
 const port = parentPort!;
 const data = workerData as ReadWorkerData;
@@ -24,6 +23,8 @@ const format = typeof data.format === 'string' ? formatByName(data.format) : for
 const zone = parseZone(data.zone);
 const sample: Sample = { ...data.sample, bytes: Buffer.alloc(0) };
 const file = openSync(data.path, 'r');
+const SPARE_BYTES = 1 << 16;
+let buffer: Buffer = Buffer.alloc(0);
 const pseudonyms = new Pseudonyms(data.pseudonymKey);
 
 port.on('message', (task: ReadTask) => {
@@ -45,17 +46,9 @@ function readPart({ index, from, to }: ReadTask): ReadPart {
   const begin = from === 0 ? 0 : lineStartFrom(from);
   const end = to <= begin ? begin : lineStartFrom(to);
   pump.begin(sample, from === 0 ? 0 : 1);
-  let hasQuotes = false;
-  for (let at = begin; at < end; at += READ_BYTES) {
-    const bytes = Buffer.allocUnsafe(Math.min(READ_BYTES, end - at));
-    const length = readSync(file, bytes, 0, bytes.length, at);
-    const chunk = bytes.subarray(0, length);
-    if (format.shape === 'csv' && chunk.includes(QUOTE)) {
-      hasQuotes = true;
-      break;
-    }
-    pump.feed(chunk);
-  }
+  const bytes = readRange(begin, end);
+  const hasQuotes = format.shape === 'csv' && bytes.includes(QUOTE);
+  if (!hasQuotes) pump.feed(bytes);
   if (!hasQuotes) {
     pump.endInput(false);
     pump.flush();
@@ -70,6 +63,18 @@ function readPart({ index, from, to }: ReadTask): ReadPart {
     rejects: rejects.list(),
     tally: { ...tally },
   };
+}
+
+/** The bytes of a range, in a buffer that the next range takes over. */
+function readRange(begin: number, end: number): Buffer {
+  if (buffer.length < end - begin) buffer = Buffer.allocUnsafe(end - begin + SPARE_BYTES);
+  let length = 0;
+  while (length < end - begin) {
+    const count = readSync(file, buffer, length, end - begin - length, begin + length);
+    if (count === 0) break;
+    length += count;
+  }
+  return buffer.subarray(0, length);
 }
 
 /** The beginning of the first line that does not begin before `position`. */

@@ -72,13 +72,21 @@ export function columnsOfTraceBatch(batch: TraceBatch): ColumnBatch {
 }
 
 function withoutUnknowns(column: StringColumn | null, rowCount: number, fallback: string): StringColumn {
-  if (column === null) return { codes: new Int32Array(rowCount), dictionary: [fallback] };
+  if (column === null) return { codes: zeros(rowCount), dictionary: [fallback] };
   if (!column.codes.subarray(0, rowCount).includes(-1)) return column;
   const code = column.dictionary.length;
   return {
     codes: column.codes.map((value) => (value < 0 ? code : value)),
     dictionary: [...column.dictionary, fallback],
   };
+}
+
+/** Shared by all columns of one value: nobody writes into a batch. */
+let zeroCodes = new Int32Array(0);
+
+function zeros(length: number): Int32Array {
+  if (zeroCodes.length < length) zeroCodes = new Int32Array(length);
+  return zeroCodes.subarray(0, length);
 }
 
 /** The inverse of `columnsOfTraceBatch` for the fields that were read. */
