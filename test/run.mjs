@@ -23,7 +23,13 @@ if (files.length === 0) {
 const concurrency = slow ? 1 : 2;
 const child = spawn(
   process.execPath,
-  ['--test', `--test-concurrency=${concurrency}`, '--test-timeout=240000', '--test-reporter=spec', ...files],
+  [
+    '--test',
+    `--test-concurrency=${concurrency}`,
+    `--test-timeout=${slow ? 900_000 : 240_000}`,
+    '--test-reporter=spec',
+    ...files,
+  ],
   { stdio: 'inherit' },
 );
 child.on('exit', (code) => process.exit(code ?? 1));
