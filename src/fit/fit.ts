@@ -22,6 +22,7 @@ import { findClockGridNs } from './clock-grid.js';
 import { ColumnCollector, type FitColumns } from './columns.js';
 import { chooseDependence, chooseLatentDependence, type DependenceChoice } from './dependence.js';
 import { checkDrift } from './drift.js';
+import { fitFailures } from './failures.js';
 import { groupRequests } from './grouping.js';
 import { DEFAULT_LATENT_CLASSES, MOST_LATENT_CLASSES } from './latent.js';
 import { fitLengths } from './lengths.js';
@@ -242,6 +243,7 @@ function fitClass(
     model: group.model,
     requests: group.rows.length,
     ...(group.operation === undefined ? {} : { operation: group.operation }),
+    ...fitFailures(columns, group.rows),
     arrivals: arrivals(),
     lengths: fitLengths(inputTokens, outputTokens, {
       dependence: own.dependence,

@@ -11,8 +11,6 @@ export interface ArrivalTimesOptions {
   readonly rate: RateCurve;
   /** Length of the fitted window: the period of the rate curve. */
   readonly periodSec: number;
-  /** Multiplies the rate. */
-  readonly factor: number;
   readonly seed: string;
   /** Names the random streams. */
   readonly id: string;
@@ -22,11 +20,11 @@ export interface ArrivalTimesOptions {
 
 /** Gives the next arrival in seconds, never falling; +∞ when none comes any more. */
 export function arrivalTimes(options: ArrivalTimesOptions): () => number {
-  const { arrivals, rate, periodSec, factor, seed, id, gap } = options;
+  const { arrivals, rate, periodSec, seed, id, gap } = options;
   const { bursts, gaps } = arrivals;
-  if (bursts) return burstArrivals({ bursts, factor, rng: randomOf(seed, 'arrivals', id, 'bursts') });
+  if (bursts) return burstArrivals({ bursts, factor: 1, rng: randomOf(seed, 'arrivals', id, 'bursts') });
   return renewalArrivals({
-    rate: new CumulativeRate(rate, periodSec, factor),
+    rate: new CumulativeRate(rate, periodSec),
     firstGap: sampleFirstGap(gaps, randomOf(seed, 'arrivals', id, 'first')),
     nextGap: gap,
   });

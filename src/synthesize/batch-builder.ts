@@ -1,5 +1,6 @@
 /** Requests of a stream → trace batches. */
 import type { StringColumn, TraceBatch, WorkloadModel } from '../types.js';
+import { OK, type OutcomeDrawer } from './outcomes.js';
 import type { RequestSource } from './request-source.js';
 
 /** What rows of a class are called. */
@@ -26,8 +27,13 @@ export class BatchBuilder {
   readonly #input: Int32Array;
   readonly #output: Int32Array;
   readonly #classIndex: Int32Array;
+  readonly #outcomes: OutcomeDrawer;
+  /** Code of each row's status; null when none can fail. */
+  readonly #status: Int32Array | null;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, outcomes: OutcomeDrawer) {
+    this.#outcomes = outcomes;
+    this.#status = outcomes.canFail ? new Int32Array(capacity) : null;
     this.#capacity = capacity;
     this.#arrivalNs = new BigInt64Array(capacity);
     this.#arrivalWords = new Uint32Array(this.#arrivalNs.buffer);
@@ -55,23 +61,30 @@ export class BatchBuilder {
     this.#input[row] = input;
     this.#output[row] = output;
     this.#classIndex[row] = classIndex;
+    if (this.#status !== null) this.#status[row] = this.#outcomes.next(classIndex);
   }
 
   finish(labels: readonly ClassLabel[]): TraceBatch {
     const n = this.rows;
     const whole = n === this.#capacity;
     const classIndex = whole ? this.#classIndex : this.#classIndex.slice(0, n);
+    const status = this.#status === null || whole ? this.#status : this.#status.slice(0, n);
     const column = (label: (one: ClassLabel) => string | null): StringColumn | undefined =>
       labels.every((one) => label(one) === null) ? undefined : labelColumn(classIndex, labels.map(label));
     return {
       rowCount: n,
       arrivalNs: whole ? this.#arrivalNs : this.#arrivalNs.slice(0, n),
       inputTokens: { values: whole ? this.#input : this.#input.slice(0, n), valid: null },
-      outputTokens: { values: whole ? this.#output : this.#output.slice(0, n), valid: null },
+      outputTokens: {
+        values: whole ? this.#output : this.#output.slice(0, n),
+        // An answer that was not finished has no length.
+        valid: status === null ? null : Uint8Array.from(status, (code) => (code === OK ? 1 : 0)),
+      },
       clientId: column((one) => one.clientId),
       model: column((one) => one.model),
       operation: column((one) => one.operation),
-      status: column(() => 'ok'),
+      status:
+        status === null ? column(() => 'ok') : { codes: status, dictionary: [...this.#outcomes.statuses] },
     };
   }
 }

@@ -83,15 +83,15 @@ export type RowSource = () => RowBlock;
 
 const PIECE_ROWS = 4_096;
 
-/** Draws in this thread, a piece at a time: a class of few requests costs little. */
-export function localRows(drawn: DrawnRows): RowSource {
+/** Draws in this thread, a piece at a time: a class of few requests costs little. `pieceRows` divides 65 536. */
+export function localRows(drawn: DrawnRows, pieceRows = PIECE_ROWS): RowSource {
   const drawer = new BlockDrawer(drawn);
   let index = 0;
   let pieces = 0;
   let next: (() => RowBlock) | null = null;
   return () => {
-    if (next === null || pieces * PIECE_ROWS === ROWS_PER_BLOCK) {
-      next = drawer.pieces(index++, PIECE_ROWS);
+    if (next === null || pieces * pieceRows === ROWS_PER_BLOCK) {
+      next = drawer.pieces(index++, pieceRows);
       pieces = 0;
     }
     pieces += 1;

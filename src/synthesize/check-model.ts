@@ -6,7 +6,14 @@ import { basename } from 'node:path';
 import { ToolError } from '../errors.js';
 import { FAMILIES, findFamily } from '../stats/families.js';
 import { readJsonDocument } from '../trace/files.js';
-import type { CountHmmModel, FamilyDistribution, GapModel, QuantileTable, WorkloadModel } from '../types.js';
+import type {
+  CountHmmModel,
+  FailureModel,
+  FamilyDistribution,
+  GapModel,
+  QuantileTable,
+  WorkloadModel,
+} from '../types.js';
 import { massWithinBounds } from './family-sampler.js';
 import {
   anything,
@@ -180,6 +187,9 @@ const countHmm: Rule = both(
   },
 );
 
+/** Statuses of a trace that are not an end as asked. */
+const FAILURES = ['http_error', 'stream_error', 'truncated', 'timeout', 'cancelled'];
+
 const operation = oneOf('chat', 'completion', 'embedding', 'rerank', 'other');
 
 const arrivalsBesideRate = {
@@ -196,12 +206,21 @@ const rateCurve = object({
   bandwidthSec: orNull(number({ above: 0 })),
 });
 
+const failures: Rule = both(object({ byStatus: record(probability) }), (value, path, problems) => {
+  const { byStatus } = value as FailureModel;
+  const unknown = Object.keys(byStatus).filter((status) => !FAILURES.includes(status));
+  for (const status of unknown) oneOf(...FAILURES)(status, `a key of ${path}.byStatus`, problems);
+  const sum = Object.values(byStatus).reduce((total, share) => total + share, 0);
+  if (!(sum < 1)) problems.push(`${path}.byStatus must sum to below 1, it sums to ${sum}`);
+});
+
 const workloadClass = object({
   id: text,
   clientId: orNull(text),
   model: orNull(text),
   requests: number({ min: 0 }),
   operation: optional(operation),
+  failures: optional(failures),
   arrivals: object({
     rate: rateCurve,
     ...arrivalsBesideRate,

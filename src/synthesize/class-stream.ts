@@ -12,8 +12,6 @@ export interface ClassStreamOptions {
   readonly seed: string;
   /** Length of the fitted window: the period of the rate curve. */
   readonly periodSec: number;
-  /** Multiplies the rate. */
-  readonly factor: number;
   /** First instant that is no longer wanted, µs; +∞ = no end. */
   readonly endUs: number;
 }
@@ -26,7 +24,7 @@ export class ClassStream implements RequestSource {
   readonly #nextSec: () => number;
 
   constructor(options: ClassStreamOptions) {
-    const { drawn, seed, periodSec, factor } = options;
+    const { drawn, seed, periodSec } = options;
     this.classIndex = options.classIndex;
     this.#rows = new RowCursor(options.rows);
     this.#endUs = options.endUs;
@@ -34,7 +32,6 @@ export class ClassStream implements RequestSource {
       arrivals: drawn.arrivals,
       rate: drawn.arrivals.rate,
       periodSec,
-      factor,
       seed,
       id: drawn.id,
       gap: () => this.#rows.gap,

@@ -21,12 +21,38 @@ export type LengthSampler = (
   to: number,
 ) => void;
 
+/** One sampler per model of lengths: copies of a workload share its tables. */
+const samplers = new WeakMap<object, LengthSampler>();
+const outputSamplers = new WeakMap<object, (input: number, u: number) => number>();
+
 export function lengthSampler(lengths: LengthModel | ParametricLengthModel): LengthSampler {
-  return lengths.kind === 'pairs' ? pairSampler(lengths) : copulaSampler(lengths);
+  return remembered(samplers, lengths, () =>
+    lengths.kind === 'pairs' ? pairSampler(lengths) : copulaSampler(lengths),
+  );
+}
+
+function remembered<T>(known: WeakMap<object, T>, key: object, make: () => T): T {
+  let found = known.get(key);
+  if (found === undefined) {
+    found = make();
+    known.set(key, found);
+  }
+  return found;
+}
+
+/** Maps a uniform on [0, 1) to an input. */
+export function inputSampler(lengths: LengthModel | ParametricLengthModel): (u: number) => number {
+  return lengths.kind === 'pairs' ? tableSampler(lengths.input) : familySampler(lengths.input);
 }
 
 /** Maps an input and a uniform on [0, 1) to an output: the model's law of outputs for a given input. */
 export function outputSampler(
+  lengths: LengthModel | ParametricLengthModel,
+): (input: number, u: number) => number {
+  return remembered(outputSamplers, lengths, () => makeOutputSampler(lengths));
+}
+
+function makeOutputSampler(
   lengths: LengthModel | ParametricLengthModel,
 ): (input: number, u: number) => number {
   if (lengths.kind === 'pairs') {

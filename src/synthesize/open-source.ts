@@ -1,35 +1,59 @@
-/** A workload model and a seed → the stream of its requests, drawn by this thread or by worker threads. */
+/** A plan → the stream of its requests: copies, thinned and merged, drawn by this thread or by worker threads. */
 import { ROWS_PER_BLOCK } from '../random.js';
 import type { WorkloadModel } from '../types.js';
 import { BlockPool } from './block-pool.js';
 import { type DrawnRows, drawnRows, localRows, type RowSource } from './blocks.js';
 import { ClassStream } from './class-stream.js';
+import { thinned } from './copies.js';
 import { withLocality } from './locality.js';
 import type { SynthesisPlan } from './plan.js';
 import { mergeSources, type RequestSource } from './request-source.js';
 import { SHARED_ID, SharedStream } from './shared-stream.js';
 
-export interface OpenSource {
-  readonly source: RequestSource;
+export interface OpenSources {
+  /** One stream per copy, thinned to its share. */
+  readonly sources: readonly RequestSource[];
   /** Ends the worker threads. */
   close(): void;
 }
 
 /** Rows of fewer expected requests are drawn in this thread: a whole block would be wasted on them. */
 const POOLED_REQUESTS = ROWS_PER_BLOCK;
+/** Rows that streams in this thread hold in all; many copies hold fewer each. */
+const LOCAL_ROWS = 1 << 18;
 
-export function openSource(model: WorkloadModel, seed: string, plan: SynthesisPlan): OpenSource {
-  const isShared = Boolean(model.shared);
+/** `isThinned`: each copy's requests are thinned to its share here. */
+export function openSources(plan: SynthesisPlan, isThinned: boolean): OpenSources {
+  const { model, copies } = plan;
   const total = model.classes.reduce((sum, one) => sum + one.requests, 0);
+  const perCopy = (plan.expectedRequests + plan.firstRequest) / copies.length;
+  const drawn = copies.map(({ seed }) => drawnOf(model, seed));
+  const expected = drawn.map((rows) =>
+    rows.map((_, k) => (k < model.classes.length ? perCopy * (model.classes[k].requests / total) : perCopy)),
+  );
+  const { rows, close } = openRows(drawn.flat(), expected.flat(), plan.workers);
+  const perSource = drawn[0].length;
+  return {
+    sources: copies.map((copy, k) => {
+      const source = copySource(plan, copy.seed, rows.slice(k * perSource, (k + 1) * perSource));
+      return isThinned ? thinned(source, copy) : source;
+    }),
+    close,
+  };
+}
+
+/** All copies as one stream. */
+export function openMerged(plan: SynthesisPlan): { readonly source: RequestSource; close(): void } {
+  const { sources, close } = openSources(plan, true);
+  return { source: mergeSources(sources), close };
+}
+
+function drawnOf(model: WorkloadModel, seed: string): DrawnRows[] {
+  const isShared = Boolean(model.shared);
   const drawn = model.classes.map((one) => drawnRows(one, seed, isShared));
-  const expected = model.classes.map((one) => plan.expectedRequests * (one.requests / total));
-  if (model.shared && !model.shared.bursts) {
+  if (model.shared && !model.shared.bursts)
     drawn.push({ seed, id: SHARED_ID, gaps: model.shared.gaps, lengths: null });
-    expected.push(plan.expectedRequests);
-  }
-  const { rows, close } = openRows(drawn, expected, plan.workers);
-  const source = isShared ? sharedSource(model, seed, plan, rows) : classSources(model, seed, plan, rows);
-  return { source: withLocality(source, model.locality, model.classes, seed), close };
+  return drawn;
 }
 
 function openRows(
@@ -39,10 +63,12 @@ function openRows(
 ): { readonly rows: readonly RowSource[]; close(): void } {
   const pooled = drawn.filter((_, k) => workers > 1 && expected[k] >= POOLED_REQUESTS);
   const pool = pooled.length > 0 ? new BlockPool(pooled, workers) : null;
+  const place = new Map(pooled.map((one, k) => [one, k]));
+  const pieceRows = Math.max(64, Math.min(4_096, 2 ** Math.floor(Math.log2(LOCAL_ROWS / drawn.length))));
   return {
     rows: drawn.map((one) => {
-      const place = pooled.indexOf(one);
-      return place >= 0 && pool !== null ? pool.rows(place) : localRows(one);
+      const inPool = place.get(one);
+      return inPool !== undefined && pool !== null ? pool.rows(inPool) : localRows(one, pieceRows);
     }),
     close: () => pool?.close(),
   };
@@ -52,42 +78,24 @@ function openRows(
 export const endUsOf = ({ durationSec }: SynthesisPlan): number =>
   durationSec === null ? Number.POSITIVE_INFINITY : durationSec * 1e6;
 
-function classSources(
-  { classes, durationSec }: WorkloadModel,
-  seed: string,
-  plan: SynthesisPlan,
-  rows: readonly RowSource[],
-): RequestSource {
-  return mergeSources(
-    classes.map(
-      (drawn, classIndex) =>
-        new ClassStream({
-          drawn,
-          classIndex,
-          rows: rows[classIndex],
-          seed,
-          periodSec: durationSec,
-          factor: plan.factor,
-          endUs: endUsOf(plan),
-        }),
-    ),
-  );
-}
-
-function sharedSource(
-  { classes, shared, durationSec }: WorkloadModel,
-  seed: string,
-  plan: SynthesisPlan,
-  rows: readonly RowSource[],
-): RequestSource {
-  return new SharedStream({
-    shared: shared!,
-    classes,
-    gapRows: rows[classes.length] ?? null,
-    classRows: rows.slice(0, classes.length),
-    seed,
-    periodSec: durationSec,
-    factor: plan.factor,
-    endUs: endUsOf(plan),
-  });
+function copySource(plan: SynthesisPlan, seed: string, rows: readonly RowSource[]): RequestSource {
+  const { classes, shared, locality, durationSec: periodSec } = plan.model;
+  const endUs = endUsOf(plan);
+  const source = shared
+    ? new SharedStream({
+        shared,
+        classes,
+        gapRows: rows[classes.length] ?? null,
+        classRows: rows.slice(0, classes.length),
+        seed,
+        periodSec,
+        endUs,
+      })
+    : mergeSources(
+        classes.map(
+          (drawn, classIndex) =>
+            new ClassStream({ drawn, classIndex, rows: rows[classIndex], seed, periodSec, endUs }),
+        ),
+      );
+  return withLocality(source, locality, classes, seed);
 }

@@ -1,10 +1,14 @@
-/** What a synthesis will do, decided before the first draw: rate factor, end, expected size, and what to tell the user. */
+/** What a synthesis will do, decided before the first draw: model, copies, end, expected size, and what to tell the user. */
 import { ToolError } from '../errors.js';
-import { hmmMeanCount } from '../stats/count-hmm.js';
 import { CumulativeRate } from '../stats/rate-curve.js';
-import type { CountHmmModel, WorkloadModel } from '../types.js';
-import { formatDurationSec, type RateSpec, significant } from '../units.js';
+import type { WorkloadModel } from '../types.js';
+import { formatCount, formatDurationSec, type RateSpec, significant } from '../units.js';
+import { type ContextWindow, WINDOW_POLICIES } from './context-window.js';
+import { type Copy, planCopies } from './copies.js';
+import { burstRatePerSec } from './scale-model.js';
+import { resolveScaling, type Scaling, type ThinBy } from './scaling.js';
 import { sessionNotes, withLaterTurns } from './sessions/expected.js';
+import { smallestInput, smallestOutput } from './smallest-lengths.js';
 
 export interface SynthesisOptions {
   readonly model: WorkloadModel;
@@ -12,21 +16,31 @@ export interface SynthesisOptions {
   readonly seed: string | number;
   /** Default: the fitted window, or no end when `requests` is given. */
   readonly durationSec?: number;
-  /** Factor on, or target for, the mean rate. Default: as fitted. */
+  /** Factor on, or target for, the mean rate, met by superposing independent copies. Default: as fitted. */
   readonly rate?: RateSpec;
+  readonly scaling?: Scaling;
+  /** Largest prompt and answer together, and what becomes of requests beyond it. Default: as fitted. */
+  readonly window?: ContextWindow;
   /** Stop after this many requests. */
   readonly requests?: number;
+  /** Number of the first request that is written, from 0: those before it are drawn and left out. Default 0. */
+  readonly firstRequest?: number;
   /** Threads that draw: 1 = this one. The result does not depend on it. */
   readonly workers?: number;
 }
 
 export interface SynthesisPlan {
-  /** Multiplies every class's rate. */
-  readonly factor: number;
+  /** The model with its rates, clock and lengths as they will be drawn. */
+  readonly model: WorkloadModel;
+  readonly copies: readonly Copy[];
+  readonly thinBy: ThinBy;
+  readonly isScaled: boolean;
+  readonly window: ContextWindow | null;
   /** null = no end in time. */
   readonly durationSec: number | null;
   /** null = no limit. */
   readonly requests: number | null;
+  readonly firstRequest: number;
   readonly workers: number;
   readonly expectedRequests: number;
   readonly notes: readonly string[];
@@ -36,25 +50,35 @@ const MOST_WORKERS = 64;
 
 /** Checks the options against the model. Throws BAD_VALUE naming the option. */
 export function planSynthesis(options: SynthesisOptions): SynthesisPlan {
-  const { model } = options;
   checkPositive('duration', options.durationSec, 's');
-  checkCount('requests', options.requests, Number.MAX_SAFE_INTEGER);
-  checkCount('workers', options.workers, MOST_WORKERS);
-  const ratePerSec = meanRatePerSec(model);
-  const factor = rateFactor(options.rate, ratePerSec);
+  checkCount('requests', options.requests, 1, Number.MAX_SAFE_INTEGER);
+  checkCount('first-request', options.firstRequest, 0, Number.MAX_SAFE_INTEGER);
+  checkCount('workers', options.workers, 1, MOST_WORKERS);
+  const scaled = resolveScaling(options.model, options.scaling ?? {}, options.rate, meanRatePerSec);
+  const window = options.window ?? null;
+  if (window !== null) checkWindow(scaled.model, window);
+  const model = window === null ? scaled.model : withSessionWindow(scaled.model, window);
+  const copies = planCopies(String(options.seed), scaled.copies, scaled.share);
+  const total = copies.reduce((sum, copy) => sum + copy.share, 0);
   const requests = options.requests ?? null;
+  const firstRequest = options.firstRequest ?? 0;
   const durationSec = options.durationSec ?? (requests === null ? model.durationSec : null);
   const inTime =
-    durationSec === null ? Number.POSITIVE_INFINITY : factor * expectedRequests(model, durationSec);
-  const expected = Math.min(inTime, requests ?? Number.POSITIVE_INFINITY);
-  const lengthSec = durationSec ?? expected / (factor * ratePerSec);
+    durationSec === null ? Number.POSITIVE_INFINITY : total * expectedRequests(model, durationSec);
+  const expected = Math.min(Math.max(0, inTime - firstRequest), requests ?? Number.POSITIVE_INFINITY);
+  const lengthSec = durationSec ?? (expected + firstRequest) / (total * meanRatePerSec(model));
   return {
-    factor,
+    model,
+    copies,
+    thinBy: scaled.thinBy,
+    isScaled: scaled.isScaled,
+    window,
     durationSec,
     requests,
+    firstRequest,
     workers: options.workers ?? 1,
     expectedRequests: expected,
-    notes: [...repeatNote(model, lengthSec), ...scaleNote(factor), ...sessionNotes(model, lengthSec)],
+    notes: [...repeatNote(model, lengthSec), ...scaled.notes, ...sessionNotes(model, lengthSec)],
   };
 }
 
@@ -72,22 +96,38 @@ function expectedFirstTurns(
   { classes, shared, durationSec: periodSec }: WorkloadModel,
   durationSec: number,
 ): number {
-  if (shared?.bursts) return expectedBursts(shared.bursts, durationSec);
+  if (shared?.bursts) return burstRatePerSec(shared.bursts) * durationSec;
   return classes.reduce((sum, { arrivals }) => {
-    if (arrivals.bursts && !shared) return sum + expectedBursts(arrivals.bursts, durationSec);
+    if (arrivals.bursts && !shared) return sum + burstRatePerSec(arrivals.bursts) * durationSec;
     return sum + new CumulativeRate(arrivals.rate, periodSec).at(durationSec);
   }, 0);
 }
 
-function expectedBursts(bursts: CountHmmModel, durationSec: number): number {
-  return (hmmMeanCount(bursts) / bursts.binSec) * durationSec;
+/** Sessions keep their own law of what happens at the window's end; only its place moves. */
+function withSessionWindow(model: WorkloadModel, window: ContextWindow): WorkloadModel {
+  if (!model.sessions) return model;
+  const policy = window.policy === 'truncate' ? 'truncate_history' : 'end_session';
+  return { ...model, sessions: { ...model.sessions, window: { tokens: window.tokens, policy } } };
 }
 
-function rateFactor(rate: RateSpec | undefined, ratePerSec: number): number {
-  if (rate === undefined) return 1;
-  const factor = rate.kind === 'factor' ? rate.factor : rate.ratePerSec / ratePerSec;
-  checkPositive('rate', factor, '× the fitted rate');
-  return factor;
+function checkWindow(model: WorkloadModel, { tokens, policy }: ContextWindow): void {
+  checkCount('context-window', tokens, 2, 2_147_483_647);
+  if (!WINDOW_POLICIES.includes(policy)) {
+    throw new ToolError({
+      code: 'BAD_VALUE',
+      message: `expected a window policy of ${WINDOW_POLICIES.join(', ')}, got '${policy}'`,
+      hint: 'correct --window-policy',
+    });
+  }
+  const least = Math.min(
+    ...model.classes.map(({ lengths }) => smallestInput(lengths) + smallestOutput(lengths)),
+  );
+  if (tokens >= least) return;
+  throw new ToolError({
+    code: 'BAD_VALUE',
+    message: `a context window of ${formatCount(tokens)} tokens holds no request of this model: the shortest prompt and answer together have ${formatCount(least)}`,
+    hint: 'choose a larger --context-window, or shorter requests with --scale-length',
+  });
 }
 
 function repeatNote(model: WorkloadModel, lengthSec: number): string[] {
@@ -101,13 +141,6 @@ function repeatNote(model: WorkloadModel, lengthSec: number): string[] {
   ];
 }
 
-function scaleNote(factor: number): string[] {
-  if (factor === 1) return [];
-  return [
-    `rate × ${significant(factor)} by intensifying: the same requesters send more, so bursts grow with the rate; independent further users would smooth them`,
-  ];
-}
-
 function checkPositive(name: string, value: number | undefined, unit: string): void {
   if (value === undefined || (Number.isFinite(value) && value > 0)) return;
   throw new ToolError({
@@ -117,11 +150,11 @@ function checkPositive(name: string, value: number | undefined, unit: string): v
   });
 }
 
-function checkCount(name: string, value: number | undefined, most: number): void {
-  if (value === undefined || (Number.isSafeInteger(value) && value >= 1 && value <= most)) return;
+function checkCount(name: string, value: number | undefined, least: number, most: number): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= most)) return;
   throw new ToolError({
     code: 'BAD_VALUE',
-    message: `expected ${name} to be a whole number from 1 to ${most}, got ${value}`,
+    message: `expected ${name} to be a whole number from ${least} to ${most}, got ${value}`,
     hint: `correct --${name}`,
   });
 }

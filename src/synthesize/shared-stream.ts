@@ -23,7 +23,6 @@ export interface SharedStreamOptions {
   readonly classRows: readonly RowSource[];
   readonly seed: string;
   readonly periodSec: number;
-  readonly factor: number;
   readonly endUs: number;
 }
 
@@ -38,7 +37,7 @@ export class SharedStream implements RequestSource {
   readonly #nextSec: () => number;
 
   constructor(options: SharedStreamOptions) {
-    const { shared, classes, seed, periodSec, factor } = options;
+    const { shared, classes, seed, periodSec } = options;
     this.#gapRows = options.gapRows === null ? null : new RowCursor(options.gapRows);
     this.#classRows = options.classRows.map((rows) => new RowCursor(rows));
     this.#endUs = options.endUs;
@@ -48,7 +47,6 @@ export class SharedStream implements RequestSource {
       arrivals: shared,
       rate: sumOfRates(classes.map((one) => one.arrivals.rate)),
       periodSec,
-      factor,
       seed,
       id: SHARED_ID,
       gap: () => this.#gapRows?.gap ?? 0,

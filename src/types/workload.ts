@@ -172,6 +172,12 @@ export interface ModelChoice {
   readonly candidates: readonly { readonly name: string; readonly score: number }[];
 }
 
+/** How often requests fail, whatever their lengths. */
+export interface FailureModel {
+  /** Probability of each status that is not `ok`; they sum to below 1. */
+  readonly byStatus: Readonly<Record<string, number>>;
+}
+
 /** One class of requests (a client, a model, requests of similar lengths, or everything). */
 export interface WorkloadClass {
   readonly id: string;
@@ -181,6 +187,8 @@ export interface WorkloadClass {
   readonly requests: number;
   /** What the source's requests mostly were; absent = unknown, rows then say `other`. */
   readonly operation?: Operation;
+  /** Requests that did not end well. Absent = none did. Lengths are those of the others. */
+  readonly failures?: FailureModel;
   readonly arrivals: ArrivalModel;
   readonly lengths: LengthModel | ParametricLengthModel;
 }

@@ -89,7 +89,7 @@ test('fit and synthesize from the command line', async () => {
   const result = JSON.parse(synthesis.out) as { kind: string; rows: number; contentHash: string };
   assert.equal(result.kind, 'synthesis');
   assert.ok(result.rows > 900 && result.rows < 1_500, `${result.rows} rows at 20/s for 60 s`);
-  assert.match(synthesis.err, /intensifying/);
+  assert.match(synthesis.err, /superposing 2 independent copies/);
   const again = await run(...words, '-o', at('e.parquet'), '--workers', '2');
   assert.match(again.out, new RegExp(result.contentHash));
   assert.deepEqual(readFileSync(at('e.parquet')), readFileSync(at('d.parquet')));

@@ -122,6 +122,8 @@ test('failures and unknown lengths count as arrivals, not as lengths, and are re
     pairs(model).outputGivenInput.every((table) => table.output.values.every((value) => value < 100_000)),
   );
   assert.ok(model.warnings.some((warning) => warning.includes('100 (status http_error)')));
+  assert.deepEqual(model.classes[0].failures, { byStatus: { http_error: 0.1 } });
+  checkWorkloadModel(model);
 });
 
 test('zero lengths stay in the tables and out of the families', () => {

@@ -106,14 +106,16 @@ test('duration, requests and rate: what is asked is what comes', () => {
   const target = rowsOf({ model, seed: 5, rate: { kind: 'absolute', ratePerSec: 2.5 } });
   assertClose(target.timesSec.length, 1_500, 0.08, '2.5/s');
   const scaled = planSynthesis({ model, seed: 5, rate: { kind: 'absolute', ratePerSec: 2.5 } });
-  assert.equal(scaled.factor, 0.25);
-  assert.match(scaled.notes[0], /intensifying/);
+  assert.equal(scaled.copies.length, 1);
+  assertClose(scaled.copies[0].share, 0.25, 1e-12, 'share');
+  assert.match(scaled.notes[0], /thinning/);
   for (const bad of [
     { durationSec: 0 },
     { durationSec: -1 },
     { requests: 0 },
     { requests: 1.5 },
     { workers: 0 },
+    { firstRequest: -1 },
   ]) {
     assert.throws(() => synthesizeTrace({ model, seed: 1, ...bad }), { code: 'BAD_VALUE' });
   }
@@ -173,7 +175,13 @@ test('bursts: mean rate of the load states, dispersion far above Poisson, scaled
   assert.ok(dispersion > 100, `IDC(10 s) = ${dispersion}`);
   assert.deepEqual([...rowsOf({ model, seed: 6 }).timesSec], [...timesSec]);
   const target = planSynthesis({ model, seed: 6, rate: { kind: 'absolute', ratePerSec: 8.18 } });
-  assertClose(target.factor, 2, 1e-9, 'factor');
+  assert.deepEqual(
+    target.copies.map(({ index, share }) => [index, share]),
+    [
+      [0, 1],
+      [1, 1],
+    ],
+  );
 });
 
 test('a Gaussian copula gives the rank correlation that its ρ implies', () => {
@@ -235,7 +243,6 @@ test('the file says what it is: synthetic, its seed and model, no time stamp, no
       model: 'test',
       durationSec: 30,
       rate: 'x2',
-      scaling: 'intensify',
       requests: null,
     });
     assert.ok(!JSON.stringify(meta).includes(folder));
