@@ -1,6 +1,6 @@
 /**
  * Column batches → Parquet by DuckDB: a table function hands over chunks, `COPY` encodes them. Long files are written in
- * slices of eight row groups, a few at a time, each by a `COPY` of its own, so that encoding uses more than one core and
+ * slices of two row groups, a few at a time, each by a `COPY` of its own, so that encoding uses more than one core and
  * goes on while the next rows are made; the slices are then joined. Memory stays flat whatever the number of rows.
  *
  * The same batches give the same bytes, however they were cut and however many threads DuckDB uses: chunks, row groups
@@ -19,8 +19,8 @@ export type Compression = 'zstd' | 'snappy';
 /** Rows of a row group: DuckDB's default, a multiple of its chunk. */
 export const ROW_GROUP_ROWS = 122_880;
 /** Row groups of a slice. */
-const SLICE_GROUPS = 8;
-const SLICES_IN_FLIGHT = 3;
+const SLICE_GROUPS = 2;
+const SLICES_IN_FLIGHT = 2;
 
 export interface ParquetJob {
   readonly path: string;
