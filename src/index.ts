@@ -7,8 +7,14 @@
 export { fitEngineModel } from './calibrate/calibrate.js';
 // The vocabulary.
 export { createScheduler, FakeScheduler, monotonicNs, type Scheduler } from './clock.js';
+// Is the synthetic trace like the real one; is this run better than that one.
+export { type CompareTracesOptions, compareTraces } from './compare/compare.js';
+export { compareRunFolders } from './compare/run-files.js';
+export { compareRuns } from './compare/runs.js';
+export { compareTraceFiles } from './compare/trace-files.js';
 // What a person looks at.
 export { type DemoOptions, type DemoResult, runDemo } from './demo/demo.js';
+
 // The engine on two clocks.
 export { createEngine } from './engine/engine.js';
 export { createFleet, type SimulateFleetOptions, simulateFleet } from './engine/fleet.js';

@@ -10,11 +10,18 @@ import { COMMANDS, type CommandEntry } from './registry.js';
 /** Runs one command line (without `node` and script). Returns the exit status; never throws. */
 export async function main(argv: readonly string[]): Promise<number> {
   const json = argv.includes('--json');
+  process.stdout.on('error', leaveWhenUnread);
   try {
     return await dispatch(argv);
   } catch (error) {
     return reportError(error, json);
   }
+}
+
+/** `tokentide … | head` closes our output early: nobody reads on, so we end without a word. */
+function leaveWhenUnread(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+  throw error;
 }
 
 async function dispatch(argv: readonly string[]): Promise<number> {
@@ -114,6 +121,8 @@ function toCommander(option: OptionSpec): Option {
   if (option.type === 'strings')
     result.argParser((word: string, previous: string[] | undefined) => [...(previous ?? []), word]);
   result.attributeName = () => option.key;
+  // commander reads a leading `--no-` as the opposite of another flag; here it is a flag of its own.
+  result.negate = false;
   return result;
 }
 

@@ -57,6 +57,21 @@ for (const entry of COMMANDS) {
   });
 }
 
+test('a flag that begins with no- is a flag of its own, off unless given', () => {
+  const help = tokentide('replay', '--help').stdout;
+  assert.match(help, /--no-ignore-eos +\S/);
+  const noUrl = tokentide('replay', 'x.parquet', '--no-stream', '--no-trial');
+  assert.equal(noUrl.status, 2);
+  assert.match(noUrl.stderr, /--url is required/);
+});
+
+test('output that nobody reads to the end is no failure', () => {
+  const code = `const { main } = await import(${JSON.stringify(MAIN)}); process.exitCode = await main([process.argv[2]]);`;
+  const script = `${JSON.stringify(process.execPath)} --input-type=module -e '${code}' -- tokentide --help | true; echo "\${PIPESTATUS[0]}"`;
+  const result = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
+  assert.equal(result.stdout.trim(), '0', result.stderr);
+});
+
 test('with --json an error is also one JSON document on stdout', () => {
   const result = tokentide('nonsense', '--json');
   const document = JSON.parse(result.stdout) as { kind: string; exitCode: number; hint: string };

@@ -87,7 +87,7 @@ export async function endpointSettings(context: CommandContext): Promise<Partial
     headers: options['header'] as string[] | undefined,
     extraBody: extraBodyOf(options['extraBody'] as string | undefined),
     // The parser reads `--no-x` as "x is false".
-    ignoreEos: options['noIgnoreEos'] !== false,
+    ignoreEos: options['noIgnoreEos'] !== true,
     timeoutTotalSec: options['timeoutTotal'] as number | undefined,
     drainSec: options['drain'] as number,
     senders: sendersOf(options['senders'] as string),

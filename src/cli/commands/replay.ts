@@ -209,9 +209,9 @@ export const command: CommandSpec = {
       warmup: options['warmup'] as number,
       slo: options['slo'] as string[] | undefined,
       // The parser reads `--no-x` as "x is false".
-      stream: options['noStream'] === false ? 'never' : 'trace',
-      ignoreEos: options['noIgnoreEos'] !== false,
-      trial: options['noTrial'] !== false,
+      stream: options['noStream'] === true ? 'never' : 'trace',
+      ignoreEos: options['noIgnoreEos'] !== true,
+      trial: options['noTrial'] !== true,
       timeoutConnectSec: options['timeoutConnect'] as number,
       timeoutFirstByteSec: options['timeoutFirstByte'] as number,
       timeoutIdleSec: options['timeoutIdle'] as number,
