@@ -247,7 +247,10 @@ function paragraph(label: string, text: string): string {
     } else current = current === '' ? word : `${current} ${word}`;
   }
   lines.push(current);
-  return lines.map((content, i) => (i === 0 ? label : '').padEnd(LABEL) + content).join('\n');
+  // A label too long for its column stands on a line of its own.
+  const isLong = label.length >= LABEL;
+  const rows = lines.map((content, i) => (i === 0 && !isLong ? label : '').padEnd(LABEL) + content);
+  return (isLong ? [label, ...rows] : rows).join('\n');
 }
 
 const MAP_EXAMPLE = `format: csv                # or jsonl; names are then dotted paths
