@@ -106,6 +106,9 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** Rows of a block: there may be thousands of inputs, and the first row will do. */
+const SAMPLE_ROWS = 64;
+
 /** Arrival of the sample's first row; null when no row is complete in it. */
 function firstArrival(
   sample: Sample,
@@ -113,12 +116,13 @@ function firstArrival(
   zone: Zone,
 ): { readonly sec: number; readonly nanos: number } | null {
   const blocks: RowBlock[] = [];
-  const pump = new RecordPump(format, openFormat(format, new Pseudonyms(null), null), {
-    rows: { add: (block) => blocks.push(block) },
+  const state = {
+    rows: { add: (block: RowBlock) => blocks.push(block) },
     rejects: new RejectTable(false),
     times: new TimeReader(zone),
     tally: new RowTally(),
-  });
+  };
+  const pump = new RecordPump(format, openFormat(format, new Pseudonyms(null), null), state, SAMPLE_ROWS);
   // The bytes of a sample hold a record a line.
   pump.begin(sample.layout?.kind === 'values' ? { ...sample, layout: { kind: 'lines' } } : sample);
   pump.feed(sample.bytes);

@@ -110,12 +110,13 @@ export class RecordPump {
   #linesBefore = 0;
   #estimated = 0;
 
-  constructor(format: KnownFormat, handler: RowHandler, state: ReadState) {
+  /** `blockRows`: rows handed over at once. */
+  constructor(format: KnownFormat, handler: RowHandler, state: ReadState, blockRows?: number) {
     this.#format = format;
     this.#handler = handler;
     this.#state = state;
     this.#record = new SourceRecord(format.columns, format.nullWords ?? [], state.times);
-    this.#builder = new BlockBuilder(format.fills);
+    this.#builder = new BlockBuilder(format.fills, blockRows);
   }
 
   /**

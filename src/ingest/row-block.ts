@@ -25,18 +25,23 @@ export interface RowBlock {
 export class BlockBuilder {
   readonly fields: readonly RowField[];
   readonly #stores: readonly ColumnStore[];
-  #secs = new Float64Array(BLOCK_ROWS);
-  #nanos = new Int32Array(BLOCK_ROWS);
+  readonly #blockRows: number;
+  #secs: Float64Array;
+  #nanos: Int32Array;
   #isOrdered = true;
   rowCount = 0;
 
-  constructor(fields: readonly RowField[]) {
+  /** `blockRows`: rows of a block, at most BLOCK_ROWS. */
+  constructor(fields: readonly RowField[], blockRows = BLOCK_ROWS) {
     this.fields = fields;
-    this.#stores = fields.map((field) => storeFor(field, BLOCK_ROWS));
+    this.#blockRows = blockRows;
+    this.#stores = fields.map((field) => storeFor(field, blockRows));
+    this.#secs = new Float64Array(blockRows);
+    this.#nanos = new Int32Array(blockRows);
   }
 
   get isFull(): boolean {
-    return this.rowCount === BLOCK_ROWS;
+    return this.rowCount === this.#blockRows;
   }
 
   /** Where whole columns may be written directly, from row `rowCount` on; `advance` afterwards. */
@@ -77,8 +82,8 @@ export class BlockBuilder {
       columns: this.#stores.map((store) => store.take(rowCount)),
       isOrdered: this.#isOrdered,
     };
-    this.#secs = new Float64Array(BLOCK_ROWS);
-    this.#nanos = new Int32Array(BLOCK_ROWS);
+    this.#secs = new Float64Array(this.#blockRows);
+    this.#nanos = new Int32Array(this.#blockRows);
     this.#isOrdered = true;
     this.rowCount = 0;
     return block;

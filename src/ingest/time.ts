@@ -184,7 +184,7 @@ export class TimeReader {
     if (to - from > 60) return false;
     const text = String.fromCharCode(...bytes.subarray(from, to));
     const scaled = scaleDecimal(text, 9 - places);
-    if (scaled === null) return false;
+    if (scaled === null || scaled.value > MAX_NS || scaled.value < -MAX_NS) return false;
     this.sec = Number(floorDivide(scaled.value, 1_000_000_000n));
     this.nanos = Number(scaled.value - BigInt(this.sec) * 1_000_000_000n);
     this.places = Math.max(0, Math.min(9, places + scaled.decimals));
@@ -194,6 +194,8 @@ export class TimeReader {
 
 /** ±292 years, the range of 64-bit nanoseconds. */
 const MAX_SEC = 9_223_372_036;
+/** Beyond every unit's range; numbers with large exponents would not even fit a double. */
+const MAX_NS = 10n ** 24n;
 const DASH = 45;
 const COLON = 58;
 const DOT = 46;

@@ -1,0 +1,123 @@
+/** Privacy: nothing of an input's identifiers and texts is left in the trace, in the report, or on the disk beside them. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { ingest } from '../../src/ingest/ingest.js';
+import { PACKAGE_ROOT } from '../../src/manifest.js';
+import { readTraceRows } from '../../src/trace/read.js';
+import { temporaryFolder } from '../trace/traces.js';
+
+const SAMPLES = fileURLToPath(new URL('traces/samples/', PACKAGE_ROOT));
+
+/** Fields of the samples that name people, conversations, keys, addresses or hold what was said. */
+const SECRET_KEYS =
+  /^(.*_)?(id|rid|ids?|user|end_user|api_key|key|session_id|trace_?id|span_?id|request_?id|correlation_?id|conversation|prompt|text|value|content|messages|input|output|response|request|arn|ip|cache_key|parent.*|upstream_id|account_?id|call_?id)$/i;
+
+/** Texts under secret keys, long enough not to occur by chance. */
+function secretsOf(value: unknown, key: string, found: Set<string>): void {
+  if (typeof value === 'string') {
+    if (SECRET_KEYS.test(key) && value.length >= 5 && !/^\d{1,9}$/.test(value)) found.add(value);
+    if (/^[[{]/.test(value)) parsed(value, found);
+  } else if (Array.isArray(value)) for (const item of value) secretsOf(item, key, found);
+  else if (typeof value === 'object' && value !== null)
+    for (const [name, inner] of Object.entries(value)) secretsOf(inner, name, found);
+}
+
+function parsed(text: string, found: Set<string>): void {
+  try {
+    secretsOf(JSON.parse(text), '', found);
+  } catch {
+    // No JSON: a damaged line of the sample.
+  }
+}
+
+function secretsOfLog(text: string): Set<string> {
+  const found = new Set<string>();
+  parsed(text, found);
+  for (const line of text.split('\n')) parsed(line, found);
+  for (const [, id] of text.matchAll(/Received request (\S+?):/g)) found.add(id);
+  for (const [, id] of text.matchAll(/^(?:[^,"\n]*,)*?((?:chatcmpl|err|req|gen|s|sess|user|u)-[\w-]{3,})/gm))
+    found.add(id);
+  return found;
+}
+
+const logs = readdirSync(SAMPLES).filter((file) => !/\.(expected\.json|map\.yaml)$/.test(file));
+const words = new Set(['success', 'failure', 'chat', 'completion', 'stop', 'length', 'error']);
+
+for (const log of logs) {
+  test(`nothing that names anybody survives of ${log}`, async (context) => {
+    const folder = temporaryFolder(context);
+    const output = join(folder, 'out.parquet');
+    const text = readFileSync(join(SAMPLES, log), 'utf8');
+    const map = join(SAMPLES, `${log.split('.')[0]}.map.yaml`);
+    const result = await ingest({
+      inputs: [join(SAMPLES, log)],
+      output,
+      ...(existsSync(map) ? { map } : {}),
+      pseudonymKey: 'of this test',
+      compat: 'parquetjs',
+    });
+    const rows = await readTraceRows(output);
+    const written = [
+      readFileSync(output).toString('latin1'),
+      JSON.stringify(rows, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)),
+      JSON.stringify(result),
+    ].join('\n');
+    for (const secret of secretsOfLog(text)) {
+      // A model's name is kept, wherever else it stands.
+      if (words.has(secret) || rows.some(({ model }) => model === secret)) continue;
+      assert.ok(!written.includes(secret), `'${secret}' is in the output`);
+    }
+    assert.deepEqual(readdirSync(folder), ['out.parquet']);
+    for (const row of rows) {
+      for (const id of [row.requestId, row.sessionId, row.parentId, row.clientId])
+        assert.match(id ?? 'r-0000000000000000', /^[rsc]-[0-9a-z]{16}$/);
+    }
+  });
+}
+
+test('planted identifiers and texts do not survive, in rows, rejects or metadata', async (context) => {
+  const folder = temporaryFolder(context);
+  const secret = (i: number): string => `SECRET${i}alice@example.org`;
+  const row = (i: number, tokens: unknown): string =>
+    JSON.stringify({
+      id: secret(i),
+      trace_id: secret(i + 100),
+      call_type: 'acompletion',
+      status: 'success',
+      prompt_tokens: tokens,
+      completion_tokens: 3,
+      startTime: 1_777_766_399.871 + i,
+      endTime: 1_777_766_401.002 + i,
+      model: 'm',
+      messages: [{ role: 'user', content: secret(i + 200) }],
+      metadata: { user_api_key_user_id: secret(i + 300) },
+      end_user: secret(i + 400),
+      requester_ip_address: '203.0.113.77',
+    });
+  const path = join(folder, 'log.jsonl');
+  const output = join(folder, 'out.parquet');
+  // A prompt in the place of a count: what is shown of it must be its length only.
+  const lines = [
+    row(0, 7),
+    row(1, 8),
+    row(0, 7),
+    row(2, `${secret(500)} and a long text that somebody wrote`),
+  ];
+  writeFileSync(path, `${lines.join('\n')}\n`);
+  const result = await ingest({ inputs: [path], output, format: 'litellm-payload', compat: 'parquetjs' });
+  assert.equal(result.quality.rejects.length, 2);
+  const written = readFileSync(output).toString('latin1') + JSON.stringify(result);
+  assert.ok(!/SECRET|alice|203\.0\.113/.test(written));
+  const again = await ingest({
+    inputs: [path],
+    output: join(folder, 'b.parquet'),
+    format: 'litellm-payload',
+  });
+  const ids = async (file: string) =>
+    (await readTraceRows(join(folder, file))).map((found) => found.requestId);
+  assert.notDeepEqual(await ids('out.parquet'), await ids('b.parquet'), 'the key is random per ingest');
+  assert.equal(again.rows, 2);
+});
