@@ -57,7 +57,7 @@ export class KvPool {
 
   /** Node of a block id, or −1. */
   find(low: number, high: number): number {
-    for (let bucket = low & this.#mask; ; bucket = (bucket + 1) & this.#mask) {
+    for (let bucket = homeOf(low, high) & this.#mask; ; bucket = (bucket + 1) & this.#mask) {
       const node = this.#buckets[bucket] - 1;
       if (node < 0) return -1;
       if (this.#nodeLow[node] === low && this.#nodeHigh[node] === high) return node;
@@ -107,7 +107,7 @@ export class KvPool {
     this.#nodeLow[node] = low;
     this.#nodeHigh[node] = high;
     this.#references[node] = 1;
-    let bucket = low & this.#mask;
+    let bucket = homeOf(low, high) & this.#mask;
     while (this.#buckets[bucket] !== 0) bucket = (bucket + 1) & this.#mask;
     this.#buckets[bucket] = node + 1;
     return node;
@@ -154,10 +154,11 @@ export class KvPool {
   #removeFromTable(node: number): void {
     const mask = this.#mask;
     const buckets = this.#buckets;
-    let hole = this.#nodeLow[node] & mask;
+    let hole = homeOf(this.#nodeLow[node], this.#nodeHigh[node]) & mask;
     while (buckets[hole] !== node + 1) hole = (hole + 1) & mask;
     for (let probe = (hole + 1) & mask; buckets[probe] !== 0; probe = (probe + 1) & mask) {
-      const home = this.#nodeLow[buckets[probe] - 1] & mask;
+      const occupant = buckets[probe] - 1;
+      const home = homeOf(this.#nodeLow[occupant], this.#nodeHigh[occupant]) & mask;
       // An entry may move into the hole unless its home lies cyclically behind the hole.
       if (((probe - home) & mask) < ((probe - hole) & mask)) continue;
       buckets[hole] = buckets[probe];
@@ -165,4 +166,9 @@ export class KvPool {
     }
     buckets[hole] = 0;
   }
+}
+
+/** Ids of callers need not be hashes: numbers that differ in their high half only must not share a bucket. */
+function homeOf(low: number, high: number): number {
+  return low ^ Math.imul(high, 0x9e3779b1);
 }

@@ -21,7 +21,7 @@ const action = fc.record({
     'release',
     'releaseNameless',
   ),
-  // Ids collide in their low lane on purpose: probing and backward-shift deletion are at work.
+  // More ids than buckets, and few low lanes: probing and backward-shift deletion are at work.
   id: fc.integer({ min: 0, max: 12 }),
   count: fc.integer({ min: 1, max: 3 }),
 });
