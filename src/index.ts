@@ -14,7 +14,9 @@ export { compareRuns } from './compare/runs.js';
 export { compareTraceFiles } from './compare/trace-files.js';
 // What a person looks at.
 export { type DemoOptions, type DemoResult, runDemo } from './demo/demo.js';
-
+export { readAutoscalerSpec } from './engine/autoscale/spec.js';
+export { simulateDisaggregated } from './engine/disaggregated.js';
+export { simulateAutoscaledFleet } from './engine/elastic/simulate-autoscaled.js';
 // The engine on two clocks.
 export { createEngine } from './engine/engine.js';
 export { createFleet, type SimulateFleetOptions, simulateFleet } from './engine/fleet.js';
