@@ -1,5 +1,6 @@
 /** JSON Lines: one object per line, blank lines skipped, LF or CRLF, a missing last newline. */
 import { JsonScanner, type PathNode } from './json-scan.js';
+import { JsonTemplates } from './json-template.js';
 import { RowReject, type SourceRecord } from './record.js';
 import { ByteQueue, MAX_RECORD_BYTES, type ReadStep, type RecordReader } from './record-reader.js';
 
@@ -11,6 +12,7 @@ export class JsonLinesReader implements RecordReader {
 
   readonly #queue = new ByteQueue();
   readonly #scanner: JsonScanner;
+  readonly #templates = new JsonTemplates();
   #nextLine = 1;
 
   constructor(root: PathNode) {
@@ -50,7 +52,11 @@ export class JsonLinesReader implements RecordReader {
       this.#nextLine += 1;
       if (this.#isSkipping) return this.#endSkipping();
       if (isBlank(bytes, start, end)) continue;
-      if (this.#scanner.scan(bytes, start, end, record)) return 'row';
+      if (this.#templates.match(bytes, start, end, record)) return 'row';
+      if (this.#scanner.scan(bytes, start, end, record)) {
+        this.#templates.learn(bytes, start, end, record);
+        return 'row';
+      }
       this.problem = new RowReject(this.#scanner.problem);
       return 'reject';
     }

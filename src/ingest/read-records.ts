@@ -168,7 +168,7 @@ export class RecordPump {
 
   /** No more inputs: rows that were left open come out. */
   finish(): void {
-    this.#row.clear(this.#format.fills);
+    this.#row.clear();
     this.#reader = null;
     this.#fileName = null;
     this.#handler.finish?.(this.#row, this.#emit);
@@ -209,7 +209,7 @@ export class RecordPump {
 
   #read(): void {
     const { rejects, tally } = this.#state;
-    this.#row.clear(this.#format.fills);
+    this.#row.clear();
     try {
       if (!this.#handler.readAll(this.#record, this.#row, this.#emit)) tally.filteredRows += 1;
     } catch (error) {
@@ -229,7 +229,7 @@ export class RecordPump {
     const problem = problemOf(row, this.#handler.blockSize ?? this.#format.blockSize);
     if (problem !== null) {
       rejects.add(problem, this.#fileName, this.#line());
-      row.clear(this.#format.fills);
+      row.clear();
       return;
     }
     times.acceptAsArrival(row.sec);
@@ -241,7 +241,7 @@ export class RecordPump {
     this.#builder.add(row);
     this.rowCount += 1;
     if (this.#builder.isFull) this.flush();
-    row.clear(this.#format.fills);
+    row.clear();
   }
 }
 

@@ -72,7 +72,28 @@ export class StagedRow {
     this.localKind = time.localKind;
   }
 
-  clear(fields: readonly RowField[]): void {
-    for (const field of fields) this[field] = null;
+  /** Everything unknown but the arrival. */
+  clear(): void {
+    this.inputTokens = null;
+    this.outputTokens = null;
+    this.cachedTokens = null;
+    this.reasoningTokens = null;
+    this.maxOutputTokens = null;
+    this.requestId = null;
+    this.sessionId = null;
+    this.parentId = null;
+    this.turn = null;
+    this.thinkNs = null;
+    this.clientId = null;
+    this.model = null;
+    this.adapter = null;
+    this.operation = null;
+    this.stream = null;
+    this.images = null;
+    this.blockHashes = null;
+    this.status = null;
+    this.httpStatus = null;
+    this.ttftNs = null;
+    this.durationNs = null;
   }
 }

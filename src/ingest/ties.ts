@@ -4,7 +4,7 @@
  * the session, then a hash of their values. Deliveries of one request more than once meet here too: rows with the same
  * arrival and request id are one, and the most complete is kept.
  */
-import type { StringColumn, U64ListColumn } from '../types.js';
+import type { StringColumn } from '../types.js';
 import { BLOCK_ROWS, compareTimes, type RowBlock, type RowColumn } from './row-block.js';
 import type { RowField } from './rows.js';
 
@@ -30,6 +30,8 @@ function hasTies({ rowCount, secs, nanos }: RowBlock): boolean {
   return false;
 }
 
+/** Ties of up to so many rows are sorted by insertion. */
+const SMALL_TIE = 12;
 const ID_FIELDS: readonly RowField[] = ['requestId', 'sessionId', 'parentId', 'clientId'];
 
 /** What resolving ties came upon. */
@@ -46,10 +48,12 @@ export class TieResolver {
   readonly #fields: readonly RowField[];
   readonly #idIndex: number;
   readonly #turnIndex: number;
+  readonly #isId: readonly boolean[];
   readonly #textHashes = new WeakMap<readonly string[], Float64Array>();
 
   constructor(fields: readonly RowField[]) {
     this.#fields = fields;
+    this.#isId = fields.map((field) => ID_FIELDS.includes(field));
     this.#idIndex = fields.indexOf('requestId');
     this.#turnIndex = fields.indexOf('turn');
   }
@@ -79,21 +83,31 @@ export class TieResolver {
   }
 
   #order(blocks: readonly RowBlock[], rows: Uint32Array): Uint32Array {
-    const hashes = new Map<number, number>();
-    for (const row of rows)
-      hashes.set(row, this.#hash(blocks[Math.floor(row / BLOCK_ROWS)], row % BLOCK_ROWS));
-    const ordered = rows
-      .slice()
-      .sort(
-        (a, b) =>
-          this.#turn(blocks, a) - this.#turn(blocks, b) ||
-          hashes.get(a)! - hashes.get(b)! ||
-          this.#compareIds(blocks, a, b),
-      );
-    this.findings.tiedRows += rows.length - 1;
+    const count = rows.length;
+    const turns = new Float64Array(count);
+    const hashes = new Float64Array(count);
+    for (let i = 0; i < count; i++) {
+      turns[i] = this.#turn(blocks, rows[i]);
+      hashes[i] = this.#hash(blocks[Math.floor(rows[i] / BLOCK_ROWS)], rows[i] % BLOCK_ROWS);
+    }
+    const compare = (a: number, b: number): number =>
+      turns[a] - turns[b] || hashes[a] - hashes[b] || this.#compareIds(blocks, rows[a], rows[b]);
+    const places = new Uint32Array(count);
+    for (let i = 0; i < count; i++) places[i] = i;
+    if (count > SMALL_TIE) places.sort(compare);
+    else {
+      // Insertion: most ties are a few rows.
+      for (let i = 1; i < count; i++) {
+        let at = i;
+        for (; at > 0 && compare(places[at - 1], i) > 0; at--) places[at] = places[at - 1];
+        places[at] = i;
+      }
+    }
+    const ordered = places.map((place) => rows[place]);
+    this.findings.tiedRows += count - 1;
     if (this.#idIndex >= 0) return this.#withoutRepeats(blocks, ordered);
-    for (let i = 1; i < ordered.length; i++) {
-      if (hashes.get(ordered[i]) === hashes.get(ordered[i - 1])) this.findings.lookAlikes += 1;
+    for (let i = 1; i < count; i++) {
+      if (hashes[places[i]] === hashes[places[i - 1]]) this.findings.lookAlikes += 1;
     }
     return ordered;
   }
@@ -157,22 +171,30 @@ export class TieResolver {
   #hash(block: RowBlock, at: number): number {
     let low = 0x9e3779b9;
     let high = 0x85ebca6b;
-    const mix = (word: number): void => {
-      low = Math.imul(low ^ word, 0x01000193);
-      low ^= low >>> 15;
-      high = Math.imul(high ^ (word + 0x7f4a7c15), 0xc2b2ae35);
-      high ^= high >>> 13;
-    };
-    block.columns.forEach((column, index) => {
-      if (column === null || ID_FIELDS.includes(this.#fields[index]) || !isKnownAt(column, at)) return;
-      mix(index + 1);
-      if ('codes' in column) mix(this.#textHash(column.dictionary, column.codes[at]));
-      else if ('offsets' in column) mixList(column, at, mix);
-      else if (column.values instanceof BigInt64Array) {
-        mix(Number(column.values[at] & 0xffffffffn));
-        mix(Number((column.values[at] >> 32n) & 0xffffffffn));
-      } else mix(column.values[at]);
-    });
+    for (let index = 0; index < block.columns.length; index++) {
+      const column = block.columns[index];
+      if (column === null || this.#isId[index] || !isKnownAt(column, at)) continue;
+      let words = SINGLE;
+      let from = 0;
+      let to = 1;
+      if ('codes' in column) SINGLE[0] = this.#textHash(column.dictionary, column.codes[at]);
+      else if ('offsets' in column) {
+        words = wordsOf(column.values);
+        from = column.offsets[at] * 2;
+        to = column.offsets[at + 1] * 2;
+      } else if (column.values instanceof BigInt64Array) {
+        words = wordsOf(column.values);
+        from = at * 2;
+        to = from + 2;
+      } else SINGLE[0] = column.values[at];
+      low = Math.imul(low ^ (index + 1), 0x01000193);
+      for (let i = from; i < to; i++) {
+        low = Math.imul(low ^ words[i], 0x01000193);
+        low ^= low >>> 15;
+        high = Math.imul(high ^ (words[i] + 0x7f4a7c15), 0xc2b2ae35);
+        high ^= high >>> 13;
+      }
+    }
     return (high >>> 0) * 1_048_576 + ((low >>> 0) & 0xfffff);
   }
 
@@ -197,11 +219,17 @@ function isKnownAt(column: RowColumn, at: number): boolean {
   return column.valid === null || column.valid[at] !== 0;
 }
 
-function mixList(column: U64ListColumn, at: number, mix: (word: number) => void): void {
-  const from = column.offsets[at];
-  const to = column.offsets[at + 1];
-  const words = new Uint32Array(column.values.buffer, column.values.byteOffset + from * 8, (to - from) * 2);
-  for (const word of words) mix(word);
+const SINGLE = new Uint32Array(1);
+const WORDS = new WeakMap<BigInt64Array | BigUint64Array, Uint32Array<ArrayBuffer>>();
+
+/** 64-bit values as 32-bit words. */
+function wordsOf(values: BigInt64Array | BigUint64Array): Uint32Array<ArrayBuffer> {
+  let words = WORDS.get(values);
+  if (words === undefined) {
+    words = new Uint32Array(values.buffer as ArrayBuffer, values.byteOffset, values.length * 2);
+    WORDS.set(values, words);
+  }
+  return words;
 }
 
 /** The place after the last row that arrives with row `from`. */

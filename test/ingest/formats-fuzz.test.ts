@@ -107,7 +107,7 @@ for (const format of LOG_FORMATS) {
       reader.feed(mutate(log, random));
       reader.finish();
       for (let step = reader.next(record); step === 'row' || step === 'reject'; step = reader.next(record)) {
-        row.clear(format.fills);
+        row.clear();
         try {
           if (step === 'reject') rejects += 1;
           else if (handler.read(record, row)) {

@@ -51,13 +51,13 @@ function readLines(
         return [field, typeof value === 'bigint' ? String(value) : value];
       });
     rows.push({ at: String(arrivalNs(row)), ...Object.fromEntries(known) });
-    row.clear(format.fills);
+    row.clear();
   };
   const text = lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n');
   reader.feed(Buffer.from(text));
   reader.finish();
   for (let step = reader.next(record); step === 'row'; step = reader.next(record)) {
-    row.clear(format.fills);
+    row.clear();
     try {
       if (!handler.readAll(record, row, emit)) others += 1;
     } catch (error) {
@@ -65,7 +65,7 @@ function readLines(
       rejects.push(error.reason);
     }
   }
-  row.clear(format.fills);
+  row.clear();
   handler.finish?.(row, emit);
   return { rows, rejects, others, blockSize: handler.blockSize ?? null };
 }

@@ -159,6 +159,74 @@ test('JSON Lines: values of wanted paths are those of JSON.parse, in any chunks'
   );
 });
 
+test('JSON Lines of few forms: lines like ones before are read as the scanner reads them', () => {
+  const value = fc.constantFrom(
+    '0',
+    '7',
+    '-3',
+    '01',
+    '1.5',
+    '1.',
+    '1e3',
+    '-',
+    '12345678901234567890',
+    '"x"',
+    '""',
+    '"a\\n"',
+    '"a\nb"',
+    '"',
+    'null',
+    'true',
+    '[1, 2,3]',
+    '[]',
+    '[ ]',
+    '[1,]',
+    '[1 2]',
+    '[01]',
+    '[-1.5]',
+    '["x"]',
+    '{"c": 1}',
+    '{}',
+    '',
+  );
+  const line = fc
+    .tuple(fc.constantFrom(0, 1, 2, 3), value, value, fc.constantFrom('', '', '', ' ', '\r', '}', 'x'))
+    .map(([form, a, b, after]) =>
+      [
+        `{"a": ${a}, "b": {"c":${b}}, "d": "k"}`,
+        `{"b":{"c":${b}},"a":${a}}`,
+        `{"a": ${a}, "x": ${b}, "a": null}`,
+        `{"x": [${a}, ${b}], "b": ${b}}`,
+      ][form].concat(after),
+    );
+  const names = ['a', 'b.c', 'd', 'x'];
+  const root = pathTree(names.map((name) => [name]));
+  fc.assert(
+    fc.property(fc.array(line, { minLength: 1, maxLength: 30 }), (lines) => {
+      const spans = (record: SourceRecord): unknown[] =>
+        names.map((_, i) =>
+          record.starts[i] < 0
+            ? null
+            : [record.bytes.toString('utf8', record.starts[i], record.ends[i]), record.quoting[i]],
+        );
+      const record = recordOf(names);
+      const text = lines.map((each) => `${each}\n`).join('');
+      const found = readAll(new JsonLinesReader(root), Buffer.from(text), [], record, () => spans(record));
+      const scanner = new JsonScanner(root);
+      const expected = text
+        .split('\n')
+        .slice(0, -1)
+        .map((each, i) => ({ bytes: Buffer.from(each), number: i + 1 }))
+        .filter(({ bytes }) => bytes.toString().trim() !== '')
+        .map(({ bytes, number }) =>
+          scanner.scan(bytes, 0, bytes.length, record) ? spans(record) : `line ${number}: ${scanner.problem}`,
+        );
+      assert.deepEqual(found, expected);
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
 test('JSON: exactly the objects that JSON.parse accepts are accepted, whatever was done to them', () => {
   const scanner = new JsonScanner(pathTree([['a']]));
   const record = recordOf(['a']);
