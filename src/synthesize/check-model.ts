@@ -31,6 +31,7 @@ import {
 } from './model-schema.js';
 import { meanRatePerSec } from './plan.js';
 import { prefixRule, sessionRule } from './sessions/check-sessions.js';
+import { isSpecPath, readSpec } from './spec/read-spec.js';
 
 const LARGEST_TOKENS = 2_147_483_647;
 const tokens = number({ min: 0, max: LARGEST_TOKENS, integer: true });
@@ -45,7 +46,10 @@ function checkParams(
 ): void {
   const known = findFamily(family);
   const names = family === 'constant' ? ['value'] : (known?.parameters ?? []);
-  const rules = names.map((name) => [name, number({ above: known?.least?.[name] ?? 0 })] as const);
+  // A constant of zero is a length: embeddings have no answer.
+  const bounds = (name: string) =>
+    family === 'constant' ? { min: 0 } : { above: known?.least?.[name] ?? 0 };
+  const rules = names.map((name) => [name, number(bounds(name))] as const);
   const before = problems.length;
   object(Object.fromEntries(rules))(params, path, problems);
   if (known?.shares === undefined || problems.length > before) return;
@@ -289,9 +293,13 @@ export function checkWorkloadModel(model: unknown, name = 'workload model'): ass
   });
 }
 
-/** Reads and checks a model file. Throws FILE_NOT_FOUND, FILE_EMPTY or BAD_MODEL. */
+/**
+ * Reads and checks a model file, or a hand-written YAML. Throws FILE_NOT_FOUND, FILE_EMPTY or BAD_MODEL.
+ */
 export async function readWorkloadModel(path: string): Promise<WorkloadModel> {
-  const document = await readJsonDocument<WorkloadModel>(path, 'workload-model', 'BAD_MODEL');
+  const document = isSpecPath(path)
+    ? await readSpec(path)
+    : await readJsonDocument<WorkloadModel>(path, 'workload-model', 'BAD_MODEL');
   checkWorkloadModel(document, basename(path));
   return document;
 }

@@ -15,12 +15,12 @@ const LARGEST_TOKENS = 2_147_483_647;
 
 /** Maps a uniform on [0, 1) to a draw. */
 export function familySampler(distribution: FamilyDistribution): (u: number) => number {
-  const min = distribution.min ?? 1;
   const max = Math.min(distribution.max ?? LARGEST_TOKENS, LARGEST_TOKENS);
   if (distribution.family === 'constant') {
-    const value = Math.min(max, Math.max(min, Math.round(distribution.params['value'])));
+    const value = Math.min(max, Math.max(distribution.min ?? 0, Math.round(distribution.params['value'])));
     return () => value;
   }
+  const min = distribution.min ?? 1;
   const family = familyOf(distribution.family);
   const { params } = distribution;
   const start = family.cdf(min - 0.5, params);
