@@ -42,6 +42,7 @@ export const nginxAccess: LogFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
+  arrivalDerivation: 'the end of the request less its duration',
   detect: (sample) => detectByKeys(nginxAccess, sample),
   open: ({ pseudonyms }) => ({
     read(record, row) {

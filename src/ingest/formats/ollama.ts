@@ -38,6 +38,7 @@ export const ollama: LogFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
+  arrivalDerivation: 'the end of the request less its duration',
   detect: (sample) => detectByKeys(ollama, sample),
   open: () => ({
     read(record, row) {

@@ -35,6 +35,7 @@ export const tgi: LogFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
+  arrivalDerivation: 'the end of the request less its duration',
   detect: (sample) => detectByKeys(tgi, sample),
   open: () => ({
     read(record, row) {
