@@ -68,7 +68,7 @@ const RANGE_BYTES = 8 << 20;
 const LEAST_BYTES = 32 << 20;
 const MAX_THREADS = 8;
 /** Ranges handed out beyond the one that is waited for, per thread: bounds what is in memory. */
-const AHEAD = 3;
+const AHEAD = 2;
 
 /** Whether an input can be read by several threads. */
 export async function isParallelReadable(

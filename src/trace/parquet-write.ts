@@ -40,7 +40,7 @@ export async function writeParquet(job: ParquetJob): Promise<void> {
   const inFlight = new Set<Promise<void>>();
   let failure: { readonly error: unknown } | null = null;
   try {
-    for (const slice of slices(job.batches, SLICE_GROUPS * job.rowGroupRows)) {
+    for await (const slice of slices(job.batches, SLICE_GROUPS * job.rowGroupRows)) {
       const path = parts.length === 0 ? job.path : `${job.path}.${parts.length}`;
       const write = writeSlice(session, { ...job, path, batches: slice }, parts.length).catch(
         (error: unknown) => {
@@ -50,8 +50,7 @@ export async function writeParquet(job: ParquetJob): Promise<void> {
       parts.push(path);
       inFlight.add(write);
       write.finally(() => inFlight.delete(write));
-      // Lets the engine's requests for rows come in between slices.
-      await (inFlight.size >= SLICES_IN_FLIGHT ? Promise.race(inFlight) : new Promise(setImmediate));
+      if (inFlight.size >= SLICES_IN_FLIGHT) await Promise.race(inFlight);
       if (failure !== null) break;
     }
     await Promise.all(inFlight);
@@ -65,11 +64,16 @@ export async function writeParquet(job: ParquetJob): Promise<void> {
 }
 
 /** Batches of up to so many rows in all; at least one slice, which may be empty. */
-function* slices(batches: Iterable<ColumnBatch>, sliceRows: number): Generator<ColumnBatch[]> {
+async function* slices(
+  batches: Iterable<ColumnBatch>,
+  sliceRows: number,
+): AsyncGenerator<ColumnBatch[]> {
   let slice: ColumnBatch[] = [];
   let rows = 0;
   let count = 0;
   for (const batch of batches) {
+    // Lets the requests of slices under way for rows come in while the next one is made.
+    await new Promise(setImmediate);
     for (let from = 0; from < batch.rowCount; ) {
       const to = Math.min(batch.rowCount, from + sliceRows - rows);
       slice.push(from === 0 && to === batch.rowCount ? batch : partOf(batch, from, to));
