@@ -28,6 +28,7 @@ export { type FitOptions, fitWorkload } from './fit/fit.js';
 export { fitTraceFile, writeWorkloadModel } from './fit/fit-file.js';
 // Logs → trace; traces on disk and in memory.
 export { type IngestOptions, type IngestResult, ingest } from './ingest/ingest.js';
+export { writeRateCurve } from './ingest/rate-curve.js';
 export { inspectFile } from './inspect/inspect.js';
 export { itlGaps, percentileSorted, REQUEST_METRICS, summarizeMetrics, summarizeSamples } from './metrics.js';
 export { type PlanOptions, planFleet } from './plan/plan.js';
