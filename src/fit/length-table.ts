@@ -142,6 +142,22 @@ export function tableProbability(table: QuantileTable, k: number): number {
   return own / table.n + (1 - atomRows / table.n) * inSketch;
 }
 
+/** Smallest whole number that at least half of the draws do not exceed. */
+export function tableMedian(table: QuantileTable): number {
+  const atomRows = table.atoms.reduce((sum, [, count]) => sum + count, 0);
+  const below = (x: number): number =>
+    table.atoms.reduce((sum, [value, count]) => (value <= x ? sum + count : sum), 0) / table.n +
+    (1 - atomRows / table.n) * sketchCdf(table, x + 0.5);
+  let low = -1;
+  let high = Math.max(...table.atoms.map(([value]) => value), ...table.values.slice(-1).map(Math.ceil));
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (below(middle) >= 0.5) high = middle;
+    else low = middle;
+  }
+  return high;
+}
+
 /** Linear between knots; a jump where neighbouring knots have one value. */
 function sketchCdf({ probs, values }: QuantileTable, x: number): number {
   const last = values.length - 1;

@@ -119,7 +119,8 @@ function orderStatistics({ values, counts, n }: GroupedSample, probs: readonly n
   let upTo = counts[0];
   return probs.map((p) => {
     const rank = Math.max(1, Math.ceil(p * n));
-    while (upTo < rank) upTo += counts[++i];
+    // Weighted samples have counts that are no whole numbers: rounding must not lead past the last value.
+    while (upTo < rank && i < values.length - 1) upTo += counts[++i];
     return values[i];
   });
 }

@@ -2,6 +2,7 @@
 import { familyOf } from '../stats/families.js';
 import type { ArrivalModel, FitSummary, WorkloadClass, WorkloadModel } from '../types.js';
 import { formatCount, formatDurationSec, formatRatio, significant } from '../units.js';
+import { tableMedian } from './length-table.js';
 import { sessionLines } from './sessions/report.js';
 
 /** Text of a fitted model: families with the chosen one marked, dispersion real against model, drift, warnings. */
@@ -11,8 +12,9 @@ export function formatFitReport(model: WorkloadModel): string {
   const lines = [
     `${model.name}: ${rows}${formatDurationSec(model.durationSec)}, ${significant(model.meanRatePerSec)}/s on average`,
     ...choices.flatMap((choice) => wrap(`${choice.chosen}: ${choice.because}`, `${choice.about}: `)),
-    ...(shared
-      ? ['', 'all classes together', ...arrivalLines(shared), '', ...classTable(classes)]
+    ...(shared ? ['', 'all classes together', ...arrivalLines(shared)] : []),
+    ...(shared || classes.length > SCREENS
+      ? ['', ...classTable(classes)]
       : classes.flatMap((one) => classLines(one, classes.length > 1))),
     ...sessionLines(model),
     ...driftLines(model),
@@ -21,23 +23,39 @@ export function formatFitReport(model: WorkloadModel): string {
   return lines.join('\n');
 }
 
-/** Latent classes on one line each. */
+/** More classes than this are a table. */
+const SCREENS = 6;
+const SHOWN_CLASSES = 24;
+
+/** Classes on one line each, the largest first. */
 function classTable(classes: readonly WorkloadClass[]): string[] {
   const total = classes.reduce((sum, one) => sum + one.requests, 0);
+  const shown = classes.toSorted((a, b) => b.requests - a.requests).slice(0, SHOWN_CLASSES);
+  const rest = classes.length - shown.length;
   return [
-    `  ${'class'.padEnd(12)}${pad('requests', 10)}${pad('share', 9)}${pad('input p50', 11)}${pad('output p50', 12)}${pad('rate from', 11)}${pad('to', 9)}`,
-    ...classes.map(({ id, requests, arrivals: { rate }, lengths }) => {
-      const [input, output] = lengths.kind === 'pairs' ? [lengths.inputFits, lengths.outputFits] : [[], []];
-      return `  ${id.padEnd(12)}${pad(formatCount(requests), 10)}${pad(formatRatio(requests / total), 9)}${pad(medianOf(input), 11)}${pad(medianOf(output), 12)}${pad(significant(Math.min(...rate.ratePerSec)), 11)}${pad(`${significant(Math.max(...rate.ratePerSec))}/s`, 9)}`;
+    `  ${'class'.padEnd(14)}${pad('requests', 10)}${pad('share', 8)}${pad('input p50', 11)}${pad('output p50', 12)}${pad('rate from', 11)}${pad('to', 10)}`,
+    ...shown.map(({ id, requests, arrivals: { rate }, lengths }) => {
+      const [input, output] = medians(lengths);
+      const name = id.length > 13 ? `${id.slice(0, 12)}…` : id;
+      return `  ${name.padEnd(14)}${pad(formatCount(requests), 10)}${pad(formatRatio(requests / total), 8)}${pad(input, 11)}${pad(output, 12)}${pad(significant(Math.min(...rate.ratePerSec)), 11)}${pad(`${significant(Math.max(...rate.ratePerSec))}/s`, 10)}`;
     }),
+    ...(rest > 0 ? [`  and ${formatCount(rest)} smaller ones`] : []),
     '',
   ];
 }
 
-/** Median of the lognormal among the fits: the geometric mean of the lengths. */
-function medianOf(fits: readonly FitSummary[]): string {
-  const lognormal = fits.find((fit) => fit.family === 'lognormal');
-  return lognormal === undefined ? '–' : significant(lognormal.params['scale']);
+/** Medians of input and output; of an output by input the geometric mean. */
+function medians(lengths: WorkloadClass['lengths']): readonly [string, string] {
+  if (lengths.kind === 'parametric') return ['–', '–'];
+  const { input, outputGivenInput, outputFits } = lengths;
+  const lognormal = outputFits.find((fit) => fit.family === 'lognormal');
+  const output =
+    outputGivenInput.length === 1
+      ? formatCount(tableMedian(outputGivenInput[0].output))
+      : lognormal === undefined
+        ? '–'
+        : significant(lognormal.params['scale']);
+  return [formatCount(tableMedian(input)), output];
 }
 
 function classLines(one: WorkloadClass, named: boolean): string[] {

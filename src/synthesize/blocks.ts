@@ -36,7 +36,12 @@ export function drawnRows(
   seed: string,
   isShared: boolean,
 ): DrawnRows {
-  return { seed, id, lengths, gaps: isShared || arrivals.bursts ? null : arrivals.gaps };
+  return {
+    seed,
+    id,
+    lengths,
+    gaps: isShared || arrivals.bursts || arrivals.gapsByTime ? null : arrivals.gaps,
+  };
 }
 
 /** Draws rows. Blocks may be asked for in any order; rising order is cheapest. */

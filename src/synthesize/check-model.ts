@@ -11,6 +11,7 @@ import type {
   FailureModel,
   FamilyDistribution,
   GapModel,
+  GapsByTime,
   QuantileTable,
   WorkloadModel,
 } from '../types.js';
@@ -158,6 +159,32 @@ const gaps: Rule = both(
   },
 );
 
+const gapLaw: Rule = both(
+  object({ family: oneOf(...familyNames), params: record(anything) }),
+  (value, path, problems) => {
+    const { family, params } = value as GapModel;
+    const before = problems.length;
+    checkParams(family, params, `${path}.params`, problems);
+    if (problems.length > before) return;
+    const mean = findFamily(family)!.mean(params);
+    if (!(Math.abs(mean - 1) < 1e-6)) problems.push(`${path} must have mean gap 1, it has ${mean}`);
+  },
+);
+
+const gapsByTime: Rule = both(
+  object({
+    stepSec: number({ above: 0 }),
+    lawOfStep: list(number({ min: 0, integer: true }), 1),
+    laws: list(gapLaw, 1),
+  }),
+  (value, path, problems) => {
+    const { lawOfStep, laws } = value as GapsByTime;
+    const step = lawOfStep.findIndex((law) => law >= laws.length);
+    if (step >= 0)
+      problems.push(`${path}.lawOfStep[${step}] must be below ${laws.length}, the number of laws`);
+  },
+);
+
 const probability = number({ min: 0, max: 1 });
 
 const countHmm: Rule = both(
@@ -202,6 +229,7 @@ const arrivalsBesideRate = {
   dequantizedGridNs: orNull(number({ above: 0 })),
   burstIndex: optional(orNull(number({ min: 0 }))),
   bursts: optional(orNull(countHmm)),
+  gapsByTime: optional(orNull(gapsByTime)),
 };
 
 const rateCurve = object({

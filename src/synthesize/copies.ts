@@ -43,7 +43,8 @@ export function isMemoryless(model: WorkloadModel): boolean {
     !model.sessions &&
     !model.locality &&
     arrivals.every(
-      ({ gaps, bursts }) => !bursts && gaps.family === 'exponential' && (gaps.zeroShare ?? 0) === 0,
+      ({ gaps, bursts, gapsByTime }) =>
+        !bursts && !gapsByTime && gaps.family === 'exponential' && (gaps.zeroShare ?? 0) === 0,
     )
   );
 }

@@ -21,7 +21,11 @@ export function intensify(model: WorkloadModel, factor: number): WorkloadModel {
   return {
     ...model,
     meanRatePerSec: model.meanRatePerSec * factor,
-    classes: model.classes.map((one) => ({ ...one, arrivals: withRate(one.arrivals, factor) })),
+    classes: model.classes.map((one) => ({
+      ...one,
+      requests: one.requests * factor,
+      arrivals: withRate(one.arrivals, factor),
+    })),
     ...(model.shared ? { shared: withBursts(model.shared, factor) } : {}),
     ...(model.sessions?.pool
       ? {
@@ -67,6 +71,9 @@ export function compress(model: WorkloadModel, factor: number): WorkloadModel {
         ...one.arrivals,
         rate: fasterRate(one.arrivals.rate, factor),
         bursts: fasterBursts(one.arrivals.bursts, factor),
+        ...(one.arrivals.gapsByTime
+          ? { gapsByTime: { ...one.arrivals.gapsByTime, stepSec: one.arrivals.gapsByTime.stepSec / factor } }
+          : {}),
       },
     })),
     ...(model.shared

@@ -76,6 +76,7 @@ export function resolveScaling(
   if (scaling.dilateThink !== undefined) {
     checkFactor('dilate-think', scaling.dilateThink);
     if (!model.sessions) throw noSessions('--dilate-think');
+    if (model.sessions.pool !== null) throw noThinkTimes();
     model = dilateThink(model, scaling.dilateThink);
     notes.push(
       `think times × ${significant(scaling.dilateThink)}: sessions start when they did and last longer`,
@@ -149,6 +150,14 @@ function checkClass(model: WorkloadModel, id: string): void {
     code: 'BAD_VALUE',
     message: `the model has no class '${id}'${near === null ? '' : ` (did you mean ${near}?)`}`,
     hint: `its classes are ${ids.slice(0, 12).join(', ')}${ids.length > 12 ? ', …' : ''}`,
+  });
+}
+
+function noThinkTimes(): ToolError {
+  return new ToolError({
+    code: 'BAD_VALUE',
+    message: 'the sessions of this model are visits to shared documents, which have no think times',
+    hint: 'use --intensify for more visits',
   });
 }
 

@@ -92,16 +92,11 @@ function compareDispersion(
 ): ScaledDispersion {
   const unscaled = new DispersionMeter();
   const { model, seed, signal } = options;
-  for (const batch of synthesizeTrace({
-    model,
-    seed,
-    signal,
-    requests: COMPARED_REQUESTS,
-    durationSec: model.durationSec,
-  }))
-    unscaled.add(batch);
+  const durationSec = options.durationSec ?? model.durationSec;
+  const batches = synthesizeTrace({ model, seed, signal, requests: COMPARED_REQUESTS, durationSec });
+  for (const batch of batches) unscaled.add(batch);
   return {
-    unscaled: unscaled.finish(model.durationSec),
+    unscaled: unscaled.finish(Math.min(durationSec, Math.max(unscaled.lastSec, 1))),
     scaled: scaled.finish(plan.durationSec ?? scaled.lastSec),
   };
 }

@@ -64,10 +64,7 @@ export async function writeParquet(job: ParquetJob): Promise<void> {
 }
 
 /** Batches of up to so many rows in all; at least one slice, which may be empty. */
-async function* slices(
-  batches: Iterable<ColumnBatch>,
-  sliceRows: number,
-): AsyncGenerator<ColumnBatch[]> {
+async function* slices(batches: Iterable<ColumnBatch>, sliceRows: number): AsyncGenerator<ColumnBatch[]> {
   let slice: ColumnBatch[] = [];
   let rows = 0;
   let count = 0;

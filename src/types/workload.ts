@@ -140,6 +140,16 @@ export interface ArrivalModel {
   readonly burstIndex?: number | null;
   /** Present = arrivals are drawn from this chain. */
   readonly bursts?: CountHmmModel | null;
+  /** Present = gaps are drawn from these laws by time, and `gaps` is their average, for reading. */
+  readonly gapsByTime?: GapsByTime | null;
+}
+
+/** Laws of gaps that change with time, in operational time with mean 1. */
+export interface GapsByTime {
+  readonly stepSec: number;
+  /** Place in `laws` of the law of each step from 0; the last one holds until the window's end. */
+  readonly lawOfStep: readonly number[];
+  readonly laws: readonly Pick<GapModel, 'family' | 'params'>[];
 }
 
 /**

@@ -1,9 +1,11 @@
 /** `tokentide fit`: trace → workload model file, with the quality of the fit on the screen. */
-import { EXIT } from '../../errors.js';
+import { EXIT, ToolError } from '../../errors.js';
 import type { GroupBy } from '../../fit/classes.js';
 import { fitTraceFile, writeWorkloadModel } from '../../fit/fit-file.js';
 import { formatFitReport } from '../../fit/report.js';
-import type { CommandSpec } from '../command.js';
+import { fitServegenFolder } from '../../fit/servegen-file.js';
+import type { WorkloadModel } from '../../types.js';
+import type { CommandContext, CommandSpec } from '../command.js';
 
 export const command: CommandSpec = {
   name: 'fit',
@@ -13,7 +15,11 @@ export const command: CommandSpec = {
     'output lengths, and sessions and shared prefixes where ids or block hashes tell of them. The model file holds ' +
     'every fit with the candidates it beat, and what it is not valid for.',
   arguments: [
-    { name: 'trace', description: 'trace Parquet, as `tokentide ingest` writes it', required: true },
+    {
+      name: 'trace',
+      description: 'trace Parquet, as `tokentide ingest` writes it; not with --servegen',
+      required: false,
+    },
   ],
   options: [
     {
@@ -46,6 +52,12 @@ export const command: CommandSpec = {
       default: 'auto',
       description: 'fit sessions and shared prefixes where ids or block hashes tell of them, or never',
     },
+    {
+      key: 'servegen',
+      type: 'string',
+      value: '<folder>',
+      description: 'a ServeGen client pool (chunk-*-trace.csv, chunk-*-dataset.json) instead of a trace',
+    },
     { key: 'name', type: 'string', description: "the model's name; the trace's name when left out" },
     {
       key: 'bandwidth',
@@ -65,21 +77,12 @@ export const command: CommandSpec = {
   examples: [
     'tokentide fit conv.parquet -o conv.workload.json',
     'tokentide fit gateway.parquet --by client --bandwidth 5m -o gateway.workload.json',
+    'tokentide fit --servegen data/deepseek-r1 -o deepseek-r1.workload.json',
   ],
-  async run({ args, options, io, signal }) {
+  async run(context) {
+    const { options, io } = context;
     const path = options['output'] as string;
-    const model = await fitTraceFile(args[0], {
-      by: options['by'] as GroupBy,
-      latentClasses: options['classes'] as number | undefined,
-      sessions: options['sessions'] as 'auto' | 'off',
-      name: options['name'] as string | undefined,
-      bandwidthSec: options['bandwidth'] as number | undefined,
-      seed: options['seed'] as string,
-      licence: options['licence'] as string | undefined,
-      citation: options['citation'] as string | undefined,
-      signal,
-      progress: io.progress,
-    });
+    const model = await fitted(context);
     await writeWorkloadModel(path, model);
     io.print(formatFitReport(model));
     io.print(`wrote ${path}`);
@@ -87,3 +90,31 @@ export const command: CommandSpec = {
     return EXIT.ok;
   },
 };
+
+function fitted({ args, options, io, signal }: CommandContext): Promise<WorkloadModel> {
+  const [trace] = args;
+  const pool = options['servegen'] as string | undefined;
+  const labels = {
+    name: options['name'] as string | undefined,
+    licence: options['licence'] as string | undefined,
+    citation: options['citation'] as string | undefined,
+    signal,
+  };
+  if ((trace === undefined) === (pool === undefined)) {
+    throw new ToolError({
+      code: 'USAGE',
+      message: pool === undefined ? 'fit needs a trace' : 'fit takes a trace or --servegen, not both',
+      hint: 'tokentide fit <trace.parquet> -o model.json, or tokentide fit --servegen <folder> -o model.json',
+    });
+  }
+  if (pool !== undefined) return fitServegenFolder(pool, labels);
+  return fitTraceFile(trace, {
+    ...labels,
+    by: options['by'] as GroupBy,
+    latentClasses: options['classes'] as number | undefined,
+    sessions: options['sessions'] as 'auto' | 'off',
+    bandwidthSec: options['bandwidth'] as number | undefined,
+    seed: options['seed'] as string,
+    progress: io.progress,
+  });
+}

@@ -2,15 +2,19 @@
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import { EXIT, ToolError } from '../../errors.js';
+import { writeWorkloadModel } from '../../fit/fit-file.js';
 import { hashInput } from '../../manifest.js';
+import { bootstrapToFile } from '../../synthesize/bootstrap-file.js';
 import { readWorkloadModel } from '../../synthesize/check-model.js';
 import { type ContextWindow, WINDOW_POLICIES, type WindowPolicy } from '../../synthesize/context-window.js';
 import { formatDispersion } from '../../synthesize/format-synthesis.js';
+import { planSynthesis } from '../../synthesize/plan.js';
 import type { LengthFactors } from '../../synthesize/scale-lengths.js';
 import type { Scaling, ThinBy } from '../../synthesize/scaling.js';
+import { isSpecPath } from '../../synthesize/spec/read-spec.js';
 import { synthesizeToFile } from '../../synthesize/synthesize-file.js';
 import { formatBytes, formatCount, type RateSpec } from '../../units.js';
-import type { CommandSpec, OptionSpec } from '../command.js';
+import { type CommandContext, type CommandSpec, flagOf, type OptionSpec } from '../command.js';
 
 /** "Four times the traffic" has several meanings; each has a verb of its own. */
 const SCALING_OPTIONS: readonly OptionSpec[] = [
@@ -84,6 +88,15 @@ const SCALING_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
+/** What only a model can do. */
+const NOT_FOR_TRACES = [
+  ...SCALING_OPTIONS.map(({ key }) => key).filter((key) => key !== 'windowPolicy'),
+  'requests',
+  'firstRequest',
+  'matchCount',
+  'modelOutput',
+];
+
 export const command: CommandSpec = {
   name: 'synthesize',
   summary: 'workload model → seeded trace',
@@ -92,7 +105,14 @@ export const command: CommandSpec = {
     'with any number of workers. Scaling is by verbs, because "four times the traffic" has several meanings: the ' +
     'capacity that they need differs by more than two times. After scaling, the dispersion of the trace is printed ' +
     "beside the unscaled model's.",
-  arguments: [{ name: 'model', description: 'workload model, as `tokentide fit` writes it', required: true }],
+  arguments: [
+    {
+      name: 'model',
+      description:
+        'workload model: *.workload.json of `tokentide fit`, or a hand-written *.yaml; a trace *.parquet is resampled in blocks',
+      required: true,
+    },
+  ],
   options: [
     {
       key: 'output',
@@ -131,6 +151,19 @@ export const command: CommandSpec = {
     },
     ...SCALING_OPTIONS,
     {
+      key: 'block',
+      type: 'duration',
+      description:
+        'a trace instead of a model: length of the blocks that are drawn from it; 60s when left out',
+    },
+    {
+      key: 'modelOutput',
+      type: 'string',
+      value: '<file>',
+      description:
+        'also write the model that was drawn from as JSON: a hand-written one resolved, a scaled one scaled',
+    },
+    {
       key: 'workers',
       type: 'integer',
       description: 'threads that draw (1 = none beside the writer); by the number of cores when left out',
@@ -140,16 +173,17 @@ export const command: CommandSpec = {
     'tokentide synthesize conv.workload.json --seed 42 -o synthetic.parquet',
     'tokentide synthesize conv.workload.json --seed 42 --duration 10m --rate x2 -o double.parquet',
     'tokentide synthesize code.workload.json --intensify 4 --context-window 8192 -o heavy.parquet',
+    'tokentide synthesize models/chat.workload.yaml --rate 20/s -o chat.parquet',
   ],
-  async run({ args, options, io, signal }) {
+  async run(context) {
+    const { args, options, io, signal } = context;
     const [path] = args;
+    if (path.endsWith('.parquet')) return resample(context);
     const model = await readWorkloadModel(path);
     const output = options['output'] as string;
     const seed = options['seed'] as string;
-    const written = await synthesizeToFile({
+    const settings = {
       model,
-      path: output,
-      inputs: [await hashInput(path)],
       seed,
       durationSec: options['duration'] as number | undefined,
       rate: options['rate'] as RateSpec | undefined,
@@ -157,6 +191,13 @@ export const command: CommandSpec = {
       window: windowOf(options),
       requests: options['requests'] as number | undefined,
       firstRequest: options['firstRequest'] as number | undefined,
+    };
+    const modelOutput = options['modelOutput'] as string | undefined;
+    if (modelOutput !== undefined) await writeWorkloadModel(modelOutput, planSynthesis(settings).model);
+    const written = await synthesizeToFile({
+      ...settings,
+      path: output,
+      inputs: [await hashInput(path), ...model.manifest.inputs.filter(() => isSpecPath(path))],
       matchCount: options['matchCount'] === true,
       workers: (options['workers'] as number | undefined) ?? defaultWorkers(),
       signal,
@@ -183,6 +224,47 @@ export const command: CommandSpec = {
     return EXIT.ok;
   },
 };
+
+/** A trace instead of a model: blocks of it in a random order. */
+async function resample({ args, options, io, signal }: CommandContext): Promise<number> {
+  const output = options['output'] as string;
+  const seed = options['seed'] as string;
+  const unused = NOT_FOR_TRACES.find((key) => options[key] !== undefined && options[key] !== false);
+  if (unused !== undefined) {
+    throw new ToolError({
+      code: 'USAGE',
+      message: `${flagOf(unused)} needs a workload model; a trace is only resampled`,
+      hint: 'fit the trace first: tokentide fit trace.parquet -o model.workload.json',
+    });
+  }
+  const written = await bootstrapToFile({
+    trace: args[0],
+    path: output,
+    seed,
+    blockSec: options['block'] as number | undefined,
+    durationSec: options['duration'] as number | undefined,
+    signal,
+    progress: io.progress,
+  });
+  io.note('resampled in blocks: trends longer than a block, sessions and prefix reuse are broken');
+  io.print(
+    `wrote ${output}: ${formatCount(written.rows)} requests, ${formatBytes(written.bytes)}, seed ${seed}`,
+  );
+  io.print(`content hash ${written.contentHash}`);
+  io.result({
+    schemaVersion: 1,
+    kind: 'synthesis',
+    trace: basename(output),
+    model: null,
+    seed,
+    rows: written.rows,
+    bytes: written.bytes,
+    contentHash: written.contentHash,
+    dispersion: null,
+    notes: [],
+  });
+  return EXIT.ok;
+}
 
 function scalingOf(options: Readonly<Record<string, unknown>>): Scaling {
   const number = (key: string): number | undefined => options[key] as number | undefined;
