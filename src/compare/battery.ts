@@ -5,19 +5,14 @@
  */
 import { percentileSorted } from '../metrics.js';
 import { ksTwoSample } from '../stats/ks-two-sample.js';
+import { lruHitRatio } from '../stats/lru-curve.js';
 import { gridShares, totalVariation } from '../stats/quantile-grid.js';
 import { type GroupedSample, groupSorted } from '../stats/sample.js';
 import { wassersteinDistance } from '../stats/wasserstein.js';
 import type { FidelityGroup, FidelityMetric } from '../types.js';
 import { type ArrivalStatistics, arrivalStatistics } from './arrivals.js';
 import { atomDistance, type LengthColumn, type LengthStatistics, lengthStatistics } from './lengths.js';
-import {
-  lruHitRatio,
-  type PrefixStatistics,
-  prefixStatistics,
-  type TurnStatistics,
-  turnStatistics,
-} from './prefix.js';
+import { type PrefixStatistics, prefixStatistics, type TurnStatistics, turnStatistics } from './prefix.js';
 import type { Sample } from './sample.js';
 import type { ServingStatistics } from './serving.js';
 

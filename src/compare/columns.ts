@@ -1,17 +1,13 @@
 /** Arrow "two traces": reads of a trace what a comparison needs, whole, in typed arrays (16 bytes a row, 12 a block id). */
+import { BlockNumbers } from '../stats/block-numbers.js';
+import type { BlockLists as NumberedBlocks } from '../stats/lru-curve.js';
 import type { TraceReader } from '../trace/read.js';
 import type { Int32Column, StringColumn, TraceBatch, U64ListColumn } from '../types.js';
-import { BlockNumbers } from './block-numbers.js';
 
-/** Prefix-cache blocks of every row: row i owns [offsets[i], offsets[i + 1]). */
-export interface BlockLists {
-  readonly blockSize: number;
-  readonly offsets: Uint32Array;
+/** Prefix-cache blocks of every row, numbered in order of first appearance. */
+export interface BlockLists extends NumberedBlocks {
   /** Ids as in the trace. */
   readonly hashes: BigUint64Array;
-  /** The same ids numbered from 0 in order of first appearance. */
-  readonly numbers: Int32Array;
-  readonly distinct: number;
 }
 
 /** A trace in memory, ready to be compared. */
@@ -140,12 +136,9 @@ function listLength(column: U64ListColumn | undefined, i: number): number {
 
 /** Numbers the ids of all rows' blocks. */
 export function blockLists(hashes: BigUint64Array, offsets: Uint32Array, blockSize: number): BlockLists {
-  const numbers = new BlockNumbers(hashes.length);
-  return {
-    blockSize,
-    offsets,
-    hashes,
-    numbers: Int32Array.from(hashes, (hash) => numbers.of(hash)),
-    distinct: numbers.size,
-  };
+  const known = new BlockNumbers();
+  const lanes = new Uint32Array(hashes.buffer, hashes.byteOffset, 2 * hashes.length);
+  const numbers = new Int32Array(hashes.length);
+  for (let i = 0; i < numbers.length; i++) numbers[i] = known.of(lanes[2 * i], lanes[2 * i + 1]);
+  return { blockSize, offsets, hashes, numbers, distinct: known.size };
 }

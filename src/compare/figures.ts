@@ -1,10 +1,10 @@
 /** What a page needs to draw a comparison: a few hundred points per chart, computed once. */
 import { percentileSorted } from '../metrics.js';
 import { countsPerWindow, dispersionIndex } from '../stats/dispersion.js';
+import { lruHitRatio } from '../stats/lru-curve.js';
 import type { ComparisonFigures, LengthHeatMap, PairedQuantiles, PairedSeries } from '../types.js';
 import { AUTOCORRELATION_LAGS, gapsOf } from './arrivals.js';
 import { hazard, type SampleStatistics } from './battery.js';
-import { lruHitRatio } from './prefix.js';
 import type { Sample } from './sample.js';
 
 /** Every percent, and the upper tail. */

@@ -1,113 +1,51 @@
 /**
- * Prefix reuse: what a cache of each size would have found, and how conversations go on. Definitions: statistics page
- * §1.4 and the reference file's `prefix`: a request hits the leading blocks that are there; LRU touches a request's
- * blocks leaf first, root last, and evicts after insertion. LRU keeps the most recently touched C blocks, so a block is
- * there exactly when fewer than C others were touched since: one pass with stack distances (Mattson et al. 1970) gives
- * every cache size at once. Cost: O(log n) per block.
+ * Prefix reuse of a sample: what a cache of each size would have found (stats/lru-curve.ts), and how conversations go on.
+ * Definitions: statistics page §1.4 and the reference file's `prefix`.
  */
-import type { BlockLists } from './columns.js';
+import { type BlockLists, type PrefixReuse, prefixReuse } from '../stats/lru-curve.js';
 import type { Sample } from './sample.js';
 
-export interface PrefixStatistics {
-  readonly references: number;
+export interface PrefixStatistics
+  extends Pick<PrefixReuse, 'references' | 'hitRatio' | 'tokenHitRatio' | 'neededBlocks'> {
+  /** Blocks of the sample that differ; its trace may have more. */
   readonly distinct: number;
-  /** Leading blocks seen before ÷ blocks. */
-  readonly hitRatio: number;
-  /** The same by tokens: Σ min(hit blocks · block size, input) ÷ Σ input. */
-  readonly tokenHitRatio: number;
   /** Hit share of each request, sorted. */
   readonly requestHits: Float64Array;
-  /** Cache size from which each hit block would have been found, sorted. */
-  readonly neededBlocks: Float64Array;
-}
-
-/** Share of block references that an LRU cache of `blocks` blocks finds. */
-export function lruHitRatio({ neededBlocks, references }: PrefixStatistics, blocks: number): number {
-  let low = 0;
-  let high = neededBlocks.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (neededBlocks[middle] <= blocks) low = middle + 1;
-    else high = middle;
-  }
-  return references === 0 ? 0 : low / references;
 }
 
 /** null without block hashes. */
 export function prefixStatistics(sample: Sample): PrefixStatistics | null {
   const { blocks, blockRows, inputTokens } = sample;
   if (blocks === null || blockRows === null) return null;
-  const references = blockRows.reduce((sum, row) => sum + blocks.offsets[row + 1] - blocks.offsets[row], 0);
+  const lists = listsOf(blocks, blockRows);
+  const { references, hitRatio, tokenHitRatio, neededBlocks, hitBlocks } = prefixReuse(lists, inputTokens);
   if (references === 0) return null;
-  const recency = new Recency(references, blocks.distinct);
-  const needed = new Float64Array(references);
-  const requestHits = new Float64Array(blockRows.length);
-  let hits = 0;
-  let requests = 0;
-  let hitTokens = 0;
-  let tokens = 0;
-  blockRows.forEach((row, i) => {
-    const ids = blocks.numbers.subarray(blocks.offsets[row], blocks.offsets[row + 1]);
-    if (ids.length === 0) return;
-    let leading = 0;
-    let need = 0;
-    for (; leading < ids.length; leading++) {
-      const distance = recency.distanceOf(ids[leading]);
-      if (distance === 0) break;
-      // A leading run is found only by a cache that also holds every block before.
-      need = Math.max(need, distance);
-      needed[hits++] = need;
-    }
-    for (let k = ids.length - 1; k >= 0; k--) recency.touch(ids[k]);
-    requestHits[requests++] = leading / ids.length;
-    if (inputTokens[i] > 0) {
-      hitTokens += Math.min(leading * blocks.blockSize, inputTokens[i]);
-      tokens += inputTokens[i];
-    }
+  const shares: number[] = [];
+  hitBlocks.forEach((hit, i) => {
+    const length = lists.offsets[i + 1] - lists.offsets[i];
+    if (length > 0) shares.push(hit / length);
   });
   return {
     references,
-    distinct: recency.distinct,
-    hitRatio: hits / references,
-    tokenHitRatio: tokens === 0 ? 0 : hitTokens / tokens,
-    requestHits: requestHits.subarray(0, requests).sort(),
-    neededBlocks: needed.subarray(0, hits).sort(),
+    hitRatio,
+    tokenHitRatio,
+    neededBlocks,
+    distinct: new Set(lists.numbers).size,
+    requestHits: Float64Array.from(shares).sort(),
   };
 }
 
-/** Order of last touches as a Fenwick tree over touch numbers: how many blocks were touched since a block was. */
-class Recency {
-  readonly #tree: Int32Array;
-  /** Touch number of each block, from 1; 0 = never. */
-  readonly #touchOf: Int32Array;
-  #touches = 0;
-  distinct = 0;
-
-  constructor(touches: number, blocks: number) {
-    this.#tree = new Int32Array(touches + 1);
-    this.#touchOf = new Int32Array(blocks);
-  }
-
-  /** Blocks touched since this one, itself included; 0 = never touched. */
-  distanceOf(block: number): number {
-    const touch = this.#touchOf[block];
-    if (touch === 0) return 0;
-    let upTo = 0;
-    for (let i = touch - 1; i > 0; i &= i - 1) upTo += this.#tree[i];
-    return this.distinct - upTo;
-  }
-
-  touch(block: number): void {
-    const before = this.#touchOf[block];
-    if (before > 0) this.#add(before, -1);
-    else this.distinct += 1;
-    this.#touchOf[block] = ++this.#touches;
-    this.#add(this.#touches, 1);
-  }
-
-  #add(touch: number, change: number): void {
-    for (let i = touch; i < this.#tree.length; i += i & -i) this.#tree[i] += change;
-  }
+/** The lists of the sample's own requests, in their order. */
+function listsOf(blocks: BlockLists, rows: Uint32Array): BlockLists {
+  const offsets = new Uint32Array(rows.length + 1);
+  rows.forEach((row, i) => {
+    offsets[i + 1] = offsets[i] + blocks.offsets[row + 1] - blocks.offsets[row];
+  });
+  const numbers = new Int32Array(offsets[rows.length]);
+  rows.forEach((row, i) => {
+    numbers.set(blocks.numbers.subarray(blocks.offsets[row], blocks.offsets[row + 1]), offsets[i]);
+  });
+  return { ...blocks, offsets, numbers };
 }
 
 /** How conversations go on, from session ids or from what hashes tell. */

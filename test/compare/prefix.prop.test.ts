@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { lruHitRatio, prefixStatistics, turnStatistics } from '../../src/compare/prefix.js';
+import { prefixStatistics, turnStatistics } from '../../src/compare/prefix.js';
+import { lruHitRatio } from '../../src/stats/lru-curve.js';
 import { toySample } from './toys.js';
 
 const BLOCK = 4;

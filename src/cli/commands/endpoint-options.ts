@@ -86,7 +86,6 @@ export async function endpointSettings(context: CommandContext): Promise<Partial
     apiKey: await apiKeyOf(options['apiKeyFile'] as string | undefined),
     headers: options['header'] as string[] | undefined,
     extraBody: extraBodyOf(options['extraBody'] as string | undefined),
-    // The parser reads `--no-x` as "x is false".
     ignoreEos: options['noIgnoreEos'] !== true,
     timeoutTotalSec: options['timeoutTotal'] as number | undefined,
     drainSec: options['drain'] as number,

@@ -1,14 +1,11 @@
 /** `tokentide replay`: a trace → an endpoint, on exact time; prints what was measured and whether it counts. */
-import { readFile } from 'node:fs/promises';
-import { ToolError } from '../../errors.js';
 import { runLines } from '../../inspect/result-lines.js';
 import { REPLAY_DEFAULTS } from '../../replay/options.js';
-import { PROTOCOLS } from '../../replay/protocols/index.js';
 import { replayTrace } from '../../replay/replay.js';
 import { exitStatusOf } from '../../replay/validity.js';
-import { TOKEN_ENCODINGS } from '../../tokens/counter.js';
 import type { RateSpec } from '../../units.js';
-import type { CommandContext, CommandSpec } from '../command.js';
+import type { CommandSpec } from '../command.js';
+import { ENDPOINT_OPTIONS, endpointSettings } from './endpoint-options.js';
 import { fitScreen } from './screen.js';
 
 export const command: CommandSpec = {
@@ -44,31 +41,7 @@ export const command: CommandSpec = {
       description: 'folder of the run',
     },
     { key: 'force', type: 'boolean', description: 'replace the run that the folder holds' },
-    {
-      key: 'protocol',
-      type: 'string',
-      choices: PROTOCOLS.map((protocol) => protocol.name),
-      default: REPLAY_DEFAULTS.protocol,
-      description: 'how requests and answers look',
-    },
-    {
-      key: 'model',
-      type: 'string',
-      description: 'model name; the first that the endpoint lists when left out',
-    },
-    {
-      key: 'apiKeyFile',
-      type: 'string',
-      value: '<file>',
-      description: 'file with the API key, instead of the environment',
-    },
-    { key: 'header', type: 'strings', value: "<'Name: value'>", description: 'extra header; repeatable' },
-    {
-      key: 'extraBody',
-      type: 'string',
-      value: '<json>',
-      description: "members added to every request's body, e.g. '{\"temperature\":0}'",
-    },
+    ...ENDPOINT_OPTIONS,
     { key: 'speed', type: 'number', description: 'time runs so many times faster; 0.5 = half as fast' },
     {
       key: 'rate',
@@ -108,11 +81,6 @@ export const command: CommandSpec = {
       description: 'objective, e.g. "p99(ttft) < 500ms"; repeatable',
     },
     { key: 'noStream', type: 'boolean', description: 'ask for whole answers (no TTFT then)' },
-    {
-      key: 'noIgnoreEos',
-      type: 'boolean',
-      description: 'let the model stop early, instead of asking for the full output length',
-    },
     { key: 'timeoutConnect', type: 'duration', default: '10s', description: 'to open a connection' },
     {
       key: 'timeoutFirstByte',
@@ -121,13 +89,6 @@ export const command: CommandSpec = {
       description: 'from sending to the response head',
     },
     { key: 'timeoutIdle', type: 'duration', default: '600s', description: 'between two reads of an answer' },
-    { key: 'timeoutTotal', type: 'duration', description: 'for a whole request; no limit when left out' },
-    {
-      key: 'drain',
-      type: 'duration',
-      default: '120s',
-      description: 'for requests in flight after the last one was sent; then they are cancelled',
-    },
     {
       key: 'salt',
       type: 'string',
@@ -137,45 +98,13 @@ export const command: CommandSpec = {
     },
     { key: 'seed', type: 'string', default: REPLAY_DEFAULTS.seed, description: 'seed of prompt text' },
     {
-      key: 'senders',
-      type: 'string',
-      value: '<n|auto>',
-      default: 'auto',
-      description: 'sender processes; auto: by the trace’s chunks per second, at most cores − 1',
-    },
-    {
-      key: 'preconnect',
-      type: 'integer',
-      default: 0,
-      description: 'connections that each sender opens before the first request',
-    },
-    {
       key: 'keepChunks',
       type: 'string',
       choices: ['yes', 'no'],
       default: 'yes',
       description: 'keep the instant of every chunk (8 bytes each); itl needs it',
     },
-    {
-      key: 'metricsUrl',
-      type: 'string',
-      value: '<url|none>',
-      description: 'Prometheus page to scrape each second; the endpoint’s own /metrics when left out',
-    },
     { key: 'noTrial', type: 'boolean', description: 'send no trial request before the load' },
-    {
-      key: 'calibratePrompts',
-      type: 'boolean',
-      description:
-        'learn how many tokens the chat template adds, from three short requests, and take them off every prompt',
-    },
-    {
-      key: 'encoding',
-      type: 'string',
-      choices: TOKEN_ENCODINGS,
-      default: REPLAY_DEFAULTS.encoding,
-      description: 'vocabulary for answers that come without usage',
-    },
     {
       key: 'blockSize',
       type: 'integer',
@@ -190,15 +119,11 @@ export const command: CommandSpec = {
     const { args, options, io, signal } = context;
     const dir = options['output'] as string;
     const summary = await replayTrace({
+      ...(await endpointSettings(context)),
       trace: args[0],
       url: options['url'] as string,
       outDir: dir,
       force: options['force'] === true,
-      protocol: options['protocol'] as string,
-      model: options['model'] as string | undefined,
-      apiKey: await apiKeyOf(context),
-      headers: options['header'] as string[] | undefined,
-      extraBody: extraBodyOf(options['extraBody'] as string | undefined),
       speed: options['speed'] as number | undefined,
       rate: options['rate'] as RateSpec | undefined,
       window: options['window'] as { fromSec: number; toSec: number | null } | undefined,
@@ -208,23 +133,14 @@ export const command: CommandSpec = {
       concurrency: options['concurrency'] as number | undefined,
       warmup: options['warmup'] as number,
       slo: options['slo'] as string[] | undefined,
-      // The parser reads `--no-x` as "x is false".
       stream: options['noStream'] === true ? 'never' : 'trace',
-      ignoreEos: options['noIgnoreEos'] !== true,
       trial: options['noTrial'] !== true,
       timeoutConnectSec: options['timeoutConnect'] as number,
       timeoutFirstByteSec: options['timeoutFirstByte'] as number,
       timeoutIdleSec: options['timeoutIdle'] as number,
-      timeoutTotalSec: options['timeoutTotal'] as number | undefined,
-      drainSec: options['drain'] as number,
       salt: options['salt'] as string,
       seed: options['seed'] as string,
-      senders: sendersOf(options['senders'] as string),
-      preconnect: options['preconnect'] as number,
       keepChunks: options['keepChunks'] === 'yes',
-      metricsUrl: options['metricsUrl'] as string | undefined,
-      calibratePrompts: options['calibratePrompts'] === true,
-      encoding: options['encoding'] as string,
       blockSize: options['blockSize'] as number | undefined,
       progress: io.progress,
       signal,
@@ -236,52 +152,3 @@ export const command: CommandSpec = {
     return exitStatusOf(summary);
   },
 };
-
-async function apiKeyOf({ options }: CommandContext): Promise<string | null> {
-  const path = options['apiKeyFile'] as string | undefined;
-  if (path === undefined) return process.env['TOKENTIDE_API_KEY'] ?? process.env['OPENAI_API_KEY'] ?? null;
-  try {
-    const key = (await readFile(path, 'utf8')).trim();
-    if (key !== '' && !/\s/.test(key)) return key;
-  } catch (cause) {
-    throw new ToolError({
-      code: 'FILE_NOT_FOUND',
-      message: `could not read the API key from ${path}: ${(cause as NodeJS.ErrnoException).code ?? 'unreadable'}`,
-      hint: 'name a file whose only line is the key',
-      cause,
-    });
-  }
-  throw new ToolError({
-    code: 'BAD_VALUE',
-    message: `${path} must hold one key on one line`,
-    hint: 'name a file whose only line is the key',
-  });
-}
-
-function extraBodyOf(text: string | undefined): Record<string, unknown> | null {
-  if (text === undefined) return null;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = null;
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
-  throw new ToolError({
-    code: 'BAD_VALUE',
-    message: `--extra-body must be a JSON object, got '${text}'`,
-    hint: `write it like --extra-body '{"temperature":0}'`,
-  });
-}
-
-function sendersOf(text: string): number | 'auto' {
-  if (text === 'auto') return 'auto';
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new ToolError({
-    code: 'BAD_VALUE',
-    message: `--senders must be auto or a whole number from 1, got '${text}'`,
-    hint: 'leave it out: auto suits the machine',
-  });
-}

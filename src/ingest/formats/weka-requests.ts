@@ -1,7 +1,7 @@
 /**
- * Requests of a Weka (kv-cache-tester) session file: calls of the main agent, and subagents with calls of their own.
- * Times of nested calls have two conventions, relative to their subagent's start (raw kv-cache-tester) or to the
- * session's (SemiAnalysis AgentX): a nested call that is earlier than its subagent can only be relative.
+ * Requests of a Weka (kv-cache-tester) session file: calls of the main agent, and nested agents with calls of their own.
+ * Times of nested calls have two conventions, relative to their own agent's start (raw kv-cache-tester) or to the
+ * session's (SemiAnalysis AgentX): a nested call that is earlier than its agent's start can only be relative.
  */
 import { secondsNs } from './instants.js';
 import { countAt, textAt, valueAt } from './json-cell.js';
