@@ -50,7 +50,7 @@ async function runCommand(entry: CommandEntry, words: readonly string[]): Promis
   const { command: spec } = await entry.load();
   const parsed = parseWords(spec, words);
   if (parsed === null) return EXIT.ok;
-  const options = await resolveOptions(spec, parsed.options);
+  const options = await resolveOptions(spec, parsed.options, process.env);
   const io = terminalIo({ json: options['json'] === true, quiet: options['quiet'] === true });
   const interrupt = new AbortController();
   let interrupts = 0;
@@ -137,6 +137,7 @@ Commands:
 ${lines.join('\n')}
 
 \`tokentide <command> --help\` shows options with units, defaults and examples.
+Every option can also stand in the environment (--max-gap as TOKENTIDE_MAX_GAP) and in a --config file; flags win.
 Exit status: 0 ok, 1 our bug, 2 usage, 3 bad input, 4 endpoint unreachable, 5 SLO missed, 6 run invalid, 130 interrupted.
 `;
 }

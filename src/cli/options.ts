@@ -1,30 +1,48 @@
-/** From raw words (flags and config file) to typed values; every problem is reported at once. */
+/** From raw words (config file, environment, flags: the later wins) to typed values; every problem is reported at once. */
 import { readFile } from 'node:fs/promises';
 import { nearestWord, ToolError } from '../errors.js';
 import { requireFile } from '../trace/files.js';
 import { parseDurationSec, parsePricePerHour, parseRate, parseWindowSec } from '../units.js';
 import { COMMON_OPTIONS, type CommandSpec, flagOf, type OptionSpec } from './command.js';
 
-/** Merges config file and flags, checks and converts. Throws one USAGE error that lists all problems. */
+/** Variables of the environment, by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Environment variable of an option key: `maxGap` → `TOKENTIDE_MAX_GAP`. */
+export function variableOf(key: string): string {
+  return `TOKENTIDE_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+/** Key of an option as a config file may write it: `max-gap` → `maxGap`. */
+export function keyOf(word: string): string {
+  return word.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/**
+ * Merges config file, environment and flags, checks and converts.
+ * Throws one USAGE error that lists all problems.
+ */
 export async function resolveOptions(
   spec: CommandSpec,
   flags: Readonly<Record<string, unknown>>,
+  environment: Environment = {},
 ): Promise<Record<string, unknown>> {
   const table = [...COMMON_OPTIONS, ...spec.options];
   const raw: Record<string, unknown> = {};
   const problems: string[] = [];
-  if (typeof flags['config'] === 'string') {
-    for (const [key, value] of Object.entries(await readConfig(flags['config']))) {
-      const camel = key.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-      if (table.some((option) => option.key === camel)) raw[camel] = value;
-      else {
-        const near = nearestWord(
-          camel,
-          table.map((option) => option.key),
-        );
-        problems.push(`unknown key '${key}' in ${flags['config']}${near ? ` (did you mean ${near}?)` : ''}`);
-      }
+  const config = flags['config'] ?? environment[variableOf('config')];
+  if (typeof config === 'string') {
+    for (const [key, value] of Object.entries(await readConfig(config))) {
+      if (table.some((option) => option.key === keyOf(key))) raw[keyOf(key)] = value;
+      else problems.push(unknownKey(key, config, table));
     }
+  }
+  const fromVariable = new Set<string>();
+  for (const { key } of table) {
+    const text = environment[variableOf(key)];
+    if (text === undefined || text === '' || flags[key] !== undefined) continue;
+    raw[key] = text;
+    fromVariable.add(key);
   }
   for (const [key, value] of Object.entries(flags)) if (value !== undefined) raw[key] = value;
 
@@ -39,7 +57,8 @@ export async function resolveOptions(
       values[option.key] = convert(option, given);
     } catch (error) {
       if (!(error instanceof ToolError)) throw error;
-      problems.push(`${flagOf(option.key)}: ${error.message}; ${error.hint}`);
+      const place = fromVariable.has(option.key) ? variableOf(option.key) : flagOf(option.key);
+      problems.push(`${place}: ${error.message}; ${error.hint}`);
     }
   }
   if (problems.length > 0) {
@@ -50,6 +69,14 @@ export async function resolveOptions(
     });
   }
   return values;
+}
+
+function unknownKey(key: string, place: string, table: readonly OptionSpec[]): string {
+  const near = nearestWord(
+    keyOf(key),
+    table.map((option) => option.key),
+  );
+  return `unknown key '${key}' in ${place}${near ? ` (did you mean ${near}?)` : ''}`;
 }
 
 async function readConfig(path: string): Promise<Record<string, unknown>> {
@@ -79,7 +106,8 @@ async function readConfig(path: string): Promise<Record<string, unknown>> {
 function convert(option: OptionSpec, given: unknown): unknown {
   if (option.type === 'boolean') {
     if (typeof given === 'boolean') return given;
-    if (given === 'true' || given === 'false') return given === 'true';
+    if (given === 'true' || given === '1') return true;
+    if (given === 'false' || given === '0') return false;
     throw bad('true or false', given);
   }
   if (option.type === 'strings') return (Array.isArray(given) ? given : [given]).map(String);

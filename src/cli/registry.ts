@@ -29,5 +29,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry('simulate', 'the engine model in virtual time'),
   entry('plan', 'replicas, cost, autoscaler thresholds and manifests'),
   entry('report', 'run, profile or plan → one self-contained HTML page'),
+  entry('run', 'an experiment file: steps with variables, resumable'),
+  entry('init', 'a commented experiment to start from'),
+  entry('completion', 'script that completes commands and flags in your shell'),
   entry('demo', 'the whole picture on a bundled log, in about a minute'),
 ];
