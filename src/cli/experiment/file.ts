@@ -35,7 +35,7 @@ export interface Experiment {
 const TOP_KEYS = ['schemaVersion', 'name', 'variables', 'steps'];
 const STEP_KEYS = ['name', 'background', 'allow'];
 /** Commands that make no sense inside an experiment. */
-const NOT_STEPS = ['run', 'init', 'completion', 'demo'];
+export const NOT_STEPS: readonly string[] = ['run', 'init', 'completion', 'demo'];
 
 /**
  * Reads and checks an experiment. `overrides` replace variables of the file.
