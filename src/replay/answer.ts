@@ -18,6 +18,8 @@ export class Answer implements AnswerSink {
   id: string | null = null;
   readonly notes = new Set<string>();
   readonly toolCalls = new Map<number, ToolCall>();
+  /** A result that is no text has come. */
+  resultSeen = false;
   /** Set by text of the event being read; the exchange resets them before each event. */
   tokensInEvent = false;
   answerInEvent = false;
@@ -29,6 +31,17 @@ export class Answer implements AnswerSink {
   /** Pieces of `#texts` that belong to the first event with tokens. */
   #firstPieces = 0;
   #firstClosed = false;
+  readonly #echoLength: number;
+  /** Generated text that cumulative events have told. */
+  #toldText = '';
+  #isIncremental = false;
+  #uncachedInputTokens: number | null = null;
+  #cacheWriteTokens: number | null = null;
+
+  /** `echoLength` = characters of the prompt that cumulative texts begin with. */
+  constructor(echoLength = 0) {
+    this.#echoLength = echoLength;
+  }
 
   /** Call before each event. */
   startEvent(): void {
@@ -48,6 +61,28 @@ export class Answer implements AnswerSink {
     this.#keep(text);
   }
 
+  textSoFar(text: string): void {
+    if (this.#isIncremental) {
+      this.text('answer', text);
+      return;
+    }
+    const own = this.#echoLength === 0 ? text : text.slice(this.#echoLength);
+    if (own.startsWith(this.#toldText)) {
+      this.text('answer', own.slice(this.#toldText.length));
+      this.#toldText = own;
+    } else {
+      // The server sends only what is new, although the protocol says otherwise.
+      this.#isIncremental = true;
+      this.#toldText = '';
+      this.text('answer', text);
+    }
+  }
+
+  result(): void {
+    this.resultSeen = true;
+    this.usefulInEvent = true;
+  }
+
   toolCall(index: number, name: string, argumentsText: string): void {
     this.tokensInEvent = true;
     this.usefulInEvent = true;
@@ -63,11 +98,13 @@ export class Answer implements AnswerSink {
   usage(update: UsageUpdate): void {
     this.usageInEvent = true;
     this.usefulInEvent = true;
-    this.inputTokens = update.inputTokens ?? this.inputTokens;
-    this.outputTokens = update.outputTokens ?? this.outputTokens;
     this.cachedTokens = update.cachedTokens ?? this.cachedTokens;
+    this.inputTokens = update.inputTokens ?? this.#sumOfParts(update) ?? this.inputTokens;
+    const added = update.addedOutputTokens;
+    const output = update.outputTokens ?? (added === undefined ? null : (this.outputTokens ?? 0) + added);
+    this.outputTokens = output ?? this.outputTokens;
     this.reasoningTokens = update.reasoningTokens ?? this.reasoningTokens;
-    this.outputTokensInEvent = update.outputTokens ?? null;
+    this.outputTokensInEvent = output;
   }
 
   finish(reason: string): void {
@@ -104,6 +141,14 @@ export class Answer implements AnswerSink {
     this.#texts = [];
     this.#firstPieces = 0;
     this.#firstClosed = true;
+  }
+
+  /** The whole prompt, for servers that count it in parts; null while the uncached part is unknown. */
+  #sumOfParts(update: UsageUpdate): number | null {
+    this.#uncachedInputTokens = update.uncachedInputTokens ?? this.#uncachedInputTokens;
+    this.#cacheWriteTokens = update.cacheWriteTokens ?? this.#cacheWriteTokens;
+    if (this.#uncachedInputTokens === null) return null;
+    return this.#uncachedInputTokens + (this.cachedTokens ?? 0) + (this.#cacheWriteTokens ?? 0);
   }
 
   #keep(text: string): void {

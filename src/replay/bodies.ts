@@ -15,6 +15,8 @@ export interface BodyOptions {
   readonly protocol: Protocol;
   readonly model: string;
   readonly ignoreEos: boolean;
+  /** Names of concessions to the server (`Protocol.concessions`). Default none. */
+  readonly conceded?: readonly string[];
   readonly extraBody: Readonly<Record<string, unknown>> | null;
   readonly seed: string;
   /** null = none: the same prompts in every run of this seed. */
@@ -66,7 +68,7 @@ export class BodyBuilder {
     const key = maxOutputTokens * 2 + (stream ? 1 : 0);
     let frame = this.#frames.get(key);
     if (frame === undefined) {
-      const { protocol, model, ignoreEos, extraBody } = this.#options;
+      const { protocol, model, ignoreEos, extraBody, conceded } = this.#options;
       const asked = maxOutputTokens < 0 ? null : maxOutputTokens;
       frame = bytesOf(
         protocol.frame({
@@ -75,6 +77,7 @@ export class BodyBuilder {
           maxOutputTokens: asked,
           ignoreEos: ignoreEos && asked !== null,
           extraBody,
+          conceded,
         }),
       );
       if (this.#frames.size >= 10_000) this.#frames.clear();

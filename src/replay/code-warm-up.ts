@@ -34,7 +34,7 @@ export async function warmUpCode(options: WarmUpOptions): Promise<number> {
   const { port } = server.address() as { port: number };
   const { scheduler, housekeeping, protocol, keepChunks } = options;
   const transport = createUndiciTransport({
-    url: `http://127.0.0.1:${port}/v1${protocol.path}`,
+    url: `http://127.0.0.1:${port}/`,
     headers: ['authorization', 'Bearer warm-up'],
     nowNs: scheduler.nowNs,
   });

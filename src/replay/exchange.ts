@@ -9,87 +9,18 @@
 import type { RunStatus } from '../types.js';
 import { NS_PER_SEC } from '../units.js';
 import { Answer } from './answer.js';
+import type { ExchangeOptions, HeadFacts, ResponseListener } from './exchange-types.js';
 import { describeFailure, httpErrorText } from './failure.js';
-import type { Protocol } from './protocol.js';
+import { LineParser } from './lines.js';
 import { SseOverflowError, SseParser } from './sse.js';
 
-/** Limits, ns; null = none. */
-export interface ExchangeLimits {
-  /** From release to the request's first byte on an open connection. */
-  readonly connectNs: number | null;
-  /** From sent to the response head. */
-  readonly firstByteNs: number | null;
-  /** Between two reads of the response. */
-  readonly idleNs: number | null;
-  /** From release to the end. */
-  readonly totalNs: number | null;
-  /** After a finish reason without the end mark. */
-  readonly graceNs: number;
-  /** After the end mark, for the server to end the response so that the connection can be used again. */
-  readonly lingerNs: number;
-}
-
-/** What the transport tells the exchange. */
-export interface ResponseListener {
-  /** The connection was opened for this request, in so many ns. */
-  onConnected(connectNs: number): void;
-  /** The request's bytes go to the socket now. */
-  onSent(): void;
-  onHead(status: number, contentType: string | null): void;
-  onData(bytes: Uint8Array): void;
-  /** The response is complete. */
-  onEnd(): void;
-  /** The response will not be completed. */
-  onError(error: Error): void;
-}
-
-/** How a request ended. Instants are absolute ns; null = did not happen. */
-export interface Outcome {
-  /** Place in the plan. */
-  readonly index: number;
-  readonly status: RunStatus;
-  readonly stream: boolean;
-  readonly releasedNs: number | null;
-  readonly connectNs: number | null;
-  readonly sentNs: number | null;
-  readonly firstByteNs: number | null;
-  readonly firstTokenNs: number | null;
-  readonly firstAnswerTokenNs: number | null;
-  readonly lastTokenNs: number | null;
-  readonly endNs: number;
-  readonly httpStatus: number | null;
-  readonly error: string | null;
-  readonly note: string | null;
-  readonly inputTokens: number | null;
-  readonly outputTokens: number | null;
-  readonly cachedTokens: number | null;
-  readonly reasoningTokens: number | null;
-  /** As told by cumulative usage in the first token's event; null = not told. */
-  readonly tokensInFirstChunk: number | null;
-  readonly chunks: number;
-  readonly chunkNs: Float64Array | null;
-  readonly finishReason: string | null;
-  readonly responseId: string | null;
-  /** Generated text when the server sent no count, for counting; null otherwise. */
-  readonly uncounted: { readonly text: string; readonly firstLength: number } | null;
-}
-
-export interface ExchangeOptions {
-  readonly index: number;
-  readonly stream: boolean;
-  readonly protocol: Protocol;
-  readonly limits: ExchangeLimits;
-  readonly keepChunks: boolean;
-  readonly nowNs: () => number;
-  /** When the concurrency cap let it go; null = no cap. */
-  readonly releasedNs: number | null;
-  /** Called once. */
-  readonly onSettled: (outcome: Outcome) => void;
-  /** Called at most once: give the connection up. */
-  readonly onAbort: () => void;
-  /** Called once, when nothing more will come from the transport. */
-  readonly onClosed: () => void;
-}
+export type {
+  ExchangeLimits,
+  ExchangeOptions,
+  HeadFacts,
+  Outcome,
+  ResponseListener,
+} from './exchange-types.js';
 
 /** An error body longer than this is cut. */
 const MAX_ERROR_BODY_BYTES = 16_384;
@@ -98,8 +29,8 @@ const MAX_BODY_BYTES = 256 * 1024 * 1024;
 export class Exchange implements ResponseListener {
   readonly #options: ExchangeOptions;
   readonly #startNs: number;
-  readonly #answer = new Answer();
-  readonly #parser: SseParser;
+  readonly #answer: Answer;
+  readonly #parser: SseParser | LineParser;
   #mode: 'none' | 'events' | 'body' | 'error' = 'none';
   #body: Uint8Array[] = [];
   #bodyBytes = 0;
@@ -117,6 +48,9 @@ export class Exchange implements ResponseListener {
   #chunks = 0;
   #chunkNs: number[] = [];
   #httpStatus: number | null = null;
+  #contentType: string | null = null;
+  #facts: HeadFacts | null = null;
+  #events = 0;
   #settledNs: number | null = null;
   #closed = false;
   #aborted = false;
@@ -124,7 +58,11 @@ export class Exchange implements ResponseListener {
   constructor(options: ExchangeOptions) {
     this.#options = options;
     this.#startNs = options.nowNs();
-    this.#parser = new SseParser((data, type) => this.#onEvent(data, type));
+    this.#answer = new Answer(options.echoLength);
+    this.#parser =
+      options.protocol.framing === 'lines'
+        ? new LineParser((line) => this.#onEvent(line, null))
+        : new SseParser((data, type) => this.#onEvent(data, type));
   }
 
   get settled(): boolean {
@@ -139,13 +77,19 @@ export class Exchange implements ResponseListener {
     this.#sentNs = this.#options.nowNs();
   }
 
-  onHead(status: number, contentType: string | null): void {
+  onHead(status: number, contentType: string | null, facts?: HeadFacts): void {
     const nowNs = this.#options.nowNs();
     this.#firstByteNs = nowNs;
     this.#lastByteNs = nowNs;
     this.#httpStatus = status;
+    this.#contentType = contentType;
+    this.#facts = facts ?? null;
     if (status < 200 || status > 299) this.#mode = 'error';
-    else if (!this.#options.stream) this.#mode = 'body';
+    else if (isEncoded(facts)) {
+      this.#settle('stream_error', nowNs, `content_encoding: ${facts!.contentEncoding} was not asked for`);
+      this.#abort();
+    } else if (!this.#options.stream) this.#mode = 'body';
+    else if (this.#options.protocol.framing === 'lines') this.#mode = 'events';
     else if (contentType !== null && /^\s*application\/json\b/i.test(contentType)) {
       this.#mode = 'body';
       this.#answer.note('not_streamed');
@@ -208,6 +152,7 @@ export class Exchange implements ResponseListener {
   #onEvent(data: string, type: string | null): void {
     if (this.settled || this.#answer.failure !== null || this.#answer.doneSeen) return;
     const answer = this.#answer;
+    this.#events += 1;
     answer.startEvent();
     try {
       this.#options.protocol.readEvent(data, type, answer);
@@ -238,6 +183,11 @@ export class Exchange implements ResponseListener {
     } else if (this.#answer.doneSeen) this.#settleFinished();
   }
 
+  /** The response has ended in order, and that is how this protocol ends an answer. */
+  #endedInOrder(failure: unknown): boolean {
+    return failure === null && this.#events > 0 && this.#options.protocol.endsWithResponse === true;
+  }
+
   #finished(): boolean {
     return this.#answer.doneSeen || this.#answer.finishReason !== null;
   }
@@ -245,9 +195,10 @@ export class Exchange implements ResponseListener {
   /** The answer is complete: ok, or empty when it brought no token. */
   #settleFinished(): void {
     const answer = this.#answer;
-    if (!answer.doneSeen && this.#mode === 'events') answer.note('done_missing');
-    if (answer.finishReason === null) answer.note('finish_missing');
-    const empty = this.#chunks === 0 && (answer.outputTokens ?? 0) === 0;
+    const endsOtherwise = this.#options.protocol.endsWithResponse === true;
+    if (!endsOtherwise && !answer.doneSeen && this.#mode === 'events') answer.note('done_missing');
+    if (!endsOtherwise && answer.finishReason === null) answer.note('finish_missing');
+    const empty = this.#chunks === 0 && !answer.resultSeen && (answer.outputTokens ?? 0) === 0;
     this.#settle(empty ? 'empty' : 'ok', this.#lastUsefulNs ?? this.#lastByteNs, null);
   }
 
@@ -265,7 +216,9 @@ export class Exchange implements ResponseListener {
       return;
     }
     if (this.#mode === 'error') {
-      this.#settle('http_error', nowNs, httpErrorText(this.#httpStatus!, Buffer.concat(this.#body)));
+      const location = this.#facts?.location ?? null;
+      const text = httpErrorText(this.#httpStatus!, Buffer.concat(this.#body), location);
+      this.#settle('http_error', nowNs, text);
       return;
     }
     if (failure !== null && !failure.closedByPeer) {
@@ -278,8 +231,10 @@ export class Exchange implements ResponseListener {
       this.#parser.end();
       this.#settleIfDecided(nowNs);
       if (this.settled) return;
-      if (this.#finished()) this.#settleFinished();
-      else this.#settle('truncated', nowNs, 'no_finish_reason_and_no_end_mark');
+      if (this.#finished() || this.#endedInOrder(failure)) this.#settleFinished();
+      else if (this.#events === 0 && failure === null && !isEventStream(this.#contentType)) {
+        this.#settle('stream_error', nowNs, `no_events: the answer is ${this.#contentType ?? 'of no type'}`);
+      } else this.#settle('truncated', nowNs, 'no_finish_reason_and_no_end_mark');
     } else if (failure !== null) this.#settle('truncated', nowNs, 'body_cut');
     else this.#readWholeBody(nowNs);
   }
@@ -297,8 +252,10 @@ export class Exchange implements ResponseListener {
       this.#settle('stream_error', nowNs, this.#answer.failure);
       return;
     }
-    const empty = !this.#answer.tokensInEvent && (this.#answer.outputTokens ?? 0) === 0;
-    if (this.#answer.finishReason === null) this.#answer.note('finish_missing');
+    const answer = this.#answer;
+    const empty = !answer.tokensInEvent && !answer.resultSeen && (answer.outputTokens ?? 0) === 0;
+    if (answer.finishReason === null && this.#options.protocol.endsWithResponse !== true)
+      this.#answer.note('finish_missing');
     this.#settle(empty ? 'empty' : 'ok', nowNs, null);
   }
 
@@ -357,7 +314,17 @@ export class Exchange implements ResponseListener {
       chunkNs: this.#options.keepChunks && streamed ? Float64Array.from(this.#chunkNs) : null,
       finishReason: answer.finishReason,
       responseId: answer.id,
+      retryAfter: this.#facts?.retryAfter ?? null,
       uncounted,
     });
   }
 }
+
+/** Whether a body comes compressed: nobody asked for that, and unpacking would blur the instants. */
+function isEncoded(facts: HeadFacts | undefined): boolean {
+  const encoding = facts?.contentEncoding?.trim().toLowerCase() ?? '';
+  return encoding !== '' && encoding !== 'identity';
+}
+
+const isEventStream = (contentType: string | null): boolean =>
+  contentType !== null && /^\s*text\/event-stream\b/i.test(contentType);

@@ -1,5 +1,5 @@
 /** Errors of sockets and servers → short stable words with the server's message; secrets are cut out. */
-import { errorMessage } from './protocols/openai.js';
+import { errorMessage } from './protocols/json.js';
 
 export interface Failure {
   /** Stable word, with the message after a colon where it adds something. */
@@ -51,8 +51,8 @@ function rootOf(error: Error): Error {
   return current;
 }
 
-/** `http_429: message`, from the body of an error response. */
-export function httpErrorText(status: number, body: Buffer): string {
+/** `http_429: message`, from the body of an error response; for a redirect also where it points. */
+export function httpErrorText(status: number, body: Buffer, location: string | null = null): string {
   const text = body.toString('utf8');
   let message: string | null = null;
   try {
@@ -61,6 +61,7 @@ export function httpErrorText(status: number, body: Buffer): string {
     // Not JSON: HTML pages of proxies say little beyond their title.
     message = /<title>([^<]*)<\/title>/i.exec(text)?.[1] ?? (text.includes('<') ? null : text);
   }
+  if (location !== null && status >= 300 && status < 400) message = `redirect to ${location.split('?')[0]}`;
   const trimmed = shorten((message ?? '').trim());
   return trimmed === '' ? `http_${status}` : `http_${status}: ${trimmed}`;
 }

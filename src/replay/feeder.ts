@@ -18,6 +18,8 @@ export interface FeederOptions {
   readonly plan: SendPlan;
   readonly bodies: BodyBuilder;
   readonly sink: JobSink;
+  /** Which of the target's places serves request i. Default all go to place 0. */
+  readonly placeOf?: (i: number) => number;
   /**
    * Builds what is due within this time; what has been built lasts for half of it at least, so that senders are woken
    * seldom. Default 2 s: longer than any pause of this process.
@@ -48,7 +50,7 @@ export class Feeder {
 
   /** Hands out what is due until now + look-ahead. `nowNs` counts from t0; before the start pass 0. */
   pump(nowNs: number): void {
-    const { plan, bodies, sink } = this.#options;
+    const { plan, bodies, sink, placeOf } = this.#options;
     const lookAheadNs = this.#options.lookAheadNs ?? 2 * NS_PER_SEC;
     const untilNs = nowNs + lookAheadNs;
     if (this.#fedUntilNs - nowNs > lookAheadNs / 2) return;
@@ -75,6 +77,7 @@ export class Feeder {
         intendedNs: plan.schedule.intendedNs[index],
         body,
         stream: plan.stream[index] === 1,
+        place: placeOf?.(index),
       });
       pending[sender].bytes += body.length;
       if (pending[sender].bytes >= MESSAGE_BYTES || pending[sender].jobs.length >= MESSAGE_JOBS)

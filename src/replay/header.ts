@@ -39,8 +39,13 @@ export function headerOf(input: HeaderInput): RunHeader {
         maxOutput: options.maxOutput,
         stream: options.stream,
         ignoreEos: prepared.ignoreEos,
+        // What a strict server refused and the requests did without.
+        conceded: prepared.conceded.length === 0 ? undefined : prepared.conceded.join(','),
         // Names only: values may be secrets.
         extraBody: options.extraBody == null ? undefined : Object.keys(options.extraBody).join(','),
+        http: target.connection.http ?? '1.1',
+        insecure: target.connection.insecure === true ? true : undefined,
+        places: target.otherPlaces.length === 0 ? undefined : target.otherPlaces.length + 1,
         concurrency: options.concurrency,
         warmup: options.warmup,
         unmeasured: options.unmeasured,

@@ -1,7 +1,7 @@
 /** What the run and its sender processes tell each other (structured clones over Node's IPC). */
 import type { ExchangeLimits, Outcome } from './exchange.js';
 import type { SendJob } from './sender.js';
-import type { TransportTarget } from './transport.js';
+import type { ConnectionFacts, TransportTarget } from './transport.js';
 
 export interface SenderInit {
   readonly target: TransportTarget;
@@ -42,6 +42,8 @@ export interface SenderHealth {
   /** null = the system does not tell. */
   readonly cpuWaitShare: number | null;
   readonly connectionsOpened: number;
+  /** Absent when the transport does not keep them. */
+  readonly connections?: ConnectionFacts;
 }
 
 export type FromSender =

@@ -4,6 +4,8 @@ import { parseSlo, type Slo } from '../slo.js';
 import type { ProgressListener, TraceRow } from '../types.js';
 import { NS_PER_SEC, type RateSpec } from '../units.js';
 import type { ExchangeLimits } from './exchange.js';
+import type { ConnectionRequest } from './transport.js';
+import type { Affinity } from './transports/places.js';
 
 /** A trace in memory. */
 export interface InMemoryTrace {
@@ -21,6 +23,12 @@ export interface ReplayOptions {
   readonly trace: string | InMemoryTrace;
   /** Origin, API root or endpoint. */
   readonly url: string;
+  /** Further addresses that serve the same; requests are spread over all. */
+  readonly otherUrls?: readonly string[];
+  /** How requests are spread over several addresses. Default round-robin. */
+  readonly affinity?: Affinity;
+  /** Certificates, unix socket, HTTP version. */
+  readonly connection?: ConnectionRequest;
   /** Folder of the run; made when missing. */
   readonly outDir: string;
   /** Replaces a run that is already there. Default false. */

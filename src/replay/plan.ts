@@ -18,6 +18,8 @@ export interface PlanOptions extends ScheduleOptions {
   readonly maxOutput?: number | null;
   /** `trace` streams unless the row says that it was not streamed. */
   readonly stream: 'trace' | 'always' | 'never';
+  /** Which rows the endpoint can be asked for. Default generation. */
+  readonly operation?: 'generation' | 'embedding';
   /** Tokens per prefix block; null = the trace has none. */
   readonly blockSize: number | null;
 }
@@ -44,8 +46,11 @@ export interface SendPlan {
   readonly changed: Readonly<Record<string, number>>;
 }
 
-/** Operations that a text-generation endpoint can be asked for. */
-const REPLAYABLE = new Set(['chat', 'completion', 'other']);
+/** Operations that an endpoint of a kind can be asked for. */
+const REPLAYABLE = {
+  generation: new Set(['chat', 'completion', 'other']),
+  embedding: new Set(['embedding', 'other']),
+};
 
 /** Plans a replay. Batches are read to the end of the window or of `requests`. Throws NO_ROWS when nothing is left. */
 export async function planReplay(
@@ -118,7 +123,7 @@ class PlanCollector {
 
   #addRow(batch: TraceBatch, i: number, row: number, offsetNs: number): void {
     const operation = textAt(batch.operation, i) ?? 'other';
-    if (!REPLAYABLE.has(operation)) {
+    if (!REPLAYABLE[this.#options.operation ?? 'generation'].has(operation)) {
       count(this.#leftOut, `operation ${operation}`);
       return;
     }
@@ -142,6 +147,7 @@ class PlanCollector {
     const produced = intAt(batch.outputTokens, i);
     const wanted = produced ?? intAt(batch.maxOutputTokens, i);
     const cap = this.#options.maxOutput ?? null;
+    if (this.#options.operation === 'embedding') return -1;
     if (wanted === null) {
       if (cap === null) count(this.#changed, 'no output length: left to the server');
       else count(this.#changed, 'no output length: --max-output asked for');

@@ -2,13 +2,18 @@
 import type { ReplayOptions } from './options.js';
 import type { SendPlan } from './plan.js';
 import type { Protocol } from './protocol.js';
-import type { Target } from './target.js';
+import { type Target, withModel } from './target.js';
+import { negotiateHttp } from './transports/negotiate.js';
 import { calibratePrompts, reachEndpoint, tryEndpoint } from './trial.js';
 
 /** What the endpoint told before the run. */
 export interface Preparation {
   readonly model: string;
   readonly ignoreEos: boolean;
+  /** What the server refused and the requests do without. */
+  readonly conceded: readonly string[];
+  /** The target with the model's name and the HTTP version that the server speaks. */
+  readonly target: Target;
   readonly templateTokens: number;
   readonly notes: readonly string[];
 }
@@ -21,30 +26,43 @@ export async function prepareEndpoint(
   plan: SendPlan,
 ): Promise<Preparation> {
   const signal = options.signal ?? null;
-  const models = await reachEndpoint(target, signal);
-  const model = options.model ?? models[0] ?? 'default';
   const notes: string[] = [];
+  if (target.connection.insecure === true) {
+    notes.push(
+      'INSECURE: the server’s certificate was not checked (--insecure); anybody could have answered in its place',
+    );
+  }
+  const spoken = await negotiateHttp(target, signal);
+  notes.push(...spoken.notes);
+  const models = await reachEndpoint(spoken.target, protocol, signal);
+  const model = options.model ?? target.modelInUrl ?? models[0] ?? 'default';
   if (options.model == null && models.length > 1) {
     notes.push(`the endpoint lists ${models.length} models; ${model} was used (--model chooses)`);
   }
+  const reached = withModel(spoken.target, model);
   const trial = {
-    target,
+    target: reached,
     protocol,
     model,
     stream: plan.stream[0] === 1,
-    ignoreEos: options.ignoreEos ?? true,
+    ignoreEos: (options.ignoreEos ?? true) && protocol.lengthIsFree == null,
     extraBody: options.extraBody ?? null,
     signal,
   };
-  let { ignoreEos } = trial;
+  if ((options.ignoreEos ?? true) && protocol.lengthIsFree != null && protocol.operation !== 'embedding') {
+    notes.push(
+      `${protocol.lengthIsFree}: answers may be shorter than asked; compare output_tokens with max_output_tokens`,
+    );
+  }
+  let conceded: readonly string[] = [];
   if (options.trial ?? true) {
     const result = await tryEndpoint(trial);
-    ignoreEos = result.ignoreEos;
+    conceded = result.conceded;
     notes.push(...result.notes);
   }
   let templateTokens = 0;
   if (options.calibratePrompts === true) {
-    const { templateTokens: found, differences } = await calibratePrompts({ ...trial, ignoreEos });
+    const { templateTokens: found, differences } = await calibratePrompts({ ...trial, conceded });
     if (found !== null) {
       templateTokens = found;
       notes.push(
@@ -56,5 +74,6 @@ export async function prepareEndpoint(
       );
     }
   }
-  return { model, ignoreEos, templateTokens, notes };
+  const { ignoreEos } = trial;
+  return { model, ignoreEos, conceded, target: reached, templateTokens, notes };
 }

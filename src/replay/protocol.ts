@@ -11,7 +11,13 @@ export type Channel = 'answer' | 'reasoning' | 'tool';
 /** Counts as the server tells them; a missing field leaves what an earlier event said. */
 export interface UsageUpdate {
   readonly inputTokens?: number;
+  /** For servers that count the prompt in parts: without what came from the cache or went into it. */
+  readonly uncachedInputTokens?: number;
+  /** Part of the prompt that was written into the cache, beside `uncachedInputTokens`. */
+  readonly cacheWriteTokens?: number;
   readonly outputTokens?: number;
+  /** For servers that count each event by itself: added to what earlier events said. */
+  readonly addedOutputTokens?: number;
   readonly cachedTokens?: number;
   readonly reasoningTokens?: number;
 }
@@ -20,8 +26,12 @@ export interface UsageUpdate {
 export interface AnswerSink {
   /** Generated text; empty text is no token and is ignored. */
   text(channel: Channel, text: string): void;
+  /** All answer text so far: only what is new in it counts. An echo of the prompt at its start is left out. */
+  textSoFar(text: string): void;
   /** A fragment of a tool call; fragments of one index belong together. */
   toolCall(index: number, name: string, argumentsText: string): void;
+  /** A result that is no text (an embedding, a tensor): the answer is not empty. */
+  result(): void;
   usage(update: UsageUpdate): void;
   /** Why generation stopped. */
   finish(reason: string): void;
@@ -44,6 +54,8 @@ export interface RequestShape {
   readonly ignoreEos: boolean;
   /** Further members of the body; they win over ours. */
   readonly extraBody: Readonly<Record<string, unknown>> | null;
+  /** Names of `Protocol.concessions` that the server refused: left out, or asked for in the other way. */
+  readonly conceded?: readonly string[];
 }
 
 /** The body's bytes are `before` + prompt + `after`; the prompt is [a-z ] and needs no escaping. */
@@ -52,20 +64,59 @@ export interface BodyFrame {
   readonly after: string;
 }
 
+/** Something that strict servers refuse and that a request can do without. */
+export interface Concession {
+  /** Stands in the body and in the server's refusal, e.g. `ignore_eos`. */
+  readonly name: string;
+  /** What follows for the run; for its notes. */
+  readonly consequence: string;
+  /** Needed for the full output length: goes first when a refusal names nothing. */
+  readonly forcesLength?: boolean;
+}
+
 export interface Protocol {
   readonly name: string;
   /** One line for help. */
   readonly summary: string;
   /** Where the protocol is specified. */
   readonly source: string;
-  /** Path below the API's root, e.g. `/chat/completions`. */
+  /** Path below the API's root, e.g. `/chat/completions`; `MODEL_IN_PATH` stands for the model's name. */
   readonly path: string;
+  /** Path of requests that are not streamed, when it is another one. */
+  readonly plainPath?: string;
+  /** What stands between an origin and `path` when the user's URL has none of it. Default `/v1`. */
+  readonly root?: '/v1' | '';
+  /** How a stream is cut into events. Default `sse`. */
+  readonly framing?: 'sse' | 'lines';
+  /** false = the API has no streamed answers. Default true. */
+  readonly streams?: boolean;
+  /** What requests ask for. Default `generation`. */
+  readonly operation?: 'generation' | 'embedding';
+  /** Streams end with the response alone: an orderly end is a complete answer. Default false. */
+  readonly endsWithResponse?: boolean;
+  /** Characters of the prompt that answers to this body repeat before the generated text. Absent = none. */
+  echoLength?(body: Uint8Array): number;
+  /** Sent with every request: name, value, name, value … */
+  readonly headers?: readonly string[];
+  /** Header of the API key. Default `authorization` with `Bearer`. */
+  readonly keyHeader?: string;
+  /** Where the names of the served models are listed, below the API's root. Default `/models`, as OpenAI lists them. */
+  readonly modelsPath?: string;
+  /** Names in the answer of `modelsPath`; throws or gives none when they cannot be read. */
+  readModels?(document: unknown): readonly string[];
+  /** What strict servers may refuse, in the order of giving in. */
+  readonly concessions?: readonly Concession[];
+  /** Why the output length cannot be forced; null or absent = it can. */
+  readonly lengthIsFree?: string | null;
   frame(shape: RequestShape): BodyFrame;
-  /** One server-sent event of a streamed answer. Throws SyntaxError when it cannot be read. */
+  /** One event of a streamed answer. Throws SyntaxError when it cannot be read. */
   readEvent(data: string, type: string | null, sink: AnswerSink): void;
   /** The whole body of an answer that is not streamed. Throws SyntaxError when it cannot be read. */
   readBody(body: string, sink: AnswerSink): void;
 }
+
+/** Stands for the model's name in a protocol's path. */
+export const MODEL_IN_PATH = '~model~';
 
 /** Stands for the prompt while a frame is made; JSON leaves it as it is. */
 export const PROMPT_PLACEHOLDER = 'tokentide prompt goes here';
@@ -75,3 +126,7 @@ export function frameOf(body: object): BodyFrame {
   const [before, after] = JSON.stringify(body).split(PROMPT_PLACEHOLDER);
   return { before, after };
 }
+
+/** Whether the server has refused a concession of this name. */
+export const isConceded = (shape: RequestShape, name: string): boolean =>
+  shape.conceded?.includes(name) === true;

@@ -28,8 +28,9 @@ import { openScraper, type Scraper } from './scrape.js';
 import { SenderPool } from './sender-pool.js';
 import { openSource } from './source.js';
 import { type RunHeader, summarizeRun } from './summary.js';
-import { parseTarget, type Target } from './target.js';
+import { parseTarget, type Target, transportTargetOf } from './target.js';
 import { TokenTally } from './token-tally.js';
+import { placeOf } from './transports/places.js';
 import { warmUpPlan } from './warm-up-plan.js';
 
 /**
@@ -43,17 +44,19 @@ export async function replayTrace(options: ReplayOptions): Promise<RunSummary> {
   checkReplayOptions(options);
   const slo = sloOf(options);
   const protocol = protocolNamed(options.protocol ?? REPLAY_DEFAULTS.protocol);
-  const { url, apiKey, headers } = options;
-  const target = parseTarget({ url, protocol, apiKey, headers });
+  const { url, otherUrls, apiKey, headers, connection } = options;
+  const given = parseTarget({ url, otherUrls, protocol, apiKey, headers, connection });
   await checkRunFolder(options.outDir, options.force ?? false);
   const source = await openSource(options.trace);
   try {
     const plan = await planReplay(source.batches(), {
       ...options,
-      stream: options.stream ?? 'trace',
+      stream: protocol.streams === false ? 'never' : (options.stream ?? 'trace'),
+      operation: protocol.operation,
       blockSize: source.blockSize ?? options.blockSize ?? null,
     });
-    const prepared = await prepareEndpoint(options, target, protocol, plan);
+    const prepared = await prepareEndpoint(options, given, protocol, plan);
+    const { target } = prepared;
     const scraper = await scraperOf(options, target);
     const senders = chooseSenders(options, plan);
     const salt = saltOf(options);
@@ -63,6 +66,7 @@ export async function replayTrace(options: ReplayOptions): Promise<RunSummary> {
       protocol,
       model: prepared.model,
       ignoreEos: prepared.ignoreEos,
+      conceded: prepared.conceded,
       extraBody: options.extraBody ?? null,
       seed: String(options.seed ?? REPLAY_DEFAULTS.seed),
       salt,
@@ -142,7 +146,7 @@ async function measure(context: MeasureOptions): Promise<LiveRun> {
   const pool = new SenderPool({
     senders: context.senders,
     init: {
-      target: { url: context.target.url, headers: context.target.headers },
+      target: transportTargetOf(context.target),
       protocol: protocol.name,
       limits: limitsOf(options),
       concurrency: capPerSender(options.concurrency ?? null, context.senders),
@@ -162,7 +166,7 @@ async function measure(context: MeasureOptions): Promise<LiveRun> {
         plan: warmUp,
         salt: `${context.bodies.salt} warm-up`,
       });
-      const feeder = new Feeder({ plan: warmUp, bodies, sink: pool });
+      const feeder = new Feeder({ plan: warmUp, bodies, sink: pool, placeOf: placeChooser(context, warmUp) });
       await runPhase({
         ...common,
         name: 'warm-up',
@@ -173,7 +177,12 @@ async function measure(context: MeasureOptions): Promise<LiveRun> {
       });
     }
     signal?.throwIfAborted();
-    const feeder = new Feeder({ plan, bodies: new BodyBuilder(context.bodies), sink: pool });
+    const feeder = new Feeder({
+      plan,
+      bodies: new BodyBuilder(context.bodies),
+      sink: pool,
+      placeOf: placeChooser(context, plan),
+    });
     const result = await runPhase({
       ...common,
       name: 'replay',
@@ -191,6 +200,17 @@ async function measure(context: MeasureOptions): Promise<LiveRun> {
     pool.kill();
     await scraper?.stop();
   }
+}
+
+/** Which address serves which request. */
+function placeChooser(context: MeasureOptions, plan: SendPlan): (i: number) => number {
+  const places = [context.target, ...context.target.otherPlaces].map(({ url }) => url);
+  const affinity = context.options.affinity ?? 'round-robin';
+  const sessions = plan.sessionId;
+  return (i) => {
+    const code = sessions?.codes[i] ?? -1;
+    return placeOf(i, code < 0 ? null : sessions!.dictionary[code], places, affinity);
+  };
 }
 
 /** Chunks per second that one sender takes in with room to spare (measured ceiling: 30 000). */

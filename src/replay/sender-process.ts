@@ -14,7 +14,8 @@ import { HealthMonitor } from './health.js';
 import type { FromSender, SenderInit, ToSender } from './messages.js';
 import { protocolNamed } from './protocols/index.js';
 import { Sender } from './sender.js';
-import { createUndiciTransport, type UndiciTransport } from './undici-transport.js';
+import type { Transport } from './transport.js';
+import { createTransport } from './transports/index.js';
 
 const SENDER_PRIORITY = -10;
 /** How often outcomes may be told. */
@@ -29,7 +30,7 @@ const MOST_OUTCOMES = 32;
 const scheduler = createScheduler();
 const housekeeping = createScheduler({ spin: false });
 let sender: Sender | null = null;
-let transport: UndiciTransport | null = null;
+let transport: Transport | null = null;
 let health: HealthMonitor | null = null;
 let outcomes: Outcome[] = [];
 let told = '';
@@ -68,8 +69,8 @@ async function begin(init: SenderInit): Promise<void> {
   if (init.warmUpCode) {
     await warmUpCode({ scheduler, housekeeping, protocol, keepChunks: init.keepChunks });
   }
-  transport = createUndiciTransport({ ...init.target, nowNs: scheduler.nowNs });
-  await transport.preconnect(init.preconnect);
+  transport = createTransport({ ...init.target, nowNs: scheduler.nowNs });
+  await transport.preconnect?.(init.preconnect);
   sender = new Sender({
     scheduler,
     housekeeping,
@@ -118,7 +119,13 @@ function handle(message: ToSender): void {
     case 'finish':
       if (ticker !== null) clearInterval(ticker);
       report();
-      if (health !== null) tell({ kind: 'health', health: health.read(transport?.connectionsOpened() ?? 0) });
+      if (health !== null) {
+        const connections = transport?.connectionFacts?.();
+        tell({
+          kind: 'health',
+          health: { ...health.read(transport?.connectionsOpened() ?? 0), connections },
+        });
+      }
       health?.stop();
       void transport?.close();
       break;

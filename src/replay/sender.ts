@@ -20,6 +20,8 @@ export interface SendJob {
   readonly intendedNs: number;
   readonly body: Uint8Array;
   readonly stream: boolean;
+  /** Which of the target's places; default 0. */
+  readonly place?: number;
 }
 
 export interface SenderOptions {
@@ -156,6 +158,7 @@ export class Sender {
       protocol,
       limits,
       keepChunks,
+      echoLength: protocol.echoLength?.(job.body),
       nowNs: () => scheduler.nowNs(),
       releasedNs: concurrency === null ? null : Math.max(t0Ns + job.intendedNs, this.#freeSinceNs),
       onSettled: (outcome) => this.#settled(outcome),
@@ -171,7 +174,7 @@ export class Sender {
     this.#inFlight += 1;
     this.#dispatchedJobs += 1;
     this.#dispatchedBytes += job.body.length;
-    request = transport.send(job.body, job.stream, exchange);
+    request = transport.send(job.body, job.stream, exchange, job.place);
     if (abortAsked) request.abort();
     this.#sweepLater();
   }

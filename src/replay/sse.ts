@@ -3,8 +3,9 @@
  *
  * Events depend on the bytes alone, never on how the network cut them: text is decoded only once a line is complete,
  * lines may end in LF, CR or CRLF, several `data:` lines of one event are joined by LF, comments and empty events call
- * nothing. Two departures, both for servers that people run: an event with empty data is dropped even when it had a
- * `data:` line, and data left at the end of the stream without a blank line is delivered by `end()`.
+ * nothing. Three departures, all for servers that people run: an event with empty data is dropped even when it had a
+ * `data:` line, data left at the end of the stream without a blank line is delivered by `end()`, and a field `error:`
+ * (llama.cpp) is data of an event of type error.
  */
 
 /** Receives an event: its data (never empty) and its type (null = none given). */
@@ -27,6 +28,7 @@ const SPACE = 32;
 const COLON = 58;
 const DATA = Buffer.from('data');
 const EVENT = Buffer.from('event');
+const ERROR = Buffer.from('error');
 
 /** One parser per response. */
 export class SseParser {
@@ -96,13 +98,14 @@ export class SseParser {
       this.#dispatch();
       return;
     }
-    const isData = fieldIs(line, from, DATA);
-    if (!isData && !fieldIs(line, from, EVENT)) return;
-    let valueFrom = from + (isData ? DATA : EVENT).length + 1;
+    const field = fieldOf(line, from);
+    if (field === null) return;
+    let valueFrom = from + field.length + 1;
     if (line[valueFrom] === SPACE) valueFrom += 1;
     const value = line.toString('utf8', valueFrom);
-    if (!isData) this.#type = value === '' ? null : value;
+    if (field === EVENT) this.#type = value === '' ? null : value;
     else {
+      if (field === ERROR) this.#type = 'error';
       this.#data = this.#data === null ? value : `${this.#data}\n${value}`;
       this.#dataLength += line.length;
       this.#checkSize(this.#dataLength);
@@ -121,6 +124,13 @@ export class SseParser {
   #checkSize(bytes: number): void {
     if (bytes > this.#maxBytes) throw new SseOverflowError(this.#maxBytes);
   }
+}
+
+/** Which of the fields a line is. */
+function fieldOf(line: Buffer, from: number): Buffer | null {
+  if (fieldIs(line, from, DATA)) return DATA;
+  if (fieldIs(line, from, EVENT)) return EVENT;
+  return fieldIs(line, from, ERROR) ? ERROR : null;
 }
 
 /** Whether a line is `name` or begins with `name:`. Comments, ids, retry times and unknown fields are none of ours. */

@@ -2,10 +2,17 @@
 import type { ResponseListener } from './exchange.js';
 
 export interface Transport {
-  /** Sends a body now, on an open connection if there is one, else on a new one. Never throws for a bad peer. */
-  send(body: Uint8Array, stream: boolean, listener: ResponseListener): TransportRequest;
+  /**
+   * Sends a body now, on an open connection if there is one, else on a new one. Never throws for a bad peer. `place` =
+   * which of the target's places; default 0.
+   */
+  send(body: Uint8Array, stream: boolean, listener: ResponseListener, place?: number): TransportRequest;
   /** Connections opened so far. */
   connectionsOpened(): number;
+  /** What opening connections took, when the transport keeps it. */
+  connectionFacts?(): ConnectionFacts;
+  /** Opens connections ahead of need, so many per place. Failures are ignored: the first request will tell. */
+  preconnect?(connections: number): Promise<void>;
   /** Closes everything. */
   close(): Promise<void>;
 }
@@ -15,10 +22,48 @@ export interface TransportRequest {
   abort(): void;
 }
 
-/** What every request of a run has in common. */
-export interface TransportTarget {
-  /** Full URL of the endpoint, without credentials. */
+/** Connections of one sender. */
+export interface ConnectionFacts {
+  readonly opened: number;
+  /** Requests that left on a connection that was already open. */
+  readonly reused: number;
+  /** Time to look up names, ns in all; 0 for addresses. */
+  readonly dnsNs: number;
+  /** Time to open connections, look-up and TLS included, ns in all. */
+  readonly connectNs: number;
+}
+
+/** One address that serves the load. */
+export interface TransportPlace {
+  /** Full URL of the endpoint for streamed requests, without credentials. */
   readonly url: string;
+  /** The same for requests that are not streamed, when it is another one. */
+  readonly plainUrl?: string;
+}
+
+/** How connections are made. PEM texts and keys are held in memory only. */
+export interface ConnectionOptions {
+  /** Certificates to trust instead of the system's, PEM. */
+  readonly ca?: string | null;
+  /** Our own certificate and its key, PEM. */
+  readonly cert?: string | null;
+  readonly key?: string | null;
+  /** Do not check the server's certificate. */
+  readonly insecure?: boolean;
+  /** Path of a unix socket that every connection goes to. */
+  readonly unixSocket?: string | null;
+  /** Default '1.1'. */
+  readonly http?: '1.1' | '2';
+}
+
+/** Connections as the user asks for them: `auto` = HTTP/2 where the server offers it by ALPN. */
+export type ConnectionRequest = Omit<ConnectionOptions, 'http'> & { readonly http?: '1.1' | '2' | 'auto' };
+
+/** What every request of a run has in common. */
+export interface TransportTarget extends TransportPlace {
   /** Extra headers, credentials included: name, value, name, value … */
   readonly headers: readonly string[];
+  /** Further addresses of the same service; place 0 is `url`. */
+  readonly otherPlaces?: readonly TransportPlace[];
+  readonly connection?: ConnectionOptions;
 }

@@ -2,50 +2,71 @@
  * Looks at the endpoint before the load: does it answer, which model does it serve, does it take our requests as they
  * are, and (when asked) how many tokens its chat template adds to a prompt.
  *
- * A load of refusals teaches nobody anything; so one small request goes first. An endpoint that is merely busy
- * (429, 5xx) is not turned down: the run will show how busy.
+ * A load of refusals teaches nobody anything; so one small request goes first, through the same transport and exchange
+ * as the load. An endpoint that is merely busy (429, 5xx) is not turned down: the run will show how busy. A strict
+ * server that refuses a member of the body is asked again without it, and what that means is noted.
  */
 import { request } from 'undici';
+import { monotonicNs } from '../clock.js';
 import { ToolError } from '../errors.js';
 import { randomOf } from '../random.js';
 import { buildPrompt } from '../tokens/prompt.js';
-import { Answer } from './answer.js';
-import { describeFailure, httpErrorText } from './failure.js';
+import { NS_PER_SEC } from '../units.js';
+import { Exchange, type Outcome } from './exchange.js';
+import { describeFailure } from './failure.js';
 import type { Protocol } from './protocol.js';
-import { SseParser } from './sse.js';
-import type { Target } from './target.js';
+import { isObject, objectsOf } from './protocols/json.js';
+import { type Target, transportTargetOf } from './target.js';
+import { createAgent } from './transports/agent.js';
+import { createTransport } from './transports/index.js';
 
-const TIME_LIMIT_MS = 60_000;
+const TIME_LIMIT_SEC = 60;
 const REACH_LIMIT_MS = 10_000;
 
 /** Asks for the list of models: any HTTP answer proves the endpoint is there. Throws ENDPOINT_UNREACHABLE. */
-export async function reachEndpoint(target: Target, signal: AbortSignal | null): Promise<readonly string[]> {
+export async function reachEndpoint(
+  target: Target,
+  protocol: Protocol,
+  signal: AbortSignal | null,
+): Promise<readonly string[]> {
+  const agent = createAgent(target.connection);
   try {
-    const { statusCode, body } = await request(`${target.apiRoot}/models`, {
+    const { statusCode, body } = await request(`${target.apiRoot}${protocol.modelsPath ?? '/models'}`, {
       headers: [...target.headers],
       signal: anySignal(signal, REACH_LIMIT_MS),
+      dispatcher: agent,
     });
     const text = await body.text();
-    return statusCode === 200 ? modelIds(text) : [];
+    return statusCode === 200 ? modelNames(text, protocol) : [];
   } catch (error) {
     signal?.throwIfAborted();
-    const { text } = describeFailure(error as Error);
-    const why = text === 'connection_refused' ? 'connection refused' : text.replaceAll('_', ' ');
-    throw new ToolError({
-      code: 'ENDPOINT_UNREACHABLE',
-      message: `${target.origin} cannot be reached: ${why}`,
-      hint: text.startsWith('tls: ')
-        ? 'for a private certificate authority set NODE_EXTRA_CA_CERTS to its certificate file'
-        : 'is the server up and --url right? `tokentide serve` starts one to try with',
-      cause: error,
-    });
+    throw unreachable(target, error as Error);
+  } finally {
+    await agent.destroy().catch(() => undefined);
   }
 }
 
-function modelIds(text: string): string[] {
+/** The error of an endpoint that gave no HTTP answer. */
+export function unreachable(target: Target, error: Error): ToolError {
+  const { text } = describeFailure(error);
+  const why = text === 'connection_refused' ? 'connection refused' : text.replaceAll('_', ' ');
+  const { unixSocket } = target.connection;
+  return new ToolError({
+    code: 'ENDPOINT_UNREACHABLE',
+    message: `${unixSocket == null ? target.origin : unixSocket} cannot be reached: ${why}`,
+    hint: text.startsWith('tls: ')
+      ? 'name the certificate authority with --cacert, our own certificate with --cert and --key, or check nothing with --insecure'
+      : 'is the server up and --url right? `tokentide serve` starts one to try with',
+    cause: error,
+  });
+}
+
+function modelNames(text: string, protocol: Protocol): readonly string[] {
   try {
-    const { data } = JSON.parse(text) as { data?: { id?: unknown }[] };
-    return (data ?? []).flatMap(({ id }) => (typeof id === 'string' ? [id] : []));
+    const document: unknown = JSON.parse(text);
+    if (protocol.readModels !== undefined) return protocol.readModels(document);
+    const { data } = isObject(document) ? document : {};
+    return objectsOf(data).flatMap(({ id }) => (typeof id === 'string' ? [id] : []));
   } catch {
     return [];
   }
@@ -57,45 +78,66 @@ export interface TrialOptions {
   readonly model: string;
   readonly stream: boolean;
   readonly ignoreEos: boolean;
+  readonly conceded?: readonly string[];
   readonly extraBody: Readonly<Record<string, unknown>> | null;
   readonly signal: AbortSignal | null;
 }
 
 export interface TrialResult {
-  /** false when the endpoint refuses the field. */
-  readonly ignoreEos: boolean;
+  /** Names of what the endpoint refuses and requests do without. */
+  readonly conceded: readonly string[];
   readonly notes: readonly string[];
 }
 
 /** Sends one small request. Throws ENDPOINT_UNREACHABLE when requests of this kind are refused for good. */
 export async function tryEndpoint(options: TrialOptions): Promise<TrialResult> {
-  const first = await sendTrial(options, 8, 2);
-  if (first.httpError === null || first.status === 429 || first.status >= 500) {
-    const notes = first.httpError === null ? [] : [`the trial request was answered with ${first.httpError}`];
-    return { ignoreEos: options.ignoreEos, notes };
-  }
-  if (options.ignoreEos && (first.status === 400 || first.status === 422)) {
-    const second = await sendTrial({ ...options, ignoreEos: false }, 8, 2);
-    if (second.httpError === null) {
-      return {
-        ignoreEos: false,
-        notes: [
-          'the endpoint refuses ignore_eos: answers may be shorter than asked; compare output_tokens with max_output_tokens',
-        ],
-      };
+  const conceded: string[] = [];
+  const notes: string[] = [];
+  for (;;) {
+    const answer = await sendTrial({ ...options, conceded }, 8, 2);
+    const { refusal, status } = answer;
+    if (refusal === null) return { conceded, notes };
+    if (status === null || status === 429 || status >= 500) {
+      return { conceded, notes: [...notes, `the trial request was answered with ${refusal}`] };
+    }
+    const given = isRefusalOfMember(status) ? giveIn(options, conceded, refusal) : [];
+    if (given.length === 0) {
+      throw new ToolError({
+        code: 'ENDPOINT_UNREACHABLE',
+        message: `${options.target.shownUrl} refuses the requests: ${refusal}`,
+        hint: refusalHint(status),
+      });
+    }
+    for (const concession of given) {
+      conceded.push(concession.name);
+      notes.push(`the endpoint refuses ${concession.name}: ${concession.consequence}`);
     }
   }
-  throw new ToolError({
-    code: 'ENDPOINT_UNREACHABLE',
-    message: `${options.target.shownUrl} refuses the requests: ${first.httpError}`,
-    hint: refusalHint(first.status),
-  });
+}
+
+const isRefusalOfMember = (status: number): boolean => status === 400 || status === 422;
+
+/** What to do without next: what the refusal names, else whatever forces the length. Empty = nothing is left. */
+function giveIn(
+  options: TrialOptions,
+  conceded: readonly string[],
+  refusal: string,
+): readonly { readonly name: string; readonly consequence: string }[] {
+  const left = (options.protocol.concessions ?? []).filter(
+    ({ name, forcesLength }) => !conceded.includes(name) && (forcesLength !== true || options.ignoreEos),
+  );
+  const named = left.filter(({ name }) => new RegExp(`\\b${name}\\b`).test(refusal));
+  return named.length > 0
+    ? named.slice(0, 1)
+    : left.filter(({ forcesLength }) => forcesLength === true).slice(0, 1);
 }
 
 function refusalHint(status: number): string {
   if (status === 401 || status === 403)
     return 'set TOKENTIDE_API_KEY, or name a file with --api-key-file or a header with --header';
-  if (status === 404) return 'check --url, --protocol and --model: the endpoint knows no such path or model';
+  if (status >= 300 && status < 400) return 'name the address that it redirects to with --url';
+  if (status === 404 || status === 405)
+    return 'check --url, --protocol and --model: the endpoint knows no such path or model';
   return 'check --model, --protocol and --extra-body against what the server accepts';
 }
 
@@ -122,42 +164,73 @@ export async function calibratePrompts(options: TrialOptions): Promise<Calibrati
 }
 
 interface TrialAnswer {
-  readonly status: number;
-  readonly httpError: string | null;
+  /** HTTP status; null = none came. */
+  readonly status: number | null;
+  /** The refusal's text; null = it was answered. */
+  readonly refusal: string | null;
   readonly inputTokens: number | null;
 }
 
-async function sendTrial(
-  options: TrialOptions,
-  tokens: number,
-  maxOutputTokens: number,
-): Promise<TrialAnswer> {
-  const { target, protocol, model, stream, ignoreEos, extraBody, signal } = options;
-  const frame = protocol.frame({ model, stream, maxOutputTokens, ignoreEos, extraBody });
+async function sendTrial(options: TrialOptions, tokens: number, most: number): Promise<TrialAnswer> {
+  const { target, protocol, signal } = options;
+  const frame = protocol.frame({ ...options, maxOutputTokens: most });
   const prompt = buildPrompt({ tokens, rng: randomOf(`trial ${performance.now()}`, 'prompts') });
+  const body = Buffer.from(frame.before + prompt + frame.after);
+  const stream = options.stream && protocol.streams !== false;
+  const { status, httpStatus, error, inputTokens } = await exchangeOnce(
+    target,
+    protocol,
+    body,
+    stream,
+    signal,
+  );
+  signal?.throwIfAborted();
+  if (status === 'http_error') return { status: httpStatus, refusal: error, inputTokens: null };
+  // Whatever else is wrong with this answer, the run will count it; only refusals stop a run before it begins.
+  return {
+    status: null,
+    refusal: status === 'ok' || status === 'empty' ? null : (error ?? status),
+    inputTokens,
+  };
+}
+
+/** One request through a transport of its own. */
+async function exchangeOnce(
+  target: Target,
+  protocol: Protocol,
+  body: Uint8Array,
+  stream: boolean,
+  signal: AbortSignal | null,
+): Promise<Outcome> {
+  const transport = createTransport({ ...transportTargetOf(target), nowNs: monotonicNs });
   try {
-    const { statusCode, headers, body } = await request(target.url, {
-      method: 'POST',
-      headers: [...target.headers, 'content-type', 'application/json'],
-      body: frame.before + prompt + frame.after,
-      signal: anySignal(signal, TIME_LIMIT_MS),
+    return await new Promise<Outcome>((resolve) => {
+      const none = { connectNs: null, firstByteNs: null, idleNs: null };
+      const exchange = new Exchange({
+        index: 0,
+        stream,
+        protocol,
+        limits: { ...none, totalNs: TIME_LIMIT_SEC * NS_PER_SEC, graceNs: NS_PER_SEC / 2, lingerNs: 0 },
+        keepChunks: false,
+        echoLength: protocol.echoLength?.(body),
+        nowNs: monotonicNs,
+        releasedNs: null,
+        onSettled: (outcome) => {
+          clearInterval(ticker);
+          signal?.removeEventListener('abort', cancel);
+          resolve(outcome);
+        },
+        onAbort: () => sent.abort(),
+        onClosed: () => undefined,
+      });
+      const cancel = (): void => exchange.cancel();
+      const ticker = setInterval(() => exchange.checkLimits(), 50);
+      const sent = transport.send(body, stream, exchange);
+      signal?.addEventListener('abort', cancel);
+      if (signal?.aborted === true) cancel();
     });
-    const bytes = Buffer.from(await body.arrayBuffer());
-    if (statusCode < 200 || statusCode > 299) {
-      return { status: statusCode, httpError: httpErrorText(statusCode, bytes), inputTokens: null };
-    }
-    const answer = new Answer();
-    if (/json/.test(String(headers['content-type'] ?? ''))) protocol.readBody(bytes.toString('utf8'), answer);
-    else {
-      const parser = new SseParser((data, type) => protocol.readEvent(data, type, answer));
-      parser.push(bytes);
-      parser.end();
-    }
-    return { status: statusCode, httpError: null, inputTokens: answer.inputTokens };
-  } catch (error) {
-    signal?.throwIfAborted();
-    // Whatever is wrong with this answer, the run will count it; only refusals stop a run before it begins.
-    return { status: 503, httpError: describeFailure(error as Error).text, inputTokens: null };
+  } finally {
+    await transport.close();
   }
 }
 

@@ -8,7 +8,9 @@
  */
 import { buildConnector, Client, type Dispatcher } from 'undici';
 import type { ResponseListener } from './exchange.js';
-import type { Transport, TransportRequest, TransportTarget } from './transport.js';
+import type { ConnectionFacts, Transport, TransportRequest, TransportTarget } from './transport.js';
+import { socketOptionsOf } from './transports/agent.js';
+import { createDnsClock, type DnsClock } from './transports/dns-clock.js';
 
 export interface UndiciTransportOptions extends TransportTarget {
   readonly nowNs: () => number;
@@ -24,10 +26,7 @@ export const CLIENT_OPTIONS = {
   allowH2: false,
 } as const;
 
-export type UndiciTransport = Transport & {
-  /** Opens connections ahead of need. Failures are ignored: the first request will tell. */
-  preconnect(connections: number): Promise<void>;
-};
+export type UndiciTransport = Transport & Required<Pick<Transport, 'preconnect' | 'connectionFacts'>>;
 
 export function createUndiciTransport(options: UndiciTransportOptions): UndiciTransport {
   return new ConnectionPerRequestTransport(options);
@@ -36,36 +35,58 @@ export function createUndiciTransport(options: UndiciTransportOptions): UndiciTr
 type Socket = Parameters<buildConnector.Callback>[1];
 
 class ConnectionPerRequestTransport implements UndiciTransport {
-  readonly #origin: string;
-  readonly #path: string;
+  readonly #places: Place[];
   readonly #streamHeaders: string[];
   readonly #plainHeaders: string[];
   readonly #nowNs: () => number;
-  readonly #connect = buildConnector({ timeout: 0 });
+  readonly #connect: buildConnector.connector;
+  readonly #dns: DnsClock;
   readonly #all = new Set<Connection>();
-  #idle: Connection[] = [];
-  #spare: NonNullable<Socket>[] = [];
   #opened = 0;
+  #reused = 0;
+  #connectNs = 0;
 
   constructor(options: UndiciTransportOptions) {
-    const url = new URL(options.url);
-    this.#origin = url.origin;
-    this.#path = url.pathname + url.search;
     this.#nowNs = options.nowNs;
-    const common = ['content-type', 'application/json', ...options.headers];
-    this.#streamHeaders = [...common, 'accept', 'text/event-stream'];
-    this.#plainHeaders = [...common, 'accept', 'application/json'];
+    this.#dns = createDnsClock(options.nowNs);
+    this.#places = [options, ...(options.otherPlaces ?? [])].map(({ url, plainUrl }) => {
+      const { origin, pathname, search } = new URL(url);
+      const plain = new URL(plainUrl ?? url);
+      return {
+        origin,
+        streamPath: pathname + search,
+        plainPath: plain.pathname + plain.search,
+        idle: [],
+        spare: [],
+      };
+    });
+    this.#connect = buildConnector({
+      ...socketOptionsOf(options.connection ?? {}),
+      timeout: 0,
+      lookup: this.#dns.lookup,
+    } as buildConnector.BuildOptions);
+    const given = options.headers.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
+    const headers = (accept: string): string[] => [
+      ...['content-type', 'application/json', ...options.headers],
+      ...(given.includes('accept') ? [] : ['accept', accept]),
+      // Unpacking would blur the instants of chunks.
+      ...(given.includes('accept-encoding') ? [] : ['accept-encoding', 'identity']),
+    ];
+    this.#streamHeaders = headers('text/event-stream');
+    this.#plainHeaders = headers('application/json');
   }
 
-  send(body: Uint8Array, stream: boolean, listener: ResponseListener): TransportRequest {
-    const connection = this.#takeConnection();
+  send(body: Uint8Array, stream: boolean, listener: ResponseListener, place = 0): TransportRequest {
+    const at = this.#places[place];
+    const connection = this.#takeConnection(at);
+    if (connection.open) this.#reused += 1;
     const request = new DispatchedRequest(connection, listener, this);
     connection.request = request;
     try {
       connection.client.dispatch(
         {
           method: 'POST',
-          path: this.#path,
+          path: stream ? at.streamPath : at.plainPath,
           headers: stream ? this.#streamHeaders : this.#plainHeaders,
           body: body as Buffer,
         },
@@ -81,8 +102,21 @@ class ConnectionPerRequestTransport implements UndiciTransport {
     return this.#opened;
   }
 
+  connectionFacts(): ConnectionFacts {
+    return {
+      opened: this.#opened,
+      reused: this.#reused,
+      dnsNs: this.#dns.spentNs(),
+      connectNs: this.#connectNs,
+    };
+  }
+
   async preconnect(connections: number): Promise<void> {
-    const { protocol, hostname, host, port } = new URL(this.#origin);
+    await Promise.all(this.#places.map((place) => this.#preconnectTo(place, connections)));
+  }
+
+  async #preconnectTo(place: Place, connections: number): Promise<void> {
+    const { protocol, hostname, host, port } = new URL(place.origin);
     const open = (): Promise<void> =>
       new Promise((resolve) => {
         const name = hostname.replace(/^\[|\]$/g, '');
@@ -90,9 +124,9 @@ class ConnectionPerRequestTransport implements UndiciTransport {
           if (error === null && socket !== null) {
             this.#opened += 1;
             socket.once('close', () => {
-              this.#spare = this.#spare.filter((other) => other !== socket);
+              place.spare = place.spare.filter((other) => other !== socket);
             });
-            this.#spare.push(socket);
+            place.spare.push(socket);
           }
           resolve();
         });
@@ -101,9 +135,11 @@ class ConnectionPerRequestTransport implements UndiciTransport {
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#spare) socket.destroy();
-    this.#spare = [];
-    this.#idle = [];
+    for (const place of this.#places) {
+      for (const socket of place.spare) socket.destroy();
+      place.spare = [];
+      place.idle = [];
+    }
     await Promise.allSettled([...this.#all].map((connection) => connection.client.destroy()));
     this.#all.clear();
   }
@@ -111,7 +147,7 @@ class ConnectionPerRequestTransport implements UndiciTransport {
   /** The response is complete: the connection may serve again. */
   release(connection: Connection): void {
     connection.request = null;
-    if (connection.open) this.#idle.push(connection);
+    if (connection.open) connection.place.idle.push(connection);
     else this.discard(connection);
   }
 
@@ -121,12 +157,13 @@ class ConnectionPerRequestTransport implements UndiciTransport {
     void connection.client.destroy().catch(() => undefined);
   }
 
-  #takeConnection(): Connection {
-    for (let last = this.#idle.pop(); last !== undefined; last = this.#idle.pop()) {
+  #takeConnection(place: Place): Connection {
+    for (let last = place.idle.pop(); last !== undefined; last = place.idle.pop()) {
       if (last.open) return last;
       this.discard(last);
     }
-    const connection: Connection = { client: this.#newClient(() => connection), open: false, request: null };
+    const client = this.#newClient(place, () => connection);
+    const connection: Connection = { client, place, open: false, request: null };
     connection.client.on('disconnect', () => {
       connection.open = false;
     });
@@ -134,11 +171,11 @@ class ConnectionPerRequestTransport implements UndiciTransport {
     return connection;
   }
 
-  #newClient(connectionOf: () => Connection): Client {
-    return new Client(this.#origin, {
+  #newClient(place: Place, connectionOf: () => Connection): Client {
+    return new Client(place.origin, {
       ...CLIENT_OPTIONS,
       connect: (target, callback) => {
-        const spare = this.#spare.pop();
+        const spare = place.spare.pop();
         if (spare !== undefined) {
           // undici expects to be called back in a later turn.
           queueMicrotask(() => {
@@ -156,7 +193,9 @@ class ConnectionPerRequestTransport implements UndiciTransport {
           this.#opened += 1;
           const connection = connectionOf();
           connection.open = true;
-          connection.request?.listener.onConnected(this.#nowNs() - startNs);
+          const connectNs = this.#nowNs() - startNs;
+          this.#connectNs += connectNs;
+          connection.request?.listener.onConnected(connectNs);
           callback(null, socket!);
         });
       },
@@ -164,8 +203,19 @@ class ConnectionPerRequestTransport implements UndiciTransport {
   }
 }
 
+/** One address of the service. */
+interface Place {
+  readonly origin: string;
+  readonly streamPath: string;
+  readonly plainPath: string;
+  idle: Connection[];
+  /** Connections that were opened ahead and have served nothing. */
+  spare: NonNullable<Socket>[];
+}
+
 interface Connection {
   readonly client: Client;
+  readonly place: Place;
   open: boolean;
   request: DispatchedRequest | null;
 }
@@ -203,8 +253,15 @@ class DispatchedRequest implements Dispatcher.DispatchHandler, TransportRequest 
     if (status < 200) return;
     // Its socket is still open when the response ends, but not for another request.
     if (/\bclose\b/i.test(String(headers['connection'] ?? ''))) this.#connection.open = false;
-    const contentType = headers['content-type'];
-    this.listener.onHead(status, Array.isArray(contentType) ? contentType[0] : (contentType ?? null));
+    const text = (name: string): string | null => {
+      const value = headers[name];
+      return Array.isArray(value) ? value[0] : (value ?? null);
+    };
+    this.listener.onHead(status, text('content-type'), {
+      contentEncoding: text('content-encoding'),
+      location: text('location'),
+      retryAfter: text('retry-after'),
+    });
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, bytes: Buffer): void {

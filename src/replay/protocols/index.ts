@@ -1,10 +1,34 @@
 /** The protocols, by name. */
 import { nearestWord, ToolError } from '../../errors.js';
 import type { Protocol } from '../protocol.js';
+import { anthropicMessages } from './anthropic-messages.js';
+import { llamaCpp } from './llama-cpp.js';
+import { ollamaChat, ollamaGenerate } from './ollama.js';
 import { openaiChat } from './openai-chat.js';
 import { openaiCompletions } from './openai-completions.js';
+import { openaiEmbeddings } from './openai-embeddings.js';
+import { openaiResponses } from './openai-responses.js';
+import { sglang } from './sglang.js';
+import { tgi } from './tgi.js';
+import { kserveInfer, tritonTrtllm, tritonVllm } from './triton.js';
+import { vllmGenerate } from './vllm-generate.js';
 
-export const PROTOCOLS: readonly Protocol[] = [openaiChat, openaiCompletions];
+export const PROTOCOLS: readonly Protocol[] = [
+  openaiChat,
+  openaiCompletions,
+  openaiResponses,
+  openaiEmbeddings,
+  anthropicMessages,
+  vllmGenerate,
+  sglang,
+  tgi,
+  llamaCpp,
+  ollamaGenerate,
+  ollamaChat,
+  tritonTrtllm,
+  tritonVllm,
+  kserveInfer,
+];
 
 /** The protocol of a name. Throws ToolError BAD_VALUE with the nearest one. */
 export function protocolNamed(name: string): Protocol {

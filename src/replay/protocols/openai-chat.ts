@@ -1,20 +1,28 @@
 /** OpenAI chat completions, as OpenAI, vLLM, SGLang, llama.cpp, TGI and most gateways serve them. */
 import { type AnswerSink, frameOf, PROMPT_PLACEHOLDER, type Protocol } from '../protocol.js';
-import { commonBody, isObject, readOpenAiBody, readOpenAiEvent } from './openai.js';
+import { isObject, textOf, withExtra } from './json.js';
+import { commonBody, OPENAI_CONCESSIONS, readOpenAiBody, readOpenAiEvent } from './openai.js';
 
 export const openaiChat: Protocol = {
   name: 'openai-chat',
   summary: 'OpenAI chat completions (/v1/chat/completions)',
   source: 'https://platform.openai.com/docs/api-reference/chat',
   path: '/chat/completions',
+  concessions: OPENAI_CONCESSIONS,
   frame: (shape) =>
-    frameOf({ messages: [{ role: 'user', content: PROMPT_PLACEHOLDER }], ...commonBody(shape) }),
+    frameOf(
+      withExtra(
+        { messages: [{ role: 'user', content: PROMPT_PLACEHOLDER }], ...commonBody(shape) },
+        shape.extraBody,
+      ),
+    ),
   readEvent: (data, type, sink) =>
     readOpenAiEvent(data, type, sink, (choice) => readMessage(choice['delta'], sink)),
   readBody: (body, sink) => readOpenAiBody(body, sink, (choice) => readMessage(choice['message'], sink)),
 };
 
-function readMessage(message: unknown, sink: AnswerSink): void {
+/** A message or its delta: reasoning, answer, refusal, tool calls. */
+export function readMessage(message: unknown, sink: AnswerSink): void {
   if (!isObject(message)) return;
   // The same text under both names is one text.
   const reasoning = textOf(message['reasoning_content']) || textOf(message['reasoning']);
@@ -34,13 +42,4 @@ function readToolCall(call: unknown, place: number, sink: AnswerSink): void {
   const name = textOf(call['function']['name']);
   const argumentsText = textOf(call['function']['arguments']);
   if (name !== '' || argumentsText !== '') sink.toolCall(index, name, argumentsText);
-}
-
-/** Text, or the texts of content parts joined; anything else is empty. */
-function textOf(value: unknown): string {
-  if (typeof value === 'string') return value;
-  if (!Array.isArray(value)) return '';
-  return value
-    .map((part) => (isObject(part) && typeof part['text'] === 'string' ? part['text'] : ''))
-    .join('');
 }

@@ -4,9 +4,23 @@
  * Sources: OpenAI API reference (chat/completions and completions streaming); vLLM, SGLang, llama.cpp and DeepSeek for
  * reasoning text (`reasoning_content`, `reasoning`), cumulative usage in every chunk, and cached-token counts.
  */
-import type { AnswerSink, RequestShape, UsageUpdate } from '../protocol.js';
-
-type Json = Readonly<Record<string, unknown>>;
+import {
+  type AnswerSink,
+  type Concession,
+  isConceded,
+  type RequestShape,
+  type UsageUpdate,
+} from '../protocol.js';
+import {
+  countOf,
+  errorMessage,
+  isObject,
+  type Json,
+  member,
+  objectsOf,
+  parseObject,
+  readError,
+} from './json.js';
 
 /** Reads one choice of a chunk (`delta`, `text`) or of a whole answer (`message`, `text`). */
 export type ChoiceReader = (choice: Json, sink: AnswerSink) => void;
@@ -18,107 +32,96 @@ export function readOpenAiEvent(
   sink: AnswerSink,
   readChoice: ChoiceReader,
 ): void {
-  if (data === '[DONE]') {
-    sink.done();
-    return;
-  }
-  const document = data.charCodeAt(0) === OPEN_BRACE ? (JSON.parse(data) as Json) : null;
-  if (type === 'error') {
-    sink.fail(document === null ? data : (errorMessage(document) ?? data));
-    return;
-  }
-  if (document === null) sink.note('foreign_event');
-  else readDocument(document, sink, readChoice);
+  if (data.charCodeAt(0) === OPEN_BRACE) {
+    const document = JSON.parse(data) as Json;
+    if (type === 'error') sink.fail(errorMessage(document) ?? data);
+    else readDocument(document, sink, readChoice);
+  } else if (isEndMark(data)) sink.done();
+  else if (type === 'error') sink.fail(data);
+  else sink.note('foreign_event');
 }
+
+/** `[DONE]`, also with blanks around it. */
+export const isEndMark = (data: string): boolean => data === '[DONE]' || data.trim() === '[DONE]';
 
 /** The body of an answer that is not streamed. */
 export function readOpenAiBody(body: string, sink: AnswerSink, readChoice: ChoiceReader): void {
-  const document: unknown = JSON.parse(body);
-  if (isObject(document)) readDocument(document, sink, readChoice);
-  else throw new SyntaxError('the body is no JSON object');
+  readDocument(parseObject(body), sink, readChoice);
 }
 
 function readDocument(document: Json, sink: AnswerSink, readChoice: ChoiceReader): void {
-  if (document['object'] === 'error' || isPresent(document['error'])) {
-    sink.fail(errorMessage(document) ?? 'error');
-    return;
-  }
+  if (readError(document, null, sink)) return;
   if (typeof document['id'] === 'string') sink.responseId(document['id']);
   // Before the text: cumulative usage in the chunk of the first token says how many tokens it holds.
   const usage = document['usage'];
   if (isObject(usage)) sink.usage(usageOf(usage, sink));
-  const choices = document['choices'];
-  if (!Array.isArray(choices)) return;
-  for (const choice of choices) {
-    if (!isObject(choice)) continue;
+  for (const choice of objectsOf(document['choices'])) {
     readChoice(choice, sink);
     const reason = choice['finish_reason'];
     if (typeof reason === 'string' && reason !== '') sink.finish(reason);
   }
 }
 
-/** Text of an error object in any of the usual shapes, or null when there is none. */
-export function errorMessage(document: unknown): string | null {
-  if (typeof document === 'string') return document === '' ? null : document;
-  if (!isObject(document)) return null;
-  for (const key of ['error', 'message', 'detail', 'msg', 'error_message', 'code', 'type']) {
-    const value = document[key];
-    if (typeof value === 'string' && value !== '') return value;
-    if (typeof value === 'number') return String(value);
-    const inner = Array.isArray(value)
-      ? errorMessage(value[0])
-      : isObject(value)
-        ? errorMessage(value)
-        : null;
-    if (inner !== null) return inner;
-  }
-  return null;
-}
-
-function usageOf(usage: Json, sink: AnswerSink): UsageUpdate {
-  const inputTokens = count(usage['prompt_tokens']);
+/** Usage in the words of completions (`prompt_tokens`) or of responses (`input_tokens`). */
+export function usageOf(usage: Json, sink: AnswerSink): UsageUpdate {
+  const inputTokens = countOf(usage['prompt_tokens']) ?? countOf(usage['input_tokens']);
   let cachedTokens =
-    count(member(usage['prompt_tokens_details'], 'cached_tokens')) ?? count(usage['prompt_cache_hit_tokens']);
+    countOf(member(usage['prompt_tokens_details'], 'cached_tokens')) ??
+    countOf(member(usage['input_tokens_details'], 'cached_tokens')) ??
+    countOf(usage['prompt_cache_hit_tokens']);
   if (cachedTokens !== undefined && inputTokens !== undefined && cachedTokens > inputTokens) {
     sink.note('cached_exceeds_input');
     cachedTokens = undefined;
   }
   return {
     inputTokens,
-    outputTokens: count(usage['completion_tokens']),
+    outputTokens: countOf(usage['completion_tokens']) ?? countOf(usage['output_tokens']),
     cachedTokens,
     reasoningTokens:
-      count(member(usage['completion_tokens_details'], 'reasoning_tokens')) ??
-      count(usage['reasoning_tokens']),
+      countOf(member(usage['completion_tokens_details'], 'reasoning_tokens')) ??
+      countOf(member(usage['output_tokens_details'], 'reasoning_tokens')) ??
+      countOf(usage['reasoning_tokens']),
   };
 }
+
+/** What strict servers refuse of an OpenAI-shaped body. */
+export const OPENAI_CONCESSIONS: readonly Concession[] = [
+  {
+    name: 'ignore_eos',
+    consequence: 'min_tokens asks for the full output length instead',
+    forcesLength: true,
+  },
+  {
+    name: 'min_tokens',
+    consequence: 'answers may be shorter than asked; compare output_tokens with max_output_tokens',
+    forcesLength: true,
+  },
+  { name: 'max_tokens', consequence: 'max_completion_tokens bounds the answer instead' },
+  { name: 'stream_options', consequence: 'answers that come without usage are counted here (--encoding)' },
+];
 
 /** Members of the body that both protocols have. */
 export function commonBody(shape: RequestShape): Json {
+  const most = shape.maxOutputTokens;
   return {
     model: shape.model,
     stream: shape.stream,
-    ...(shape.stream ? { stream_options: { include_usage: true } } : {}),
-    ...(shape.maxOutputTokens === null ? {} : { max_tokens: shape.maxOutputTokens }),
-    ...(shape.ignoreEos ? { ignore_eos: true } : {}),
-    ...shape.extraBody,
+    ...(shape.stream && !isConceded(shape, 'stream_options')
+      ? { stream_options: { include_usage: true } }
+      : {}),
+    ...(most === null
+      ? {}
+      : { [isConceded(shape, 'max_tokens') ? 'max_completion_tokens' : 'max_tokens']: most }),
+    ...forcedLength(shape),
   };
 }
 
-function count(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : undefined;
+/** `ignore_eos`, or `min_tokens` where that is refused. */
+export function forcedLength(shape: RequestShape): Json {
+  if (!shape.ignoreEos) return {};
+  if (!isConceded(shape, 'ignore_eos')) return { ignore_eos: true };
+  if (shape.maxOutputTokens === null || isConceded(shape, 'min_tokens')) return {};
+  return { min_tokens: shape.maxOutputTokens };
 }
-
-function member(value: unknown, key: string): unknown {
-  return isObject(value) ? value[key] : undefined;
-}
-
-/** Whether a value is a JSON object. */
-export function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-const isPresent = (value: unknown): boolean =>
-  value !== undefined && value !== null && value !== false && value !== '';
 
 const OPEN_BRACE = 123;
