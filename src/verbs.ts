@@ -221,6 +221,11 @@ export interface PlanCapacityOptions
       | 'pricePerReplicaHour'
       | 'profileReplicas'
       | 'reaction'
+      | 'autoscaler'
+      | 'scalerTrials'
+      | 'windowGoal'
+      | 'attainmentWindowSec'
+      | 'breakTests'
     > {
   /** Trace or workload model. */
   readonly workload: string;

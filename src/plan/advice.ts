@@ -45,7 +45,7 @@ const MOST_RAMP = 2;
 const KV_FLOOR = 0.05;
 
 /** What vLLM exports; a profile that scraped another server names that server's metrics. */
-const QUERIES: Readonly<Record<SignalName, string>> = {
+export const CANONICAL_QUERIES: Readonly<Record<SignalName, string>> = {
   waiting: 'vllm:num_requests_waiting',
   running: 'vllm:num_requests_running',
   kv_usage: 'vllm:kv_cache_usage_perc',
@@ -199,7 +199,7 @@ function thresholdsOf(options: AdviceOptions, sized: number, capacity: number): 
       (curve.signal === 'kv_usage' ? 2 : 0);
     const threshold = {
       signal: curve.signal,
-      query: curve.source ?? QUERIES[curve.signal],
+      query: curve.source ?? CANONICAL_QUERIES[curve.signal],
       target,
       because: notes.join('; '),
     };

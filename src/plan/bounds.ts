@@ -17,20 +17,23 @@ export function workBound(
   maxReplicas: number,
 ): number {
   if (requests.length < 2) return 1;
-  const { step, limits } = engine;
   const spanSec = requests[requests.length - 1].arrivalSec - requests[0].arrivalSec;
-  let workSec = 0;
-  for (const request of requests) {
-    const cached = engine.prefixCaching && request.prefixHashes !== null;
-    const prefill = cached ? 0 : request.inputTokens;
-    const decode = request.outputTokens - 1;
-    const context = request.inputTokens + request.outputTokens / 2;
-    workSec +=
-      prefill * (step.perPrefillTokenSec + step.baseSec / limits.maxBatchedTokens) +
-      decode * (step.perDecodeSeqSec + step.perKvTokenSec * context + step.baseSec / limits.maxSeqs);
-  }
+  const workSec = requests.reduce((sum, request) => sum + requestWorkSec(engine, request), 0);
   const bound = spanSec > 0 ? Math.floor((0.8 * workSec) / spanSec) : 1;
   return Math.min(maxReplicas, Math.max(1, bound));
+}
+
+/** Engine time that one request takes from full iterations, seconds; prompts that may be cached count nothing. */
+export function requestWorkSec(engine: EngineModel, request: EngineRequest): number {
+  const { step, limits } = engine;
+  const cached = engine.prefixCaching && request.prefixHashes !== null;
+  const prefill = cached ? 0 : request.inputTokens;
+  const decode = request.outputTokens - 1;
+  const context = request.inputTokens + request.outputTokens / 2;
+  return (
+    prefill * (step.perPrefillTokenSec + step.baseSec / limits.maxBatchedTokens) +
+    decode * (step.perDecodeSeqSec + step.perKvTokenSec * context + step.baseSec / limits.maxSeqs)
+  );
 }
 
 /** Why no fleet can help: requests that have an engine for themselves already miss. Null when they do not. */

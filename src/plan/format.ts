@@ -1,5 +1,5 @@
 /** The screen text of a plan. Sentences are one line each, however long: who prints breaks them. */
-import type { CapacityPlan, FleetTrial, Threshold } from '../types.js';
+import type { AutoscalingStudy, CapacityPlan, FleetTrial, Threshold } from '../types.js';
 import { formatCount, formatDurationSec, formatMs, formatRatio, significant } from '../units.js';
 
 /** The end table of `tokentide plan`: answer, evidence, cost, thresholds, files. */
@@ -25,9 +25,14 @@ export function formatPlan(plan: CapacityPlan, folder: string | null): string {
   }
   if (autoscaler !== null) {
     lines.push('', `autoscaler: ${autoscaler.minReplicas} to ${autoscaler.maxReplicas} replicas`);
-    lines.push(thresholdLine(autoscaler.recommended, true));
-    for (const threshold of autoscaler.alternatives) lines.push(thresholdLine(threshold, false));
+    lines.push(thresholdLine(autoscaler.recommended));
+    if (autoscaler.alternatives.length > 0) lines.push(alternativesLine(autoscaler.alternatives));
     for (const sentence of autoscaler.evidence) lines.push(`  ${sentence}`);
+  }
+  if (plan.autoscaling !== undefined) lines.push('', ...studyLines(plan.autoscaling));
+  if (plan.breakTests !== undefined) {
+    lines.push('', 'how it breaks:');
+    for (const test of plan.breakTests) lines.push(`  ${test.text}: ${test.because}`);
   }
   for (const warning of plan.warnings) lines.push(`note: ${warning}`);
   lines.push('', plan.verdict.recommendation);
@@ -66,7 +71,58 @@ function roleText(trial: FleetTrial): string {
   return `fresh seed ${/(\d+)$/.exec(trial.seed)?.[1] ?? trial.seed}`;
 }
 
-function thresholdLine(threshold: Threshold, recommended: boolean): string {
-  const head = `${recommended ? '→' : ' '} ${threshold.signal} ${significant(threshold.target)} per replica: ${threshold.because}`;
-  return `  ${head}`;
+function thresholdLine(threshold: Threshold): string {
+  return `  → ${threshold.signal} ${significant(threshold.target)} per replica: ${threshold.because}`;
+}
+
+function alternativesLine(thresholds: readonly Threshold[]): string {
+  const words = thresholds.map((threshold) => `${threshold.signal} ${significant(threshold.target)}`);
+  return `  other signals, by the recipe: ${words.join(', ')} per replica`;
+}
+
+/** Fixed, recipe and found side by side. */
+function studyLines(study: AutoscalingStudy): string[] {
+  const found = study.recommended;
+  const fleets = [
+    ['fixed', study.static],
+    ['recipe', study.recipe],
+    ['found', found],
+  ] as const;
+  const priced = found.cost.perHour !== null;
+  const head = [
+    '',
+    'replicas',
+    'requests',
+    'windows',
+    'worst',
+    'flaps',
+    ...(priced ? ['cost/h'] : []),
+    'SLO',
+  ];
+  const rows = fleets.map(([name, fleet]) => [
+    name,
+    significant(fleet.meanReplicas),
+    formatRatio(fleet.goodput),
+    fleet.attainment.metRatio === null ? '–' : formatRatio(fleet.attainment.metRatio),
+    fleet.attainment.worst === null ? '–' : formatRatio(fleet.attainment.worst.ratio!),
+    String(fleet.flaps),
+    ...(fleet.cost.perHour === null ? [] : [significant(fleet.cost.perHour)]),
+    fleet.metOverTime ? 'met' : 'MISSED',
+  ]);
+  const window = formatDurationSec(found.attainment.windowSec);
+  return [
+    `${study.kind} simulated with a cold start of ${formatDurationSec(study.coldStartSec)}; the SLO over the run and in ${formatRatio(study.windowGoal)} of the ${window} windows:`,
+    ...alignRight([head, ...rows]),
+    study.because,
+  ];
+}
+
+/** Columns padded to their widest cell, the first one to the left. */
+function alignRight(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
+      .join('  '),
+  );
 }

@@ -41,7 +41,7 @@ export function hpaManifest(advice: AutoscalerAdvice, target: ManifestTarget): s
       behavior: behaviorOf(advice),
     },
   };
-  return render(document, `Needs the rules of prometheus-adapter.yaml. ${alternativesText(advice)}`, [
+  return renderManifest(document, `Needs the rules of prometheus-adapter.yaml. ${alternativesText(advice)}`, [
     [['spec', 'minReplicas'], evidenceOf(advice, 'minReplicas')],
     [['spec', 'maxReplicas'], evidenceOf(advice, 'maxReplicas')],
     [['spec', 'metrics', 0, 'pods', 'target'], recommended.because],
@@ -80,7 +80,7 @@ export function kedaManifest(advice: AutoscalerAdvice, target: ManifestTarget): 
       ],
     },
   };
-  return render(document, `Instead of hpa.yaml, not beside it. ${alternativesText(advice)}`, [
+  return renderManifest(document, `Instead of hpa.yaml, not beside it. ${alternativesText(advice)}`, [
     [['spec', 'minReplicaCount'], evidenceOf(advice, 'minReplicas')],
     [['spec', 'maxReplicaCount'], evidenceOf(advice, 'maxReplicas')],
     [['spec', 'fallback'], 'when Prometheus has been silent for three polls: the static size of the plan'],
@@ -109,7 +109,7 @@ export function adapterManifest(advice: AutoscalerAdvice, target: ManifestTarget
     metadata: { name: `${target.deployment}-prometheus-adapter`, namespace: target.namespace },
     data: { 'config.yaml': new Document(rules).toString({ lineWidth: 0 }) },
   };
-  return render(
+  return renderManifest(
     document,
     'Merge these rules into the configuration of prometheus-adapter (Helm value rules.custom, or its ConfigMap config.yaml). Older vLLM exports vllm:gpu_cache_usage_perc instead of vllm:kv_cache_usage_perc.',
     [],
@@ -161,7 +161,8 @@ function behaviorOf(advice: AutoscalerAdvice): object {
   };
 }
 
-function evidenceOf(advice: AutoscalerAdvice, start: string): string {
+/** The evidence sentence that begins with these words; '' when there is none. */
+export function evidenceOf(advice: AutoscalerAdvice, start: string): string {
   return advice.evidence.find((sentence) => sentence.startsWith(start)) ?? '';
 }
 
@@ -182,7 +183,8 @@ function decimal(value: number): string {
   return String(Math.max(1, Math.round(value * 1_000)) / 1_000);
 }
 
-function render(content: object, head: string, comments: Comments): string {
+/** YAML text with a head comment and a comment above each named key. */
+export function renderManifest(content: object, head: string, comments: Comments): string {
   const document = new Document(content);
   document.commentBefore = wrap(
     `Written by tokentide plan; every threshold is explained in plan.json.\n${head}`,

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { ToolError } from '../errors.js';
 import { writeFileAtomic, writeJson } from '../trace/files.js';
 import type { CapacityPlan } from '../types.js';
+import { knativeManifest, knativeThreshold } from './knative-manifest.js';
 import { adapterManifest, hpaManifest, kedaManifest, type ManifestTarget } from './manifests.js';
 
 /** Every name that a plan folder may hold of ours. */
-const MANIFESTS = ['hpa.yaml', 'keda.yaml', 'prometheus-adapter.yaml'] as const;
+const MANIFESTS = ['hpa.yaml', 'keda.yaml', 'prometheus-adapter.yaml', 'knative-patch.yaml'] as const;
 
 /** Names in the manifests until the user gives his own. */
 export const DEFAULT_TARGET = {
@@ -42,7 +43,11 @@ export async function writePlan(
     await writeFileAtomic(join(folder, 'hpa.yaml'), hpaManifest(autoscaler, target));
     await writeFileAtomic(join(folder, 'keda.yaml'), kedaManifest(autoscaler, target));
     await writeFileAtomic(join(folder, 'prometheus-adapter.yaml'), adapterManifest(autoscaler, target));
-    files.push(...MANIFESTS);
+    files.push('hpa.yaml', 'keda.yaml', 'prometheus-adapter.yaml');
+    if (knativeThreshold(autoscaler) !== null) {
+      await writeFileAtomic(join(folder, 'knative-patch.yaml'), knativeManifest(autoscaler, target));
+      files.push('knative-patch.yaml');
+    }
   }
   const named = { ...plan, files: [...files, ...extraFiles] };
   await writeJson(join(folder, 'plan.json'), named);

@@ -3,10 +3,13 @@
  * costs, and autoscaler settings. The caller brings the workload's requests (a trace's rows, or a function that
  * synthesizes) and a profile of one replica; nothing here reads or writes files.
  */
+import { coldStartOf, meanColdStartSec } from '../engine/elastic/cold-start.js';
+import { attainmentWindowSec } from '../engine/slo-over-time.js';
 import { ToolError } from '../errors.js';
 import type { Slo } from '../slo.js';
 import type {
   AutoscalerAdvice,
+  AutoscalingStudy,
   CapacityPlan,
   EngineModel,
   EngineRequest,
@@ -16,11 +19,16 @@ import type {
   ProgressListener,
   RouterPolicy,
 } from '../types.js';
-import { significant } from '../units.js';
+import { formatRatio, significant } from '../units.js';
 import { adviseAutoscaler } from './advice.js';
+import { BREAK_GROWTH, breakTests } from './break-tests.js';
+import { burstDraw } from './burst.js';
 import { planCost } from './cost.js';
+import { type FleetConditions, fixedFleet, simulateOutcome } from './outcome.js';
 import { ratePerMinute } from './rates.js';
-import { type Sizing, sizeFleet } from './sizing.js';
+import type { ScalerKind } from './scaler-spec.js';
+import { type FreshDraw, studyAutoscaler } from './scaler-study.js';
+import { type DrawRequests, freshSeedsOf, type Sizing, sizeFleet } from './sizing.js';
 import { FRESH_METHODS, type FreshMethod, freshDraw, growTraffic, growthCopy } from './traffic.js';
 
 /** Where requests come from: a log that happened, or a model that draws another one for each seed. */
@@ -57,6 +65,16 @@ export interface PlanOptions {
   /** Replicas behind the profiled endpoint. Default 1. */
   readonly profileReplicas?: number;
   readonly reaction?: Partial<AutoscalerAdvice['reactionParts']>;
+  /** Which autoscaler is simulated and searched. Default hpa. */
+  readonly autoscaler?: ScalerKind;
+  /** Autoscaler settings that are tried at most; 0 = the recipe is advised untested. Default 24, fewer for long workloads. */
+  readonly scalerTrials?: number;
+  /** Share of windows that must meet the SLO. Default 0.95. */
+  readonly windowGoal?: number;
+  /** Window of attainment over time, seconds; default one minute, longer for workloads of more than a day. */
+  readonly attainmentWindowSec?: number;
+  /** Whether to show how the plan breaks. Default true. */
+  readonly breakTests?: boolean;
   /** Notes of the caller that belong into the plan, e.g. rows left out. */
   readonly warnings?: readonly string[];
   readonly signal?: AbortSignal | null;
@@ -71,7 +89,14 @@ export const PLAN_DEFAULTS = {
   scrapeSec: 15,
   syncSec: 15,
   windowSec: 30,
+  autoscaler: 'hpa',
+  scalerTrials: 24,
+  windowGoal: 0.95,
 } as const;
+
+/** Requests that the autoscaler's search may simulate altogether, beyond its fewest trials. */
+const SEARCH_REQUESTS = 2_000_000;
+const FEWEST_TRIALS = 8;
 
 /**
  * Plans a fleet. An SLO that no fleet meets is an answer (`infeasible`), not an error.
@@ -110,7 +135,8 @@ export async function planFleet(options: PlanOptions): Promise<CapacityPlan> {
   const facts = workloadFacts(requests);
   const arrivalsSec = Float64Array.from(requests, (request) => request.arrivalSec);
   const profile = options.profile ?? null;
-  const autoscaler =
+  const coldStartSec = options.reaction?.coldStartSec ?? meanColdStartSec(coldStartOf(options.engine));
+  const advice =
     profile === null
       ? null
       : adviseAutoscaler({
@@ -122,9 +148,11 @@ export async function planFleet(options: PlanOptions): Promise<CapacityPlan> {
           scrapeSec: options.reaction?.scrapeSec ?? PLAN_DEFAULTS.scrapeSec,
           syncSec: options.reaction?.syncSec ?? PLAN_DEFAULTS.syncSec,
           windowSec: options.reaction?.windowSec ?? PLAN_DEFAULTS.windowSec,
-          coldStartSec: options.reaction?.coldStartSec ?? options.engine.coldStartSec,
+          coldStartSec,
           staticReplicas: sizing.replicas,
         });
+  const tested = await testFleets(options, { sizing, advice, requests, draw, coldStartSec });
+  const autoscaler = tested?.advice ?? advice;
   const chosen = chosenTrial(sizing);
   return {
     schemaVersion: 1,
@@ -156,15 +184,102 @@ export async function planFleet(options: PlanOptions): Promise<CapacityPlan> {
       goodRequests: (chosen?.goodput ?? 0) * requests.length,
     }),
     autoscaler,
+    ...tested?.parts,
     ratePerMinute: facts.ratePerMinute,
     warnings: [
       ...(options.warnings ?? []),
       ...sizing.warnings,
       ...missingAdvice(profile, autoscaler),
       ...(autoscaler?.warnings ?? []),
+      ...(tested?.warnings ?? []),
     ],
-    verdict: verdictOf(sizing, options),
+    verdict: verdictOf(sizing, options, tested?.parts.autoscaling ?? null),
     files: [],
+  };
+}
+
+interface TestedFleets {
+  readonly advice: AutoscalerAdvice | null;
+  readonly warnings: readonly string[];
+  readonly parts: Pick<CapacityPlan, 'attainmentOverTime' | 'autoscaling' | 'breakTests'>;
+}
+
+/** The fixed fleet over time, the autoscaler's study and how both break; null when no fixed fleet meets the SLO. */
+async function testFleets(
+  options: PlanOptions,
+  plan: {
+    readonly sizing: Sizing;
+    readonly advice: AutoscalerAdvice | null;
+    readonly requests: readonly EngineRequest[];
+    readonly draw: DrawRequests;
+    readonly coldStartSec: number;
+  },
+): Promise<TestedFleets | null> {
+  const { sizing, advice, requests, draw, coldStartSec } = plan;
+  const { seed, engine, slo, signal, progress } = options;
+  const { replicas } = sizing;
+  if (replicas === null) return null;
+  const spanSec = requests[requests.length - 1].arrivalSec - requests[0].arrivalSec;
+  const conditions: FleetConditions = {
+    engine,
+    slo,
+    signal,
+    progress,
+    router: options.router ?? PLAN_DEFAULTS.router,
+    windowSec: options.attainmentWindowSec ?? attainmentWindowSec(spanSec),
+    windowGoal: options.windowGoal ?? PLAN_DEFAULTS.windowGoal,
+    scrapeSec: options.reaction?.scrapeSec ?? PLAN_DEFAULTS.scrapeSec,
+    coldStartSec: options.reaction?.coldStartSec ?? null,
+    pricePerReplicaHour: options.pricePerReplicaHour ?? null,
+  };
+  const asked = options.scalerTrials ?? PLAN_DEFAULTS.scalerTrials;
+  const trials = Math.min(asked, Math.max(FEWEST_TRIALS, Math.floor(SEARCH_REQUESTS / requests.length)));
+  const reactionSec = advice?.reactionSec ?? 60 + coldStartSec;
+  const burst = burstDraw({ requests, engine, stretchSec: reactionSec, seed });
+  const fresh: FreshDraw[] = [];
+  const studied = advice !== null && trials > 0;
+  if (studied) {
+    for (const freshSeed of freshSeedsOf(options))
+      fresh.push({ seed: freshSeed, requests: await draw(freshSeed, true) });
+    if (burst !== null) fresh.push(burst);
+  }
+  const study = !studied
+    ? null
+    : await studyAutoscaler({
+        conditions,
+        kind: options.autoscaler ?? PLAN_DEFAULTS.autoscaler,
+        advice,
+        staticReplicas: replicas,
+        requests,
+        seed,
+        fresh,
+        windowGoal: conditions.windowGoal,
+        trials,
+      });
+  const fixed =
+    study?.study.static ?? (await simulateOutcome(conditions, { ...fixedFleet(replicas), requests, seed }));
+  const tests =
+    options.breakTests === false
+      ? undefined
+      : await breakTests({
+          conditions: study?.conditions ?? conditions,
+          replicas,
+          autoscaled: study?.runOf ?? null,
+          requests,
+          grown: () => requestSource(options.source, (options.growth ?? 1) * BREAK_GROWTH, seed)(seed, false),
+          burst,
+          reactionSec,
+          coldStartSec,
+          seed,
+        });
+  return {
+    advice: study?.advice ?? null,
+    warnings: study?.warnings ?? [],
+    parts: {
+      attainmentOverTime: fixed.attainment,
+      ...(study === null ? {} : { autoscaling: study.study }),
+      ...(tests === undefined ? {} : { breakTests: tests }),
+    },
   };
 }
 
@@ -233,7 +348,11 @@ function missingAdvice(profile: LatencyProfile | null, advice: AutoscalerAdvice 
   return [`no autoscaler thresholds: the profile knows no capacity (${profile.verdict.because})`];
 }
 
-function verdictOf(sizing: Sizing, options: PlanOptions): CapacityPlan['verdict'] {
+function verdictOf(
+  sizing: Sizing,
+  options: PlanOptions,
+  study: AutoscalingStudy | null,
+): CapacityPlan['verdict'] {
   if (sizing.replicas === null) {
     return {
       verdict: 'infeasible',
@@ -248,6 +367,21 @@ function verdictOf(sizing: Sizing, options: PlanOptions): CapacityPlan['verdict'
   return {
     verdict: 'feasible',
     because: sizing.because,
-    recommendation: `run ${sizing.replicas} ${sizing.replicas === 1 ? 'replica' : 'replicas'}, or start the autoscaler from hpa.yaml or keda.yaml`,
+    recommendation: `run ${sizing.replicas} ${sizing.replicas === 1 ? 'replica' : 'replicas'}${scalerRecommendation(study)}`,
   };
 }
+
+function scalerRecommendation(study: AutoscalingStudy | null): string {
+  if (study === null) return ', or start the autoscaler from hpa.yaml or keda.yaml';
+  const { recommended, savingRatio, kind } = study;
+  const file = MANIFEST_OF[kind];
+  return recommended.metOverTime && savingRatio > 0.005
+    ? `, or save ${formatRatio(savingRatio)} of the replica-hours with the autoscaler in ${file}`
+    : `; the autoscaler in ${file} saves nothing here`;
+}
+
+const MANIFEST_OF: Readonly<Record<ScalerKind, string>> = {
+  hpa: 'hpa.yaml',
+  keda: 'keda.yaml',
+  knative: 'knative-patch.yaml',
+};

@@ -14,7 +14,7 @@ import { fitsEngine, unloadedMiss, workBound } from './bounds.js';
 import { missText, sizingEvidence } from './evidence.js';
 
 /** Requests that no replica can hold may be this share, unless an SLO term counts errors. */
-const MAX_REFUSED_RATIO = 0.01;
+export const MAX_REFUSED_RATIO = 0.01;
 
 /** Requests between two turns of the event loop. */
 const REQUESTS_PER_BREATH = 8_192;
@@ -80,7 +80,7 @@ export async function sizeFleet(options: SizingOptions): Promise<Sizing> {
   }
   let chosen = aboveContradictions(found, tried, warnings);
 
-  const freshSeeds = Array.from({ length: options.freshSeeds }, (_, i) => `${options.seed}/fresh-${i + 1}`);
+  const freshSeeds = freshSeedsOf(options);
   const fresh = await Promise.all(freshSeeds.map((seed) => options.draw(seed, true)));
   const triedFresh = new Map<number, readonly FleetTrial[]>();
   const onFresh = async (replicas: number): Promise<readonly FleetTrial[]> => {
@@ -115,6 +115,11 @@ export async function sizeFleet(options: SizingOptions): Promise<Sizing> {
     trials.push(...made.map((trial) => ({ ...trial, role }) as const));
   }
   return { replicas: chosen, trials, because: sizingEvidence(chosen, trials, warnings), warnings };
+}
+
+/** Seeds of the fresh draws. */
+export function freshSeedsOf({ seed, freshSeeds = 3 }: { seed: string; freshSeeds?: number }): string[] {
+  return Array.from({ length: freshSeeds }, (_, i) => `${seed}/fresh-${i + 1}`);
 }
 
 /** Smallest size that meets, by doubling and halving; null when the limit misses. */
@@ -193,4 +198,4 @@ async function runTrial(
   };
 }
 
-const countsErrors = (slo: Slo): boolean => slo.terms.some((term) => term.kind !== 'latency');
+export const countsErrors = (slo: Slo): boolean => slo.terms.some((term) => term.kind !== 'latency');

@@ -68,7 +68,7 @@ export function resampleBlocks(
   rng: Rng,
 ): EngineRequest[] {
   const slots = [...blocksOf(requests, blockSec)];
-  const pool = slots.length > 1 ? slots.slice(0, -1) : slots;
+  const pool = slots.slice(0, poolSize(slots.length));
   const used = new Map<number, number>();
   const drawn: EngineRequest[] = [];
   for (const slot of slots) {
@@ -83,6 +83,11 @@ export function resampleBlocks(
     }
   }
   return inOrder(drawn);
+}
+
+/** Blocks that are drawn from: all but the last one, which is shorter. */
+export function poolSize(blocks: number): number {
+  return blocks > 1 ? blocks - 1 : blocks;
 }
 
 /**
@@ -126,14 +131,14 @@ export function thin(requests: readonly EngineRequest[], keepRatio: number, rng:
   });
 }
 
-interface Block {
+export interface Block {
   readonly startSec: number;
   readonly lengthSec: number;
   readonly requests: readonly EngineRequest[];
 }
 
 /** Consecutive blocks from time 0; empty ones too, so that resampling keeps quiet minutes. */
-function* blocksOf(requests: readonly EngineRequest[], blockSec: number): Generator<Block> {
+export function* blocksOf(requests: readonly EngineRequest[], blockSec: number): Generator<Block> {
   if (requests.length === 0) return;
   const endSec = requests[requests.length - 1].arrivalSec;
   let at = 0;

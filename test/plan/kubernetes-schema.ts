@@ -175,3 +175,37 @@ export const ADAPTER_RULES: Check = objectOf({
     }),
   ),
 });
+
+/** Annotation values are strings. Bounds: Knative Serving, pkg/apis/autoscaling/annotation_validation.go. */
+const annotation = 'autoscaling.knative.dev/';
+const whole = textOf(/^\d+$/);
+const duration = textOf(/^\d+s$/);
+
+export const KNATIVE_PATCH: Check = objectOf({
+  apiVersion: oneOf('serving.knative.dev/v1'),
+  kind: oneOf('Service'),
+  metadata,
+  spec: objectOf({
+    template: objectOf({
+      metadata: objectOf({
+        annotations: objectOf(
+          {
+            [`${annotation}metric`]: oneOf('concurrency', 'rps'),
+            [`${annotation}target`]: textOf(/^\d+(\.\d{1,2})?$/),
+          },
+          {
+            [`${annotation}class`]: oneOf('kpa.autoscaling.knative.dev'),
+            [`${annotation}target-utilization-percentage`]: textOf(/^(100|[1-9]\d?)$/),
+            [`${annotation}min-scale`]: whole,
+            [`${annotation}max-scale`]: whole,
+            [`${annotation}initial-scale`]: textOf(/^[1-9]\d*$/),
+            [`${annotation}window`]: duration,
+            [`${annotation}scale-down-delay`]: duration,
+            [`${annotation}panic-window-percentage`]: textOf(/^\d+(\.\d+)?$/),
+            [`${annotation}panic-threshold-percentage`]: textOf(/^\d+(\.\d+)?$/),
+          },
+        ),
+      }),
+    }),
+  }),
+});

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
+import { parseAutoscalerSpec } from '../../src/engine/autoscale/spec.js';
 import { simulateFleet } from '../../src/engine/fleet.js';
 import { ToolError } from '../../src/errors.js';
 import { readProfile } from '../../src/profile/profile-file.js';
@@ -15,7 +16,7 @@ import { writeRunRecords } from '../../src/trace/run-records.js';
 import type { CapacityPlan, RequestInstants, RunRecord, RunSummary } from '../../src/types.js';
 import { calibrateEngine, type PlanCapacityOptions, planCapacity, profileEndpoint } from '../../src/verbs.js';
 import { hiddenEngine, hiddenLoad } from '../calibrate/hidden-engine.js';
-import { ADAPTER_RULES, CONFIG_MAP, HPA, SCALED_OBJECT } from './kubernetes-schema.js';
+import { ADAPTER_RULES, CONFIG_MAP, HPA, KNATIVE_PATCH, SCALED_OBJECT } from './kubernetes-schema.js';
 
 const bundled = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 const TRACE = bundled('traces/azure-conv-10min.parquet');
@@ -37,12 +38,15 @@ function plan(more: Partial<PlanCapacityOptions> = {}): Promise<CapacityPlan> {
     growth: 3,
     pricePerReplicaHour: 2.5,
     reaction: { coldStartSec: 60 },
+    // The study has tests of its own; a few settings are enough here.
+    scalerTrials: 3,
+    breakTests: false,
     ...more,
   });
 }
 
 test('a plan folder holds the plan, valid manifests, the report and the levels behind the thresholds', async () => {
-  const made = await plan({ manifests: { deployment: 'llama', namespace: 'prod' } });
+  const made = await plan({ manifests: { deployment: 'llama', namespace: 'prod' }, breakTests: true });
   const out = join(folder, 'plan');
   assert.deepEqual((await readdir(out)).sort(), [...made.files].sort());
   const text = async (name: string): Promise<string> => readFile(join(out, name), 'utf8');
@@ -51,7 +55,17 @@ test('a plan folder holds the plan, valid manifests, the report and the levels b
   const adapter = parse(await text('prometheus-adapter.yaml'));
   assert.deepEqual(CONFIG_MAP(adapter, 'adapter'), []);
   assert.deepEqual(ADAPTER_RULES(parse(adapter.data['config.yaml']), 'rules'), []);
+  assert.deepEqual(KNATIVE_PATCH(parse(await text('knative-patch.yaml')), 'knative'), []);
   assert.match(await text('keda.yaml'), /namespace="prod",pod=~"llama-\.\*"/);
+  // What was simulated is what is written.
+  assert.deepEqual(
+    parseAutoscalerSpec(await text('hpa.yaml'), 'hpa.yaml'),
+    made.autoscaling!.recommended.autoscaler,
+  );
+  assert.deepEqual(
+    made.breakTests!.map((one) => one.id),
+    ['growth', 'lost-replica', 'burst'],
+  );
   assert.match(await text('report.html'), /^<!doctype html>/i);
   const onDisk = await readJsonDocument<CapacityPlan>(join(out, 'plan.json'), 'capacity-plan', 'BAD_PLAN');
   assert.deepEqual(onDisk, JSON.parse(JSON.stringify(made)));

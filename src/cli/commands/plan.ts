@@ -6,7 +6,7 @@ import { PLAN_DEFAULTS } from '../../plan/plan.js';
 import { DEFAULT_TARGET } from '../../plan/plan-files.js';
 import type { FreshMethod } from '../../plan/traffic.js';
 import type { RouterPolicy } from '../../types.js';
-import { planCapacity } from '../../verbs.js';
+import { type PlanCapacityOptions, planCapacity } from '../../verbs.js';
 import type { CommandSpec } from '../command.js';
 import { fitScreen } from './screen.js';
 
@@ -110,6 +110,32 @@ export const command: CommandSpec = {
       description: 'time the metric is averaged over',
     },
     {
+      key: 'autoscaler',
+      short: 'a',
+      type: 'string',
+      choices: ['hpa', 'keda', 'knative'],
+      default: PLAN_DEFAULTS.autoscaler,
+      description: 'autoscaler that is simulated, and whose thresholds are searched',
+    },
+    {
+      key: 'autoscalerTrials',
+      type: 'integer',
+      default: PLAN_DEFAULTS.scalerTrials,
+      description: 'settings that are tried at most; 0 = advise by the recipe, untested',
+    },
+    {
+      key: 'windowGoal',
+      type: 'number',
+      default: PLAN_DEFAULTS.windowGoal,
+      description: 'share of windows in which the autoscaled fleet must meet the SLO',
+    },
+    {
+      key: 'attainmentWindow',
+      type: 'duration',
+      description: 'window of attainment over time; default 1m, longer for more than a day',
+    },
+    { key: 'noBreakTests', type: 'boolean', description: 'do not simulate how the plan breaks' },
+    {
       key: 'profileReplicas',
       type: 'integer',
       default: 1,
@@ -151,6 +177,11 @@ export const command: CommandSpec = {
       durationSec: options['duration'] as number | undefined,
       pricePerReplicaHour: (options['price'] as number | undefined) ?? null,
       seed: options['seed'] as string,
+      autoscaler: options['autoscaler'] as PlanCapacityOptions['autoscaler'],
+      scalerTrials: options['autoscalerTrials'] as number,
+      windowGoal: options['windowGoal'] as number,
+      attainmentWindowSec: options['attainmentWindow'] as number | undefined,
+      breakTests: options['noBreakTests'] !== true,
       reaction: {
         scrapeSec: options['scrape'] as number,
         syncSec: options['sync'] as number,

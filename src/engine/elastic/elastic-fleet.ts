@@ -48,6 +48,8 @@ export interface ElasticFleetOptions extends Omit<FleetOptions, 'replicas'> {
   readonly sampleSec?: number;
   /** When the monitoring system does not answer. */
   readonly outages?: readonly { readonly fromSec: number; readonly toSec: number }[];
+  /** When the replica that has been ready for longest dies with its requests; another one starts in its place. */
+  readonly failuresSec?: readonly number[];
 }
 
 /** What an elastic fleet did. */
@@ -259,6 +261,8 @@ export class ElasticFleet implements ScaledFleet {
     this.#agenda.every(gatewaySec, this.#scrapeSec, RANK.scrape, (atSec) =>
       this.#gateway.add({ ...UNSAMPLED, atSec, held: this.#held.length }),
     );
+    for (const atSec of options.failuresSec ?? [])
+      this.#agenda.add(Math.max(atSec, startSec), RANK.end, (nowSec) => pods.fail(nowSec));
     this.#agenda.every(startSec, options.sampleSec ?? 15, RANK.sample, (atSec) => this.#sample(atSec));
     this.#wake = startAutoscaler(autoscaler, this, startSec);
   }

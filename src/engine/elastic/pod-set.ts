@@ -80,6 +80,16 @@ export class PodSet {
     }
   }
 
+  /** The replica that has been ready for longest dies, its requests with it; another one is created in its place. */
+  fail(nowSec: number): void {
+    const pod = this.ready[0];
+    if (pod === undefined) return;
+    pod.drainingSec = nowSec;
+    this.#takeOut(pod, nowSec);
+    this.#cutOff(pod, nowSec);
+    this.create(nowSec);
+  }
+
   /** Living pods, after those that have drained by now have been let go. */
   present(nowSec: number): readonly Pod[] {
     for (const pod of this.living) this.#settle(pod, nowSec);
@@ -133,17 +143,22 @@ export class PodSet {
 
   #drain(pod: Pod, nowSec: number): void {
     const { terminationGraceSec, agenda } = this.#options;
+    this.#takeOut(pod, nowSec);
+    pod.state = 'draining';
+    pod.drainingSec = nowSec;
+    if (terminationGraceSec !== null && !pod.replica!.idle)
+      agenda.add(nowSec + terminationGraceSec, RANK.end, (atSec) => this.#kill(pod, atSec));
+    this.#settle(pod, nowSec);
+  }
+
+  /** From here on the router does not know it. */
+  #takeOut(pod: Pod, nowSec: number): void {
     const replica = pod.replica!;
     const at = this.ready.indexOf(pod);
     this.ready.splice(at, 1);
     this.readyEngines.splice(at, 1);
     replica.advance(nowSec);
     this.#pastInFlightSec += replica.inFlightSec(nowSec);
-    pod.state = 'draining';
-    pod.drainingSec = nowSec;
-    if (terminationGraceSec !== null && !replica.idle)
-      agenda.add(nowSec + terminationGraceSec, RANK.end, (atSec) => this.#kill(pod, atSec));
-    this.#settle(pod, nowSec);
   }
 
   /** Ends a draining pod that has finished its work. */
@@ -156,7 +171,10 @@ export class PodSet {
 
   #kill(pod: Pod, nowSec: number): void {
     this.#settle(pod, nowSec);
-    if (pod.state === 'gone') return;
+    if (pod.state !== 'gone') this.#cutOff(pod, nowSec);
+  }
+
+  #cutOff(pod: Pod, nowSec: number): void {
     const { record } = this.#options;
     for (const index of record.openAt(pod.id)) record.lose(index, 'connection_error', nowSec);
     this.#end(pod, nowSec);

@@ -191,6 +191,32 @@ test('while the monitoring is out, KEDA falls back after its failures', () => {
   assert.ok(result.scaleEvents.slice(1).every((event) => event.atSec >= 200 && event.to < event.from));
 });
 
+test('a replica that dies loses its requests; another one comes after the cold start', () => {
+  // Two replicas; four jobs of 100 s from second 0, two on each. The first replica dies at 30 s.
+  const result = run(jobs([0, 100], [0, 100], [0, 100], [0, 100], [40, 10], [60, 10]), {
+    autoscaler: { kind: 'static', replicas: 2 },
+    failuresSec: [30],
+  });
+  const { requests } = result.simulation;
+  assert.equal(result.cutOff, 2);
+  assert.equal(requests.filter((request) => request.status === 'connection_error').length, 2);
+  for (const request of requests.filter((one) => one.status === 'connection_error'))
+    assert.equal(request.endNs, 30e9);
+  // Created at 30 s, ready at 50 s; the job of second 60 goes to the empty one, whatever the router.
+  assert.deepEqual(
+    result.lives.map(({ createdSec, readySec, endSec }) => [createdSec, readySec, endSec]),
+    [
+      [0, 0, 30],
+      [0, 0, null],
+      [30, 50, null],
+    ],
+  );
+  assert.ok(requests.slice(4).every((request) => request.status === 'ok'));
+  // Nothing to kill is no error.
+  const idle = run(jobs([0, 1]), { autoscaler: hpa('running', 1), failuresSec: [0.5, 0.6, 0.7] });
+  assert.equal(idle.cutOff, 1);
+});
+
 test('attainment per minute, breach and recovery', () => {
   // One sequence at a time: the second request of a pair waits for ten seconds.
   const requests = jobs([0, 1], [60, 10], [60, 1], [120, 1], [180, 1]);
