@@ -30,6 +30,10 @@ export { fitTraceFile, writeWorkloadModel } from './fit/fit-file.js';
 export { type IngestOptions, type IngestResult, ingest } from './ingest/ingest.js';
 export { writeRateCurve } from './ingest/rate-curve.js';
 export { inspectFile } from './inspect/inspect.js';
+// Results in the files of other tools, and theirs in ours.
+export { EXPORT_TARGETS, type ExportOptions, exportRun } from './interop/export.js';
+export { importResult } from './interop/import.js';
+export type { ImportedResult } from './interop/imported.js';
 export { itlGaps, percentileSorted, REQUEST_METRICS, summarizeMetrics, summarizeSamples } from './metrics.js';
 export { type PlanOptions, planFleet } from './plan/plan.js';
 export { type ProfileOptions, profileLoad } from './profile/profile.js';

@@ -33,6 +33,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   calibrate: 2,
   serve: 2,
   simulate: 2,
+  interop: 2,
   plan: 2,
   report: 3,
   'verbs.ts': 4,
