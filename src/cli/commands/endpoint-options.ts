@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { ToolError } from '../../errors.js';
 import { REPLAY_DEFAULTS, type ReplayOptions } from '../../replay/options.js';
 import { PROTOCOLS } from '../../replay/protocols/index.js';
+import type { ConnectionRequest } from '../../replay/transport.js';
 import { TOKEN_ENCODINGS } from '../../tokens/counter.js';
 import type { CommandContext, OptionSpec } from '../command.js';
 
@@ -23,9 +24,38 @@ export const ENDPOINT_OPTIONS: readonly OptionSpec[] = [
     key: 'apiKeyFile',
     type: 'string',
     value: '<file>',
-    description: 'file with the API key; else TOKENTIDE_API_KEY or OPENAI_API_KEY',
+    description:
+      'file with the API key; else TOKENTIDE_API_KEY, OPENAI_API_KEY or (anthropic) ANTHROPIC_API_KEY',
   },
   { key: 'header', type: 'strings', value: "<'Name: value'>", description: 'extra header; repeatable' },
+  {
+    key: 'affinity',
+    type: 'string',
+    choices: ['round-robin', 'session'],
+    default: 'round-robin',
+    description: 'with several --url: spread requests in turn, or keep a session on one address',
+  },
+  {
+    key: 'http',
+    type: 'string',
+    choices: ['1.1', '2', 'auto'],
+    default: '1.1',
+    description: 'HTTP version; auto: 2 where the server offers it by ALPN',
+  },
+  { key: 'cacert', type: 'string', value: '<pem>', description: 'certificates to trust for https' },
+  { key: 'cert', type: 'string', value: '<pem>', description: 'our own certificate (mutual TLS)' },
+  { key: 'key', type: 'string', value: '<pem>', description: 'key of --cert' },
+  {
+    key: 'insecure',
+    type: 'boolean',
+    description: 'do not check the server’s certificate; the run says so',
+  },
+  {
+    key: 'unixSocket',
+    type: 'string',
+    value: '<path>',
+    description: 'connect to this unix socket; --url gives the Host header and the path',
+  },
   {
     key: 'extraBody',
     type: 'string',
@@ -80,10 +110,14 @@ export const ENDPOINT_OPTIONS: readonly OptionSpec[] = [
 /** The replay options behind `ENDPOINT_OPTIONS`. Throws BAD_VALUE or FILE_NOT_FOUND. */
 export async function endpointSettings(context: CommandContext): Promise<Partial<ReplayOptions>> {
   const { options } = context;
+  const protocol = options['protocol'] as string;
   return {
-    protocol: options['protocol'] as string,
+    protocol,
+    otherUrls: urlsOf(options['url']).slice(1),
+    affinity: options['affinity'] as 'round-robin' | 'session',
+    connection: await connectionOf(options),
     model: options['model'] as string | undefined,
-    apiKey: await apiKeyOf(options['apiKeyFile'] as string | undefined),
+    apiKey: await apiKeyOf(options['apiKeyFile'] as string | undefined, protocol),
     headers: options['header'] as string[] | undefined,
     extraBody: extraBodyOf(options['extraBody'] as string | undefined),
     ignoreEos: options['noIgnoreEos'] !== true,
@@ -97,9 +131,59 @@ export async function endpointSettings(context: CommandContext): Promise<Partial
   };
 }
 
+/** The addresses of `--url`, which can be given several times. */
+export function urlsOf(given: unknown): readonly string[] {
+  return Array.isArray(given) ? given.map(String) : given === undefined ? [] : [String(given)];
+}
+
+async function connectionOf(options: CommandContext['options']): Promise<ConnectionRequest> {
+  const [ca, cert, key] = await Promise.all(
+    (['cacert', 'cert', 'key'] as const).map((name) => pemOf(name, options[name] as string | undefined)),
+  );
+  if ((cert === null) !== (key === null)) {
+    throw new ToolError({
+      code: 'USAGE',
+      message: cert === null ? '--key needs --cert' : '--cert needs --key',
+      hint: 'name both files: --cert client.pem --key client-key.pem',
+    });
+  }
+  return {
+    ca,
+    cert,
+    key,
+    insecure: options['insecure'] === true,
+    unixSocket: (options['unixSocket'] as string | undefined) ?? null,
+    http: (options['http'] as ConnectionRequest['http']) ?? '1.1',
+  };
+}
+
+async function pemOf(option: string, path: string | undefined): Promise<string | null> {
+  if (path === undefined) return null;
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new ToolError({
+      code: 'FILE_NOT_FOUND',
+      message: `could not read --${option} from ${path}: ${(cause as NodeJS.ErrnoException).code ?? 'unreadable'}`,
+      hint: 'name a PEM file',
+      cause,
+    });
+  }
+  if (text.includes('-----BEGIN ')) return text;
+  throw new ToolError({
+    code: 'BAD_VALUE',
+    message: `${path} holds no PEM block`,
+    hint: `--${option} takes a file with -----BEGIN …----- lines`,
+  });
+}
+
 /** The key from a file, else from the environment, else none. It is never printed or stored. */
-async function apiKeyOf(path: string | undefined): Promise<string | null> {
-  if (path === undefined) return process.env['TOKENTIDE_API_KEY'] ?? process.env['OPENAI_API_KEY'] ?? null;
+async function apiKeyOf(path: string | undefined, protocol: string): Promise<string | null> {
+  if (path === undefined) {
+    const vendor = protocol.startsWith('anthropic') ? 'ANTHROPIC_API_KEY' : 'OPENAI_API_KEY';
+    return process.env['TOKENTIDE_API_KEY'] ?? process.env[vendor] ?? null;
+  }
   let key: string;
   try {
     key = (await readFile(path, 'utf8')).trim();

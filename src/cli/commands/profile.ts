@@ -5,7 +5,7 @@ import { DEFAULT_MAX_LEVELS, DEFAULT_RESOLUTION } from '../../profile/profile.js
 import type { LatencyProfile, ProfileLoad } from '../../types.js';
 import { type ProfileTarget, profileEndpoint } from '../../verbs.js';
 import type { CommandContext, CommandSpec } from '../command.js';
-import { ENDPOINT_OPTIONS, endpointSettings } from './endpoint-options.js';
+import { ENDPOINT_OPTIONS, endpointSettings, urlsOf } from './endpoint-options.js';
 import { fitScreen } from './screen.js';
 
 export const command: CommandSpec = {
@@ -21,9 +21,9 @@ export const command: CommandSpec = {
   options: [
     {
       key: 'url',
-      type: 'string',
+      type: 'strings',
       value: '<url>',
-      description: 'endpoint: its origin, API root or full address',
+      description: 'endpoint: its origin, API root or full address; repeatable (see --affinity)',
     },
     {
       key: 'engine',
@@ -161,7 +161,7 @@ export const command: CommandSpec = {
 };
 
 function targetOf({ options }: CommandContext): ProfileTarget {
-  const url = options['url'] as string | undefined;
+  const url = urlsOf(options['url']).at(0);
   const engine = options['engine'] as string | undefined;
   if ((url === undefined) === (engine === undefined)) {
     throw new ToolError({

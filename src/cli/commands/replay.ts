@@ -5,7 +5,7 @@ import { replayTrace } from '../../replay/replay.js';
 import { exitStatusOf } from '../../replay/validity.js';
 import type { RateSpec } from '../../units.js';
 import type { CommandSpec } from '../command.js';
-import { ENDPOINT_OPTIONS, endpointSettings } from './endpoint-options.js';
+import { ENDPOINT_OPTIONS, endpointSettings, urlsOf } from './endpoint-options.js';
 import { fitScreen } from './screen.js';
 
 export const command: CommandSpec = {
@@ -27,10 +27,10 @@ export const command: CommandSpec = {
   options: [
     {
       key: 'url',
-      type: 'string',
+      type: 'strings',
       value: '<url>',
       required: true,
-      description: 'endpoint: its origin, API root or full address',
+      description: 'endpoint: its origin, API root or full address; repeatable (see --affinity)',
     },
     {
       key: 'output',
@@ -121,7 +121,7 @@ export const command: CommandSpec = {
     const summary = await replayTrace({
       ...(await endpointSettings(context)),
       trace: args[0],
-      url: options['url'] as string,
+      url: urlsOf(options['url'])[0],
       outDir: dir,
       force: options['force'] === true,
       speed: options['speed'] as number | undefined,
