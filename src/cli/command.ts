@@ -65,7 +65,8 @@ export interface CommandContext {
   readonly signal: AbortSignal;
 }
 
-export interface CommandSpec {
+/** What help and parsing need of a command. */
+export interface CommandTable {
   readonly name: string;
   readonly summary: string;
   readonly description?: string;
@@ -73,6 +74,9 @@ export interface CommandSpec {
   readonly options: readonly OptionSpec[];
   /** Two real command lines. */
   readonly examples: readonly string[];
+}
+
+export interface CommandSpec extends CommandTable {
   /** Returns the exit status. Throws ToolError for refusals. */
   run(context: CommandContext): Promise<number>;
 }

@@ -1,12 +1,12 @@
 /** Completion scripts for bash, zsh and fish, written from the option tables of the commands. */
-import { COMMON_OPTIONS, type CommandSpec, flagOf, type OptionSpec } from './command.js';
+import { COMMON_OPTIONS, type CommandTable, flagOf, type OptionSpec } from './command.js';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
 /** A command as the user types it: its spec and its other names. */
 export interface CompletedCommand {
-  readonly spec: CommandSpec;
+  readonly spec: CommandTable;
   readonly aliases: readonly string[];
 }
 
@@ -70,7 +70,7 @@ function fishScript(commands: readonly CompletedCommand[]): string {
   return `${lines.join('\n')}\n`;
 }
 
-function optionsOf(spec: CommandSpec): readonly OptionSpec[] {
+function optionsOf(spec: CommandTable): readonly OptionSpec[] {
   return [...spec.options, ...COMMON_OPTIONS];
 }
 

@@ -2,10 +2,10 @@
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT, nearestWord, ToolError } from '../errors.js';
 import { toolVersion } from '../manifest.js';
-import { COMMON_OPTIONS, type CommandSpec, flagOf, type OptionSpec } from './command.js';
+import { COMMON_OPTIONS, type CommandTable, flagOf, type OptionSpec } from './command.js';
 import { terminalIo } from './io.js';
 import { resolveOptions } from './options.js';
-import { COMMANDS, type CommandEntry } from './registry.js';
+import { COMMANDS, type CommandEntry, tableOf } from './registry.js';
 
 /** Runs one command line (without `node` and script). Returns the exit status; never throws. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -47,10 +47,10 @@ async function dispatch(argv: readonly string[]): Promise<number> {
 }
 
 async function runCommand(entry: CommandEntry, words: readonly string[]): Promise<number> {
-  const { command: spec } = await entry.load();
-  const parsed = parseWords(spec, words);
+  const table = await tableOf(entry);
+  const parsed = parseWords(table, words);
   if (parsed === null) return EXIT.ok;
-  const options = await resolveOptions(spec, parsed.options, process.env);
+  const options = await resolveOptions(table, parsed.options, process.env);
   const io = terminalIo({ json: options['json'] === true, quiet: options['quiet'] === true });
   const interrupt = new AbortController();
   let interrupts = 0;
@@ -65,7 +65,8 @@ async function runCommand(entry: CommandEntry, words: readonly string[]): Promis
   process.on('SIGINT', onInterrupt);
   process.on('SIGTERM', onInterrupt);
   try {
-    return await spec.run({ args: parsed.args, options, io, signal: interrupt.signal });
+    const { command } = await entry.load();
+    return await command.run({ args: parsed.args, options, io, signal: interrupt.signal });
   } finally {
     process.off('SIGINT', onInterrupt);
     process.off('SIGTERM', onInterrupt);
@@ -74,7 +75,7 @@ async function runCommand(entry: CommandEntry, words: readonly string[]): Promis
 
 /** Words → raw options; null when help was printed. */
 function parseWords(
-  spec: CommandSpec,
+  spec: CommandTable,
   words: readonly string[],
 ): { args: string[]; options: Record<string, unknown> } | null {
   const command = new Command(`tokentide ${spec.name}`);

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { nearestWord, ToolError } from '../errors.js';
 import { requireFile } from '../trace/files.js';
 import { parseDurationSec, parsePricePerHour, parseRate, parseWindowSec } from '../units.js';
-import { COMMON_OPTIONS, type CommandSpec, flagOf, type OptionSpec } from './command.js';
+import { COMMON_OPTIONS, type CommandTable, flagOf, type OptionSpec } from './command.js';
 
 /** Variables of the environment, by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -23,7 +23,7 @@ export function keyOf(word: string): string {
  * Throws one USAGE error that lists all problems.
  */
 export async function resolveOptions(
-  spec: CommandSpec,
+  spec: CommandTable,
   flags: Readonly<Record<string, unknown>>,
   environment: Environment = {},
 ): Promise<Record<string, unknown>> {

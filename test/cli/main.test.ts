@@ -1,13 +1,13 @@
 /** The command frame: one clear line, a hint and the right status for every kind of wrong call. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { CommandSpec } from '../../src/cli/command.js';
 import { resolveOptions } from '../../src/cli/options.js';
-import { COMMANDS } from '../../src/cli/registry.js';
+import { COMMANDS, TABLES_FILE, tableOf } from '../../src/cli/registry.js';
 import { nearestWord, ToolError } from '../../src/errors.js';
 import { toolVersion } from '../../src/manifest.js';
 
@@ -56,6 +56,14 @@ for (const entry of COMMANDS) {
     assert.match(wrong.stderr, /hint: /);
   });
 }
+
+test('the tables that the build wrote are those of the commands', async (t) => {
+  if (!existsSync(TABLES_FILE)) return t.skip('built without the last step: `npm run build` writes them');
+  for (const entry of COMMANDS) {
+    const { run: _, ...table } = (await entry.load()).command;
+    assert.deepEqual(await tableOf(entry), JSON.parse(JSON.stringify(table)), entry.name);
+  }
+});
 
 test('a flag that begins with no- is a flag of its own, off unless given', () => {
   const help = tokentide('replay', '--help').stdout;

@@ -2,7 +2,7 @@
 import { EXIT, nearestWord, ToolError } from '../../errors.js';
 import type { CommandSpec } from '../command.js';
 import { completionScript, SHELLS } from '../completion.js';
-import { COMMANDS } from '../registry.js';
+import { COMMANDS, tableOf } from '../registry.js';
 
 export const command: CommandSpec = {
   name: 'completion',
@@ -17,7 +17,7 @@ export const command: CommandSpec = {
     const shell = SHELLS.find((name) => name === args[0]);
     if (shell === undefined) throw unknownShell(args[0]);
     const commands = await Promise.all(
-      COMMANDS.map(async (entry) => ({ spec: (await entry.load()).command, aliases: entry.aliases })),
+      COMMANDS.map(async (entry) => ({ spec: await tableOf(entry), aliases: entry.aliases })),
     );
     const script = completionScript(shell, commands);
     io.print(script.trimEnd());

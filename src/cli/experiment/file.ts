@@ -7,7 +7,7 @@ import { nearestWord, ToolError } from '../../errors.js';
 import { requireFile } from '../../trace/files.js';
 import type { CommandSpec } from '../command.js';
 import { type Environment, keyOf, resolveOptions } from '../options.js';
-import { COMMANDS, type CommandEntry } from '../registry.js';
+import { COMMANDS } from '../registry.js';
 import { substitute, type Variables } from './variables.js';
 
 /** One step, checked: a command with its words and options. */
@@ -86,7 +86,7 @@ async function readStep(entry: unknown, before: readonly ExperimentStep[]): Prom
   const words = Object.keys(entry).filter((key) => !STEP_KEYS.includes(key));
   if (words.length !== 1)
     throw bad(`expected one command, got ${words.length === 0 ? 'none' : words.join(', ')}`);
-  const { spec } = await loadCommand(words[0]);
+  const spec = await loadCommand(words[0]);
   const body = entry[words[0]] ?? {};
   if (!isRecord(body)) throw bad(`${spec.name}: expected options as keys and values`);
   const { args, given } = splitArguments(spec, body);
@@ -112,13 +112,13 @@ async function readStep(entry: unknown, before: readonly ExperimentStep[]): Prom
   return { name, spec, args, given, options: { ...options, json: false }, background, allow };
 }
 
-async function loadCommand(word: string): Promise<{ entry: CommandEntry; spec: CommandSpec }> {
+async function loadCommand(word: string): Promise<CommandSpec> {
   const entry = COMMANDS.find(({ name, aliases }) => name === word || aliases.includes(word));
   if (entry === undefined || NOT_STEPS.includes(entry.name)) {
     const names = COMMANDS.map(({ name }) => name).filter((name) => !NOT_STEPS.includes(name));
     throw bad(`'${word}' is no step${suggestion(word, names)}; steps are ${names.join(', ')}`);
   }
-  return { entry, spec: (await entry.load()).command };
+  return (await entry.load()).command;
 }
 
 /** A step's body names the command's words (`trace:`, `files:`) beside its options. */
