@@ -1,68 +1,116 @@
-/**
- * The key-value metadata of a Parquet file, replaced after the rows are written.
- *
- * What a file says about its rows (their hash, their counts) is known only after the last one, when the writer has
- * already taken the metadata. So the writer is given a placeholder, and afterwards the placeholder in the footer is
- * exchanged for the real text. The footer is the uncompressed end of the file: Thrift (compact protocol), its length
- * as u32, `PAR1`. A text is stored as its length (varint) and its bytes, and nothing in the footer points into the
- * footer, so an exchange needs only those two and the footer's own length. Source: parquet-format, "File format".
- */
-import { type FileHandle, open } from 'node:fs/promises';
+/** The footer of a Parquet file: schema, row groups with their column chunks, key-value metadata. Source: parquet.thrift. */
+import type { Field, FieldType } from './columns.js';
+import type { ChunkFacts } from './parquet-column.js';
+import type { EncodedGroup } from './parquet-encode.js';
+import { binary, i16, i32, i64, list, struct, type ThriftStruct, text, WIRE, writeThrift } from './thrift.js';
 
-const MAGIC = 'PAR1';
+export const MAGIC = Buffer.from('PAR1');
 
-/** Long enough never to occur in data by chance. */
-export const METADATA_PLACEHOLDER = 'tokentide-metadata-placeholder-5d1c9a7e4b';
+/** A text of the file's metadata. */
+export interface KeyValue {
+  readonly key: string;
+  readonly value: string;
+}
 
-/** Exchanges the placeholder for `text` in the file's footer. Throws when the file holds it not exactly once. */
-export async function replaceMetadataPlaceholder(path: string, text: string): Promise<void> {
-  const handle = await open(path, 'r+');
-  try {
-    const { footer, startByte } = await readFooter(handle);
-    const placeholder = stored(METADATA_PLACEHOLDER);
-    const at = footer.indexOf(placeholder);
-    if (at < 0 || footer.indexOf(placeholder, at + 1) >= 0)
-      throw new Error(`no unique metadata placeholder in ${path}`);
-    const next = Buffer.concat([
-      footer.subarray(0, at),
-      stored(text),
-      footer.subarray(at + placeholder.length),
-    ]);
-    await writeFooter(handle, next, startByte);
-    await handle.sync();
-  } finally {
-    await handle.close();
+const TYPE: Readonly<Record<FieldType, number>> = {
+  bool: 0,
+  int32: 1,
+  int64: 2,
+  double: 5,
+  string: 6,
+  u64list: 2,
+  i64list: 2,
+};
+const CONVERTED = { utf8: 0, list: 3, uint64: 14 } as const;
+const REQUIRED = 0;
+const OPTIONAL = 1;
+const REPEATED = 2;
+
+const isList = ({ type }: Field): boolean => type === 'u64list' || type === 'i64list';
+
+/** What the footer says about a row group that begins at byte `at` of the file, as bytes. */
+export function groupFooter(
+  fields: readonly Field[],
+  group: EncodedGroup,
+  at: number,
+  ordinal: number,
+): Uint8Array {
+  const chunks = group.chunks.map((facts, index) => chunkFooter(fields[index], facts, at));
+  const plainBytes = group.chunks.reduce((sum, chunk) => sum + chunk.plainBytes, 0);
+  return writeThrift([
+    list(1, WIRE.struct, chunks),
+    i64(2, plainBytes),
+    i64(3, group.rowCount),
+    i64(5, at),
+    i64(6, group.bytes.length),
+    // The format gives it 16 bits; it is left out where they do not suffice.
+    ...(ordinal < 1 << 15 ? [i16(7, ordinal)] : []),
+  ]);
+}
+
+function chunkFooter(field: Field, facts: ChunkFacts, at: number): ThriftStruct {
+  const path = isList(field) ? [field.name, 'list', 'element'] : [field.name];
+  const { range, nullCount, dictionaryAt } = facts;
+  const meta: ThriftStruct = [
+    i32(1, TYPE[field.type]),
+    list(2, WIRE.i32, facts.encodings),
+    list(
+      3,
+      WIRE.binary,
+      path.map((name) => Buffer.from(name)),
+    ),
+    i32(4, facts.codec),
+    i64(5, facts.valueCount),
+    i64(6, facts.plainBytes),
+    i64(7, facts.bytes),
+    i64(9, at + facts.dataAt),
+    ...(dictionaryAt === null ? [] : [i64(11, at + dictionaryAt)]),
+    struct(12, [
+      ...(nullCount === null ? [] : [i64(3, nullCount)]),
+      ...(range === null ? [] : [binary(5, range.most), binary(6, range.least)]),
+    ]),
+  ];
+  return [i64(2, at + (dictionaryAt ?? facts.dataAt)), struct(3, meta)];
+}
+
+/** The end of the file, from the footer to the last byte. `groups`: what `groupFooter` gave. */
+export function fileFooter(
+  fields: readonly Field[],
+  rowCount: number,
+  groups: readonly Uint8Array[],
+  keyValue: KeyValue | null,
+  createdBy: string,
+): Uint8Array {
+  const footer = writeThrift([
+    i32(1, 1),
+    list(2, WIRE.struct, [[text(4, 'schema'), i32(5, fields.length)], ...fields.flatMap(schemaOf)]),
+    i64(3, rowCount),
+    list(4, WIRE.struct, groups),
+    ...(keyValue === null ? [] : [list(5, WIRE.struct, [[text(1, keyValue.key), text(2, keyValue.value)]])]),
+    text(6, createdBy),
+    // Ranges follow the order of each column's type.
+    list(
+      7,
+      WIRE.struct,
+      fields.map(() => [struct(1, [])]),
+    ),
+  ]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(footer.length);
+  return Buffer.concat([footer, length, MAGIC]);
+}
+
+function schemaOf(field: Field): ThriftStruct[] {
+  const type = i32(1, TYPE[field.type]);
+  const repetition = i32(3, field.nullable ? OPTIONAL : REQUIRED);
+  if (isList(field)) {
+    const element = [type, i32(3, OPTIONAL), text(4, 'element')];
+    return [
+      [repetition, text(4, field.name), i32(5, 1), i32(6, CONVERTED.list)],
+      [i32(3, REPEATED), text(4, 'list'), i32(5, 1)],
+      field.type === 'u64list' ? [...element, i32(6, CONVERTED.uint64)] : element,
+    ];
   }
-}
-
-/** Writes a footer at a byte of the file, which ends with it. */
-export async function writeFooter(handle: FileHandle, footer: Buffer, startByte: number): Promise<void> {
-  const tail = Buffer.alloc(8);
-  tail.writeUInt32LE(footer.length, 0);
-  tail.write(MAGIC, 4, 'latin1');
-  await handle.write(Buffer.concat([footer, tail]), 0, footer.length + 8, startByte);
-  await handle.truncate(startByte + footer.length + 8);
-}
-
-/** The footer of an open file and where it begins. */
-export async function readFooter(handle: FileHandle): Promise<{ footer: Buffer; startByte: number }> {
-  const { size } = await handle.stat();
-  const tail = Buffer.alloc(8);
-  await handle.read(tail, 0, 8, size - 8);
-  if (tail.toString('latin1', 4) !== MAGIC) throw new Error('not a Parquet file');
-  const length = tail.readUInt32LE(0);
-  const startByte = size - 8 - length;
-  const footer = Buffer.alloc(length);
-  await handle.read(footer, 0, length, startByte);
-  return { footer, startByte };
-}
-
-/** A text as Thrift's compact protocol stores it. */
-function stored(text: string): Buffer {
-  const bytes = Buffer.from(text);
-  const length: number[] = [];
-  let rest = bytes.length;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) length.push((rest & 0x7f) | 0x80);
-  length.push(rest);
-  return Buffer.concat([Buffer.from(length), bytes]);
+  const converted = field.type === 'string' ? [i32(6, CONVERTED.utf8)] : [];
+  return [[type, repetition, text(4, field.name), ...converted]];
 }

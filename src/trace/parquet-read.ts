@@ -4,10 +4,9 @@ import { ToolError } from '../errors.js';
 import type { ColumnBatch, Field, FieldType } from './columns.js';
 import { type DuckdbSession, openDuckdb, sqlName, sqlPath } from './duckdb.js';
 import { BatchGatherer } from './vectors-read.js';
-import { CHUNK_ROWS } from './vectors-write.js';
 
 /** Rows of a batch that is read. */
-export const READ_BATCH_ROWS = 32 * CHUNK_ROWS;
+export const READ_BATCH_ROWS = 65_536;
 
 /** An open Parquet file. */
 export interface ParquetSource {

@@ -1,149 +1,90 @@
 /**
- * Column batches → Parquet by DuckDB: a table function hands over chunks, `COPY` encodes them. Long files are written in
- * slices of two row groups, a few at a time, each by a `COPY` of its own, so that encoding uses more than one core and
- * goes on while the next rows are made; the slices are then joined. Memory stays flat whatever the number of rows.
- *
- * The same batches give the same bytes, however they were cut and however many threads DuckDB uses: chunks, row groups
- * and slices have fixed sizes, one thread pulls each slice, and insertion order is kept.
+ * Column batches → a Parquet file, by our own encoder: format version 1, one data page per column chunk, row groups of
+ * fixed size encoded side by side and written in order. A few row groups are in memory, whatever the number of rows; the
+ * same rows give the same bytes on every machine, however they were cut and however many threads there are.
  */
-import { rm } from 'node:fs/promises';
-import type { StringColumn } from '../types.js';
-import type { Column, ColumnBatch, Field } from './columns.js';
-import { type DuckdbSession, openDuckdb, sqlText } from './duckdb.js';
-import { METADATA_PLACEHOLDER } from './parquet-footer.js';
-import { joinParquet } from './parquet-join.js';
-import { ChunkFiller, duckdbType } from './vectors-write.js';
-
-export type Compression = 'zstd' | 'snappy';
-
-/** Rows of a row group: DuckDB's default, a multiple of its chunk. */
-export const ROW_GROUP_ROWS = 122_880;
-/** Row groups of a slice. */
-const SLICE_GROUPS = 2;
-const SLICES_IN_FLIGHT = 2;
+import { type FileHandle, open } from 'node:fs/promises';
+import { toolVersion } from '../manifest.js';
+import type { ColumnBatch, Field } from './columns.js';
+import { EncodePool } from './encode-pool.js';
+import type { Profile } from './parquet-column.js';
+import type { EncodedGroup } from './parquet-encode.js';
+import { fileFooter, groupFooter, type KeyValue, MAGIC } from './parquet-footer.js';
+import { RowGroups } from './row-groups.js';
 
 export interface ParquetJob {
   readonly path: string;
   readonly fields: readonly Field[];
-  readonly batches: Iterable<ColumnBatch>;
-  readonly compression: Compression;
+  readonly batches: Iterable<ColumnBatch> | AsyncIterable<ColumnBatch>;
   readonly rowGroupRows: number;
-  /** Key under which the metadata placeholder is stored; null = no metadata. */
-  readonly metadataKey: string | null;
+  readonly profile: Profile;
+  /** Metadata of the file, asked for after the last batch; null = none. */
+  readonly keyValue: () => KeyValue | null;
+  /** Threads that encode; default: one per core, up to four. */
   readonly threads?: number;
 }
 
 /** Writes the file. An error that the batches throw comes out as it is. */
 export async function writeParquet(job: ParquetJob): Promise<void> {
-  const session = await openDuckdb({ threads: job.threads });
-  const parts: string[] = [];
-  const inFlight = new Set<Promise<void>>();
-  let failure: { readonly error: unknown } | null = null;
+  const pool = new EncodePool(job.fields, job.profile, job.threads);
+  const file = await open(job.path, 'w');
   try {
-    for await (const slice of slices(job.batches, SLICE_GROUPS * job.rowGroupRows)) {
-      const path = parts.length === 0 ? job.path : `${job.path}.${parts.length}`;
-      const write = writeSlice(session, { ...job, path, batches: slice }, parts.length).catch(
-        (error: unknown) => {
-          failure ??= { error };
-        },
-      );
-      parts.push(path);
-      inFlight.add(write);
-      write.finally(() => inFlight.delete(write));
-      if (inFlight.size >= SLICES_IN_FLIGHT) await Promise.race(inFlight);
-      if (failure !== null) break;
+    const writer = new GroupWriter(file, job.fields);
+    const groups = new RowGroups(job.fields, job.rowGroupRows);
+    const underWay: Promise<EncodedGroup>[] = [];
+    const push = async (group: ColumnBatch): Promise<void> => {
+      const encoded = pool.encode(group);
+      // Awaited in order below; until then a failure is no unhandled one.
+      encoded.catch(() => undefined);
+      underWay.push(encoded);
+      if (underWay.length > pool.threads) await writer.write(await underWay.shift()!);
+    };
+    for await (const batch of job.batches) {
+      for (const group of groups.add(batch)) await push(group);
+      // Lets signals and answers of threads in.
+      await new Promise(setImmediate);
     }
-    await Promise.all(inFlight);
-    if (failure !== null) throw (failure as { readonly error: unknown }).error;
-    if (parts.length > 1) await joinParquet(job.path, parts.slice(1));
+    const last = groups.finish();
+    if (last !== null) await push(last);
+    for (const encoded of underWay) await writer.write(await encoded);
+    await writer.finish(job.keyValue());
   } finally {
-    await Promise.all(inFlight);
-    session.close();
-    await Promise.all(parts.slice(1).map((part) => rm(part, { force: true })));
+    await pool.close();
+    await file.close();
   }
 }
 
-/** Batches of up to so many rows in all; at least one slice, which may be empty. */
-async function* slices(batches: Iterable<ColumnBatch>, sliceRows: number): AsyncGenerator<ColumnBatch[]> {
-  let slice: ColumnBatch[] = [];
-  let rows = 0;
-  let count = 0;
-  for (const batch of batches) {
-    // Lets the requests of slices under way for rows come in while the next one is made.
-    await new Promise(setImmediate);
-    for (let from = 0; from < batch.rowCount; ) {
-      const to = Math.min(batch.rowCount, from + sliceRows - rows);
-      slice.push(from === 0 && to === batch.rowCount ? batch : partOf(batch, from, to));
-      rows += to - from;
-      from = to;
-      if (rows < sliceRows) continue;
-      yield slice;
-      count += 1;
-      slice = [];
-      rows = 0;
+class GroupWriter {
+  readonly #file: FileHandle;
+  readonly #fields: readonly Field[];
+  readonly #footers: Uint8Array[] = [];
+  #at = 0;
+  #rows = 0;
+
+  constructor(file: FileHandle, fields: readonly Field[]) {
+    this.#file = file;
+    this.#fields = fields;
+  }
+
+  async write(group: EncodedGroup): Promise<void> {
+    if (this.#at === 0) await this.#put(MAGIC);
+    this.#footers.push(groupFooter(this.#fields, group, this.#at, this.#footers.length));
+    await this.#put(group.bytes);
+    this.#rows += group.rowCount;
+  }
+
+  async finish(keyValue: KeyValue | null): Promise<void> {
+    if (this.#at === 0) await this.#put(MAGIC);
+    const createdBy = `tokentide version ${toolVersion()}`;
+    await this.#put(fileFooter(this.#fields, this.#rows, this.#footers, keyValue, createdBy));
+    await this.#file.sync();
+  }
+
+  async #put(bytes: Uint8Array): Promise<void> {
+    for (let written = 0; written < bytes.length; ) {
+      const { bytesWritten } = await this.#file.write(bytes, written, bytes.length - written, this.#at);
+      written += bytesWritten;
+      this.#at += bytesWritten;
     }
-  }
-  if (rows > 0 || count === 0) yield slice;
-}
-
-function partOf(batch: ColumnBatch, from: number, to: number): ColumnBatch {
-  return { rowCount: to - from, columns: batch.columns.map((column) => columnPart(column, from, to)) };
-}
-
-function columnPart(column: Column | null, from: number, to: number): Column | null {
-  if (column === null) return null;
-  if ('codes' in column) {
-    const { codes, dictionary } = column as StringColumn;
-    return { codes: codes.subarray(from, to), dictionary };
-  }
-  const valid = column.valid?.subarray(from, to) ?? null;
-  if ('offsets' in column) {
-    return { ...column, offsets: column.offsets.subarray(from, to + 1), valid } as Column;
-  }
-  return { values: column.values.subarray(from, to), valid } as Column;
-}
-
-/** One `COPY`. */
-async function writeSlice(session: DuckdbSession, job: ParquetJob, index: number): Promise<void> {
-  const { api, bindings } = session;
-  const filler = new ChunkFiller(bindings, job.fields, job.batches[Symbol.iterator]());
-  const name = `rows_${index}`;
-  let failure: unknown = null;
-  const source = api.DuckDBTableFunction.create({
-    name,
-    bindFunction(info) {
-      for (const field of job.fields) info.addResultColumn(field.name, duckdbType(api, field));
-    },
-    initFunction(info) {
-      info.setMaxThreads(1);
-    },
-    mainFunction(info, output) {
-      try {
-        filler.fill(output.chunk);
-      } catch (error) {
-        failure = error;
-        info.setError('the source of rows failed');
-      }
-    },
-  });
-  const connection = await session.connect();
-  try {
-    connection.registerTableFunction(source);
-    const options = [
-      'FORMAT parquet',
-      `COMPRESSION ${job.compression}`,
-      'PARQUET_VERSION v1',
-      `ROW_GROUP_SIZE ${job.rowGroupRows}`,
-      'USE_TMP_FILE false',
-      ...(job.metadataKey === null
-        ? []
-        : [`KV_METADATA {${sqlText(job.metadataKey)}: ${sqlText(METADATA_PLACEHOLDER)}}`]),
-    ];
-    await connection.run(`COPY (SELECT * FROM ${name}()) TO ${sqlText(job.path)} (${options.join(', ')})`);
-  } catch (error) {
-    throw failure ?? error;
-  } finally {
-    connection.closeSync();
-    source.destroySync();
   }
 }

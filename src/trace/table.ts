@@ -8,9 +8,9 @@ import { ToolError } from '../errors.js';
 import { stringColumn } from './batch.js';
 import { type Column, type ColumnBatch, type Field, type FieldType, isKnown } from './columns.js';
 import { requireFile, temporaryName } from './files.js';
-import { replaceMetadataPlaceholder } from './parquet-footer.js';
 import { openParquet } from './parquet-read.js';
-import { type Compression, ROW_GROUP_ROWS, writeParquet } from './parquet-write.js';
+import { writeParquet } from './parquet-write.js';
+import { ROW_GROUP_ROWS } from './row-groups.js';
 
 export type TableType = 'int32' | 'int64' | 'double' | 'bool' | 'string' | 'list<int64>' | 'list<uint64>';
 
@@ -32,8 +32,6 @@ export interface WriteTableOptions {
   readonly batches?: Iterable<ColumnBatch>;
   /** Metadata of the file: one key and its text. */
   readonly keyValue?: { readonly key: string; readonly value: string } | null;
-  /** Default zstd. */
-  readonly compression?: Compression;
   readonly signal?: AbortSignal;
 }
 
@@ -55,11 +53,10 @@ export async function writeTable(options: WriteTableOptions): Promise<{ rows: nu
       path: temporary,
       fields: columns.map(fieldOf),
       batches: counted(),
-      compression: options.compression ?? 'zstd',
       rowGroupRows: ROW_GROUP_ROWS,
-      metadataKey: keyValue?.key ?? null,
+      profile: 'standard',
+      keyValue: () => keyValue,
     });
-    if (keyValue !== null) await replaceMetadataPlaceholder(temporary, keyValue.value);
     const { size } = await stat(temporary);
     await rename(temporary, path);
     return { rows, bytes: size };

@@ -1,5 +1,5 @@
 /**
- * DuckDB chunks → typed arrays, by flat copies; the mirror of vectors-write.ts. Chunks are gathered into batches of a
+ * DuckDB chunks → typed arrays, by flat copies. Chunks are gathered into batches of a
  * stated number of rows; strings become dictionary codes, decoded once per distinct value of a chunk.
  */
 import type Bindings from '@duckdb/node-bindings';

@@ -1,6 +1,5 @@
 /**
- * The trace writer on parquetjs-lite: pure JavaScript, for machines where the native engine does not load, and for
- * readers that only understand what parquetjs writes. About 30 000 rows per second.
+ * The trace writer on parquetjs-lite: for readers that only understand what parquetjs writes. About 30 000 rows per second.
  *
  * It passes 64-bit integers through JavaScript numbers, so values beyond 2^53 would change silently: they are refused.
  * Every row is awaited, because unawaited appends repeat rows (measured; MEASUREMENTS are summarised in src/README.md).
@@ -8,7 +7,6 @@
 import type { FieldDefinition, ParquetWriter } from 'parquetjs-lite';
 import { ToolError } from '../errors.js';
 import { type Column, type ColumnBatch, type Field, isKnown, TRACE_FIELDS } from './columns.js';
-import { METADATA_PLACEHOLDER } from './parquet-footer.js';
 import { TRACE_META_KEY } from './schema.js';
 import type { TraceWriteJob } from './write.js';
 
@@ -21,17 +19,17 @@ export async function writeWithParquetjs(job: TraceWriteJob): Promise<void> {
     writer = await parquet.ParquetWriter.openFile(new parquet.ParquetSchema(definitions), job.path, {
       rowGroupSize: job.rowGroupRows,
     });
-    writer.setMetadata(TRACE_META_KEY, METADATA_PLACEHOLDER);
   } catch (error) {
     throw asError(error);
   }
   let failure: unknown = null;
   try {
     let firstRow = 0;
-    for (const batch of job.batches) {
+    for await (const batch of job.batches) {
       for (let row = 0; row < batch.rowCount; row++) await writer.appendRow(record(batch, row, firstRow));
       firstRow += batch.rowCount;
     }
+    writer.setMetadata(TRACE_META_KEY, job.metadata());
   } catch (error) {
     failure = asError(error);
   }
@@ -75,7 +73,7 @@ function record(batch: ColumnBatch, row: number, firstRow: number): Record<strin
       throw new ToolError({
         code: 'BAD_VALUE',
         message: `parquetjs-lite holds integers up to 2^53 only, ${name} of row ${firstRow + row} is ${value}`,
-        hint: 'write with the duckdb engine (the default)',
+        hint: 'write with the native engine (the default)',
       });
     });
   });

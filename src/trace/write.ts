@@ -1,45 +1,35 @@
 /**
- * Writes a trace: any stream of batches → Parquet with its metadata and content hash, whole or not at all.
- *
- * Synchronous sources are pulled by DuckDB directly. Asynchronous ones cannot be (DuckDB asks for rows and needs them
- * at once), so DuckDB runs in a worker thread that may wait for the next batch; a few batches are in flight at most,
- * so memory stays flat, nothing is staged on disk, and the bytes are those of the synchronous path. Asynchronous
- * sources that end within 131 072 rows are gathered and written without a worker.
+ * Writes a trace: any stream of batches → Parquet with its metadata and content hash, whole or not at all. Rows are
+ * checked, hashed and counted on the way to the backend; memory stays flat whatever their number.
  */
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ToolError } from '../errors.js';
 import type { ProgressListener, TraceBatch, TraceMeta, TraceMetaDraft } from '../types.js';
-import { type ColumnBatch, columnsOfTraceBatch, TRACE_FALLBACK, TRACE_FIELDS } from './columns.js';
+import { type ColumnBatch, columnsOfTraceBatch, TRACE_FIELDS } from './columns.js';
 import { ContentHasher } from './content-hash.js';
 import { stringifyStrict, temporaryName } from './files.js';
-import { addConstantColumns } from './parquet-absent.js';
-import { replaceMetadataPlaceholder } from './parquet-footer.js';
-import { type Compression, ROW_GROUP_ROWS, writeParquet } from './parquet-write.js';
+import type { Profile } from './parquet-column.js';
+import { writeParquet } from './parquet-write.js';
+import { ROW_GROUP_ROWS } from './row-groups.js';
 import { TRACE_COLUMNS, TRACE_META_KEY } from './schema.js';
-import { writeThroughWorker } from './write-bridge.js';
 import { writeWithParquetjs } from './write-parquetjs.js';
 
-export type TraceEngine = 'duckdb' | 'parquetjs-lite';
+export type TraceEngine = 'native' | 'parquetjs-lite';
 
 export interface WriteTraceOptions {
   readonly path: string;
   /** A function is called after the last row, for metadata that counts the rows. */
   readonly meta: TraceMetaDraft | (() => TraceMetaDraft);
   readonly batches: Iterable<TraceBatch> | AsyncIterable<TraceBatch>;
-  /**
-   * Columns that the batches may have, beside the arrival; default all. The others are unknown in every row, and cost
-   * nothing; the rows of the file are the same, its bytes are not.
-   */
+  /** Columns to write, beside the arrival; default all. The others are unknown in every row. */
   readonly columns?: readonly (keyof TraceBatch)[];
-  /** Default zstd. */
-  readonly compression?: Compression;
-  /** `parquetjs`: readable by parquetjs-lite (Snappy pages). */
+  /** `parquetjs`: no encoding that parquetjs-lite does not read; the file is larger. */
   readonly compat?: 'parquetjs' | null;
-  /** Default duckdb, which is some 40 times faster. */
+  /** Default native, which is some 100 times faster. */
   readonly engine?: TraceEngine;
   readonly rowGroupSize?: number;
-  /** Threads of the engine; the bytes do not depend on it. */
+  /** Threads that encode; the bytes do not depend on it. */
   readonly threads?: number;
   readonly signal?: AbortSignal;
   readonly progress?: ProgressListener;
@@ -52,14 +42,14 @@ export interface WrittenTrace {
   readonly contentHash: string;
 }
 
-/** What a backend is asked to do: put these rows in this file, with the metadata placeholder under our key. */
+/** What a backend is asked to do: put these rows in this file, with the metadata under our key. */
 export interface TraceWriteJob {
   readonly path: string;
-  readonly batches: Iterable<ColumnBatch>;
-  readonly compression: Compression;
+  readonly batches: AsyncIterable<ColumnBatch>;
   readonly rowGroupRows: number;
-  /** Names of the columns that are the same in every row; default none. */
-  readonly constant?: readonly string[];
+  readonly profile: Profile;
+  /** JSON text; asked for after the last batch. */
+  readonly metadata: () => string;
   readonly threads?: number;
 }
 
@@ -69,38 +59,21 @@ export interface TraceWriter {
   write(job: TraceWriteJob): Promise<void>;
 }
 
-const DUCKDB_WRITER: TraceWriter = {
-  engine: 'duckdb',
-  async write(job) {
-    const constant = new Set(job.constant ?? []);
-    const places = TRACE_FIELDS.flatMap(({ name }, place) => (constant.has(name) ? [] : [place]));
-    await writeParquet({
+const NATIVE_WRITER: TraceWriter = {
+  engine: 'native',
+  write: ({ metadata, ...job }) =>
+    writeParquet({
       ...job,
-      batches: constant.size === 0 ? job.batches : picked(job.batches, places),
-      fields: places.map((place) => TRACE_FIELDS[place]),
-      metadataKey: TRACE_META_KEY,
-    });
-    if (constant.size === 0) return;
-    const added = TRACE_FIELDS.filter(({ name }) => constant.has(name));
-    await addConstantColumns(
-      job.path,
-      TRACE_FIELDS,
-      added.map((field) => ({ field, word: TRACE_FALLBACK[field.name] ?? null })),
-    );
-  },
+      fields: TRACE_FIELDS,
+      keyValue: () => ({ key: TRACE_META_KEY, value: metadata() }),
+    }),
 };
-
-function* picked(batches: Iterable<ColumnBatch>, places: readonly number[]): Generator<ColumnBatch> {
-  for (const { rowCount, columns } of batches) {
-    yield { rowCount, columns: places.map((place) => columns[place]) };
-  }
-}
 
 const PARQUETJS_WRITER: TraceWriter = { engine: 'parquetjs-lite', write: writeWithParquetjs };
 
 /** The backends by name. */
 export const TRACE_WRITERS: Readonly<Record<TraceEngine, TraceWriter>> = {
-  duckdb: DUCKDB_WRITER,
+  native: NATIVE_WRITER,
   'parquetjs-lite': PARQUETJS_WRITER,
 };
 
@@ -110,102 +83,53 @@ export const TRACE_WRITERS: Readonly<Record<TraceEngine, TraceWriter>> = {
  * written, the signal's reason when aborted, and whatever the source throws.
  */
 export async function writeTrace(options: WriteTraceOptions): Promise<WrittenTrace> {
-  const { path, batches } = options;
-  const engine = options.engine ?? 'duckdb';
+  const { path } = options;
   const temporary = temporaryName(path);
-  const job = {
-    path: temporary,
-    compression:
-      options.compression ??
-      (options.compat === 'parquetjs' || engine === 'parquetjs-lite' ? 'snappy' : 'zstd'),
-    rowGroupRows: options.rowGroupSize ?? ROW_GROUP_ROWS,
-    constant: options.columns === undefined ? [] : absentColumns(options.columns),
-    threads: options.threads,
-  };
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    const result = await writeRows(engine, job, batches, options);
-    const draft = typeof options.meta === 'function' ? options.meta() : options.meta;
-    const meta: TraceMeta = { ...draft, contentHash: result.contentHash };
-    await replaceMetadataPlaceholder(temporary, stringifyStrict(meta));
-    const { size } = await stat(temporary);
-    await rename(temporary, path);
-    return { ...result, bytes: size };
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw writeFailure(error, path);
-  }
-}
-
-/** Names of the trace's columns that no batch has. */
-function absentColumns(columns: readonly (keyof TraceBatch)[]): string[] {
-  return TRACE_COLUMNS.filter(({ code }) => code !== 'arrivalNs' && !columns.includes(code)).map(
-    ({ disk }) => disk,
-  );
-}
-
-async function writeRows(
-  engine: TraceEngine,
-  job: Omit<TraceWriteJob, 'batches'>,
-  batches: Iterable<TraceBatch> | AsyncIterable<TraceBatch>,
-  options: WriteTraceOptions,
-): Promise<{ rows: number; contentHash: string }> {
-  if (Symbol.iterator in batches) return writeTraceRows(engine, job, batches, options);
-  const iterator = batches[Symbol.asyncIterator]();
-  const { first, ended } = await gather(iterator, IN_PROCESS_ROWS, options.signal);
-  if (ended) return writeTraceRows(engine, job, first, options);
-  return writeThroughWorker({
-    engine,
-    job,
-    first,
-    rest: iterator,
-    signal: options.signal,
-    progress: options.progress,
-  });
-}
-
-/** Writes rows from a synchronous source in this thread: checked, hashed and counted on the way. */
-export async function writeTraceRows(
-  engine: TraceEngine,
-  job: Omit<TraceWriteJob, 'batches'>,
-  batches: Iterable<TraceBatch>,
-  options: { readonly signal?: AbortSignal; readonly progress?: ProgressListener } = {},
-): Promise<{ rows: number; contentHash: string }> {
   const hasher = new ContentHasher(TRACE_FIELDS);
   const order = new ArrivalOrder();
   let rows = 0;
-  function* prepared(): Generator<ColumnBatch> {
-    for (const batch of batches) {
+  let contentHash = '';
+  async function* prepared(): AsyncGenerator<ColumnBatch> {
+    for await (const batch of options.batches) {
       options.signal?.throwIfAborted();
       order.check(batch.arrivalNs, batch.rowCount);
-      const columns = columnsOfTraceBatch(batch);
+      const columns = columnsOfTraceBatch(chosen(batch, options.columns));
       hasher.update(columns);
       rows += batch.rowCount;
       yield columns;
       options.progress?.({ stage: 'write trace', done: rows, total: null, unit: 'rows' });
     }
   }
-  await TRACE_WRITERS[engine].write({ ...job, batches: prepared() });
-  return { rows, contentHash: hasher.digest() };
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await TRACE_WRITERS[options.engine ?? 'native'].write({
+      path: temporary,
+      batches: prepared(),
+      rowGroupRows: options.rowGroupSize ?? ROW_GROUP_ROWS,
+      profile: options.compat === 'parquetjs' ? 'parquetjs' : 'standard',
+      metadata: () => {
+        contentHash = hasher.digest();
+        const draft = typeof options.meta === 'function' ? options.meta() : options.meta;
+        const meta: TraceMeta = { ...draft, contentHash };
+        return stringifyStrict(meta);
+      },
+      threads: options.threads,
+    });
+    const { size } = await stat(temporary);
+    await rename(temporary, path);
+    return { rows, bytes: size, contentHash };
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw writeFailure(error, path);
+  }
 }
 
-/** Async sources up to this many rows are written without a worker thread. */
-const IN_PROCESS_ROWS = 131_072;
-
-async function gather(
-  iterator: AsyncIterator<TraceBatch>,
-  limitRows: number,
-  signal: AbortSignal | undefined,
-): Promise<{ first: TraceBatch[]; ended: boolean }> {
-  const first: TraceBatch[] = [];
-  for (let rows = 0; rows < limitRows; ) {
-    signal?.throwIfAborted();
-    const step = await iterator.next();
-    if (step.done) return { first, ended: true };
-    first.push(step.value);
-    rows += step.value.rowCount;
-  }
-  return { first, ended: false };
+/** The batch with the wanted columns only. */
+function chosen(batch: TraceBatch, columns: readonly (keyof TraceBatch)[] | undefined): TraceBatch {
+  if (columns === undefined) return batch;
+  const kept: Record<string, unknown> = { rowCount: batch.rowCount, arrivalNs: batch.arrivalNs };
+  for (const { code } of TRACE_COLUMNS) if (columns.includes(code)) kept[code] = batch[code];
+  return kept as unknown as TraceBatch;
 }
 
 /** Arrivals must be ≥ 0 and never fall. Compared as exact halves, because BigInt compares are ten times slower. */

@@ -1,0 +1,79 @@
+/**
+ * Encodes row groups, in worker threads from the second one on: a short file is written before a thread would have
+ * started. A row group's bytes depend on its rows alone, so they are the same whatever the number of threads.
+ */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { ColumnBatch, Field } from './columns.js';
+import type { Profile } from './parquet-column.js';
+import { type EncodedGroup, GroupEncoder } from './parquet-encode.js';
+import { buffersOf } from './row-groups.js';
+
+/** What a thread is started with. */
+export interface EncodeWorkerData {
+  readonly fields: readonly Field[];
+  readonly profile: Profile;
+}
+
+/** A thread's answer to a row group: exactly one of the two. */
+export type FromEncodeWorker =
+  | { readonly group: EncodedGroup; readonly error: null }
+  | { readonly group: null; readonly error: Error };
+
+interface Waiting {
+  readonly resolve: (group: EncodedGroup) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** More threads do not help: what comes before and after the encoding is one thread's work. */
+const MAX_THREADS = 4;
+
+export class EncodePool {
+  readonly threads: number;
+  readonly #data: EncodeWorkerData;
+  readonly #encoder: GroupEncoder;
+  readonly #workers: { readonly worker: Worker; readonly waiting: Waiting[] }[] = [];
+  #groups = 0;
+  #failure: Error | null = null;
+
+  constructor(fields: readonly Field[], profile: Profile, threads?: number) {
+    this.#data = { fields, profile };
+    this.#encoder = new GroupEncoder(fields, profile);
+    this.threads = threads ?? Math.min(MAX_THREADS, availableParallelism());
+  }
+
+  /** Encodes a row group, whose arrays move to another thread. */
+  async encode(group: ColumnBatch): Promise<EncodedGroup> {
+    const index = this.#groups++;
+    if (index === 0 || this.threads <= 1) return this.#encoder.encode(group);
+    if (this.#failure !== null) throw this.#failure;
+    const place = index % this.threads;
+    this.#workers[place] ??= this.#start();
+    const { worker, waiting } = this.#workers[place];
+    worker.postMessage(group, buffersOf(group));
+    return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+  }
+
+  /** Ends the threads; row groups under way are given up. */
+  async close(): Promise<void> {
+    for (const { worker } of this.#workers.filter(Boolean)) worker.removeAllListeners();
+    await Promise.all(this.#workers.filter(Boolean).map(({ worker }) => worker.terminate()));
+  }
+
+  #start(): { readonly worker: Worker; readonly waiting: Waiting[] } {
+    const waiting: Waiting[] = [];
+    const worker = new Worker(new URL('./encode-worker.js', import.meta.url), { workerData: this.#data });
+    const fail = (error: Error): void => {
+      this.#failure ??= error;
+      for (const { reject } of waiting.splice(0)) reject(error);
+    };
+    worker.on('message', ({ group, error }: FromEncodeWorker) => {
+      const asked = waiting.shift();
+      if (error === null) asked?.resolve(group);
+      else asked?.reject(error);
+    });
+    worker.on('error', fail);
+    worker.on('exit', (status) => fail(new Error(`an encoding thread ended early (${status})`)));
+    return { worker, waiting };
+  }
+}

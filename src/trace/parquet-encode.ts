@@ -1,0 +1,32 @@
+/** Row groups → bytes: the encoding that one thread does, from columns in memory to what lies in the file. */
+import { ByteSink } from './byte-sink.js';
+import type { ColumnBatch, Field } from './columns.js';
+import { type ChunkFacts, ColumnEncoder, type Profile } from './parquet-column.js';
+
+/** A row group as it lies in the file, and what the footer says about it. */
+export interface EncodedGroup {
+  readonly rowCount: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** In the order of the fields. */
+  readonly chunks: readonly ChunkFacts[];
+}
+
+export class GroupEncoder {
+  readonly #fields: readonly Field[];
+  readonly #columns: ColumnEncoder;
+  readonly #out = new ByteSink(1 << 20);
+
+  constructor(fields: readonly Field[], profile: Profile) {
+    this.#fields = fields;
+    this.#columns = new ColumnEncoder(profile);
+  }
+
+  encode(group: ColumnBatch): EncodedGroup {
+    const out = this.#out;
+    out.clear();
+    const chunks = this.#fields.map((field, index) =>
+      this.#columns.encode(field, group.columns[index], group.rowCount, out),
+    );
+    return { rowCount: group.rowCount, bytes: out.view().slice(), chunks };
+  }
+}
