@@ -37,6 +37,8 @@ export interface PlayOptions {
   readonly intendedMs?: readonly number[];
   readonly stream?: boolean;
   readonly protocol?: string;
+  /** Default `prompt` and the request's number. */
+  readonly body?: string;
   readonly limits?: Partial<ExchangeLimits>;
   readonly concurrency?: number | null;
   readonly connectMs?: number;
@@ -71,7 +73,7 @@ export function play(options: PlayOptions): Played {
     (options.intendedMs ?? [0]).map((ms, index) => ({
       index,
       intendedNs: ms * MS,
-      body: Buffer.from(`prompt ${index}`),
+      body: Buffer.from(options.body ?? `prompt ${index}`),
       stream: options.stream ?? true,
     })),
   );

@@ -1,7 +1,7 @@
 /** A transport without sockets that plays scripts on a scheduler: with a FakeScheduler every instant is exact. */
 import type { Scheduler } from '../../clock.js';
 import { NS_PER_MS } from '../../units.js';
-import type { ResponseListener } from '../exchange.js';
+import type { HeadFacts, ResponseListener } from '../exchange.js';
 import type { Transport, TransportRequest } from '../transport.js';
 import type { Script, ScriptedAnswer, ScriptStep } from './script.js';
 
@@ -40,7 +40,7 @@ export function createFakeTransport(options: FakeTransportOptions): FakeTranspor
         open -= 1;
         last();
       };
-      const answer = script({ index, body: Buffer.from(body).toString('utf8') });
+      const answer = script({ index, body: Buffer.from(body).toString('utf8'), path: '' });
       const startNs = scheduler.nowNs() + connectMs * NS_PER_MS;
       const begin = (): void => {
         if (over) return;
@@ -77,7 +77,9 @@ export function createFakeTransport(options: FakeTransportOptions): FakeTranspor
         if (!isOver()) call();
       });
     };
-    at(headAtMs, () => listener.onHead(answer.status ?? 200, answer.contentType ?? 'text/event-stream'));
+    at(headAtMs, () =>
+      listener.onHead(answer.status ?? 200, answer.contentType ?? 'text/event-stream', factsOf(answer)),
+    );
     for (const step of answer.steps) at(step.atMs, () => playStep(step, listener, close));
   }
 
@@ -86,6 +88,14 @@ export function createFakeTransport(options: FakeTransportOptions): FakeTranspor
     else if (step.end === 'complete') close(() => listener.onEnd());
     else close(() => listener.onError(step.end === 'close' ? closedByPeer() : connectionReset()));
   }
+}
+
+function factsOf({ headers = {} }: ScriptedAnswer): HeadFacts {
+  return {
+    contentEncoding: headers['content-encoding'] ?? null,
+    location: headers['location'] ?? null,
+    retryAfter: headers['retry-after'] ?? null,
+  };
 }
 
 /** As undici tells of a FIN in the middle of a response. */

@@ -24,6 +24,8 @@ export interface ScriptedRequest {
   /** Order of arrival, from 0. */
   readonly index: number;
   readonly body: string;
+  /** Path and query; empty for transports without one. */
+  readonly path: string;
 }
 
 /** Answers the k-th request; null = closes the connection without an answer. */

@@ -1,16 +1,26 @@
 /** A real HTTP server on loopback that plays scripts: bytes at given times, and every way to end a connection. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { constants, createServer as createHttp2Server, createSecureServer } from 'node:http2';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import type { Script, ScriptedAnswer, ScriptStep } from './script.js';
 
 export interface ScriptedEndpointOptions {
   readonly script: Script;
   /** Answers of GET by path, e.g. `/metrics`; others get 404. */
   readonly pages?: Readonly<Record<string, string | (() => string)>>;
+  /** Speaks TLS; with `ca`, clients must show a certificate of it. PEM texts. */
+  readonly tls?: { readonly key: string; readonly cert: string; readonly ca?: string } | null;
+  /** Speaks HTTP/2: with TLS beside HTTP/1.1, without it alone. Default false. */
+  readonly http2?: boolean;
+  /** Streams at once that an HTTP/2 connection allows. */
+  readonly maxStreams?: number;
+  /** Listens on this unix socket instead of a port. */
+  readonly unixSocket?: string | null;
 }
 
 export interface ScriptedEndpoint {
-  /** `http://127.0.0.1:port` */
+  /** `http://127.0.0.1:port`, or https; `http://localhost` on a unix socket. */
   readonly url: string;
   /** POST requests so far, in order of arrival. */
   readonly requests: readonly ReceivedRequest[];
@@ -23,6 +33,8 @@ export interface ScriptedEndpoint {
 
 export interface ReceivedRequest {
   readonly path: string;
+  /** 1.1 or 2.0 */
+  readonly httpVersion: string;
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
 }
@@ -32,7 +44,7 @@ export async function createScriptedEndpoint(options: ScriptedEndpointOptions): 
   const requests: ReceivedRequest[] = [];
   const timers = new Set<NodeJS.Timeout>();
   const state = { maxOpen: 0, connections: 0, open: 0 };
-  const server = createServer((request, response) => {
+  const server = serverOf(options, (request, response) => {
     if (request.method === 'GET') {
       servePage(options.pages ?? {}, request, response);
       return;
@@ -41,24 +53,34 @@ export async function createScriptedEndpoint(options: ScriptedEndpointOptions): 
     request.on('data', (piece: Buffer) => pieces.push(piece));
     request.on('end', () => {
       const body = Buffer.concat(pieces).toString('utf8');
-      const index = requests.push({ path: request.url ?? '', headers: request.headers, body }) - 1;
+      const path = request.url ?? '';
+      const { httpVersion, headers } = request;
+      const index = requests.push({ path, httpVersion, headers, body }) - 1;
       state.open += 1;
       state.maxOpen = Math.max(state.maxOpen, state.open);
       response.once('close', () => {
         state.open -= 1;
       });
-      const answer = options.script({ index, body });
-      if (answer === null) response.socket?.destroy();
+      const answer = options.script({ index, body, path });
+      if (answer === null) cutOff(response, 'close');
       else playAnswer(answer, response, timers);
     });
   });
-  server.on('connection', (socket) => {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
     state.connections += 1;
-    socket.setNoDelay(true);
+    sockets.add(socket);
+    socket.setNoDelay(true).once('close', () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { unixSocket } = options;
+  await new Promise<void>((resolve) => {
+    if (unixSocket == null) server.listen(0, '127.0.0.1', resolve);
+    else server.listen(unixSocket, resolve);
+  });
+  const scheme = options.tls == null ? 'http' : 'https';
+  const host = unixSocket == null ? `127.0.0.1:${(server.address() as AddressInfo).port}` : 'localhost';
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${scheme}://${host}`,
     requests,
     get maxOpen() {
       return state.maxOpen;
@@ -68,10 +90,35 @@ export async function createScriptedEndpoint(options: ScriptedEndpointOptions): 
     },
     close: () => {
       for (const timer of timers) clearTimeout(timer);
-      server.closeAllConnections();
+      for (const socket of sockets) socket.destroy();
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+function serverOf(options: ScriptedEndpointOptions, handler: Handler): Server {
+  const { tls, http2, maxStreams } = options;
+  const settings = maxStreams === undefined ? {} : { settings: { maxConcurrentStreams: maxStreams } };
+  const secrets = { ...tls, requestCert: tls?.ca !== undefined };
+  // The compatibility API of node:http2 takes the same handler.
+  const handler2 = handler as unknown as Parameters<typeof createHttp2Server>[1];
+  if (http2 !== true) return tls == null ? createServer(handler) : createTlsServer(secrets, handler);
+  if (tls == null) return createHttp2Server(settings, handler2) as Server;
+  return createSecureServer({ ...secrets, ...settings, allowHTTP1: true }, handler2 as never);
+}
+
+/** Ends the connection in the middle of a response; on HTTP/2 the stream is reset, or all of the connection closed. */
+function cutOff(response: ServerResponse, how: 'close' | 'reset'): void {
+  const { stream } = response as unknown as {
+    readonly stream?: { close(code: number): void; readonly session?: { destroy(): void } };
+  };
+  if (stream === undefined) {
+    if (how === 'reset') response.socket?.resetAndDestroy();
+    else response.socket?.end();
+  } else if (how === 'reset') stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  else stream.session?.destroy();
 }
 
 function servePage(
@@ -117,6 +164,5 @@ function playAnswer(answer: ScriptedAnswer, response: ServerResponse, timers: Se
 function playStep(step: ScriptStep, response: ServerResponse): void {
   if ('write' in step) response.write(step.write);
   else if (step.end === 'complete') response.end();
-  else if (step.end === 'close') response.socket?.end();
-  else response.socket?.resetAndDestroy();
+  else cutOff(response, step.end);
 }
