@@ -11,10 +11,9 @@ import { monotonicNs } from './clock.js';
 import { readEngineModel } from './engine/model.js';
 import { ToolError } from './errors.js';
 import { createManifest, hashInput } from './manifest.js';
-import type { ManifestTarget } from './plan/manifests.js';
-import { type PlanOptions, type PlanSource, planFleet } from './plan/plan.js';
+import { type PlanSource, planFleet } from './plan/plan.js';
+import { type EnginePlan, type PlanCapacityOptions, planChoices } from './plan/plan-choices.js';
 import { writePlan } from './plan/plan-files.js';
-import type { FreshMethod } from './plan/traffic.js';
 import { openTraceWorkload, type Workload, workloadRequests } from './plan/workload-source.js';
 import { endpointLevels } from './profile/endpoint-levels.js';
 import { type LevelRun, samplesNeeded } from './profile/judge.js';
@@ -38,7 +37,6 @@ import type {
   LatencyProfile,
   ProfileLoad,
   ProgressListener,
-  RouterPolicy,
   TraceMeta,
 } from './types.js';
 
@@ -210,54 +208,30 @@ export async function calibrateEngine(options: CalibrateEngineOptions): Promise<
   return { ...fit, warnings: [...notes, ...fit.warnings] };
 }
 
-export interface PlanCapacityOptions
-  extends VerbContext,
-    Pick<
-      PlanOptions,
-      | 'seed'
-      | 'maxReplicas'
-      | 'freshSeeds'
-      | 'growth'
-      | 'pricePerReplicaHour'
-      | 'profileReplicas'
-      | 'reaction'
-      | 'autoscaler'
-      | 'scalerTrials'
-      | 'windowGoal'
-      | 'attainmentWindowSec'
-      | 'breakTests'
-    > {
-  /** Trace or workload model. */
-  readonly workload: string;
-  /** Folder to write; null = only return the plan. */
-  readonly output: string | null;
-  /** Default: the profile's. */
-  readonly slo?: string | readonly string[];
-  /** Engine model file or bundled name. Default: the one in the profile. */
-  readonly engine?: string;
-  /** Measured profile. Default: one replica of the engine is profiled in virtual time. */
-  readonly profile?: string;
-  readonly router?: RouterPolicy;
-  readonly fresh?: FreshMethod;
-  /** Length of a synthesis; default: the model's window. Traces are planned for as a whole. */
-  readonly durationSec?: number;
-  readonly manifests?: Partial<ManifestTarget>;
-}
+export type { PlanCapacityOptions };
 
 /** Plans a fleet and writes plan.json, report.html and the manifests. An infeasible SLO is an answer. */
 export async function planCapacity(options: PlanCapacityOptions): Promise<CapacityPlan> {
-  const { seed, output, signal } = options;
+  const { output } = options;
   const measured = options.profile === undefined ? null : await readProfile(options.profile);
+  const { plan, profile } = await planChoices(options, measured, (own, slo) =>
+    planEngine(own, slo, measured),
+  );
+  if (output === null) return plan;
+  const written = await writePlan(output, plan, options.manifests ?? {}, [ONE_REPLICA, REPORT]);
+  await writeProfile(join(output, ONE_REPLICA), profile);
+  await writeReport({ input: output, output: join(output, REPORT) });
+  return written;
+}
+
+/** The plan for one engine, with the profile that its thresholds come from. */
+async function planEngine(
+  options: PlanCapacityOptions,
+  slo: Slo,
+  measured: LatencyProfile | null,
+): Promise<EnginePlan> {
+  const { seed, signal } = options;
   const engine = options.engine === undefined ? engineOf(measured) : await readEngineModel(options.engine);
-  const sloText = options.slo ?? measured?.slo;
-  if (sloText === undefined) {
-    throw new ToolError({
-      code: 'USAGE',
-      message: 'a plan needs an SLO',
-      hint: 'write --slo "p99(ttft) < 2s", or give --profile, which has one',
-    });
-  }
-  const slo = parseSlo(sloText);
   const workload = await openWorkload(options.workload, options.durationSec);
   const requestsFor = (drawSeed: string) =>
     workloadRequests(() => workload.batches(drawSeed), workload.meta, engine, signal);
@@ -295,11 +269,7 @@ export async function planCapacity(options: PlanCapacityOptions): Promise<Capaci
     }),
     warnings: own.warning === null ? [] : [own.warning],
   });
-  if (output === null) return plan;
-  const written = await writePlan(output, plan, options.manifests ?? {}, [ONE_REPLICA, REPORT]);
-  await writeProfile(join(output, ONE_REPLICA), profile);
-  await writeReport({ input: output, output: join(output, REPORT) });
-  return written;
+  return { plan, profile };
 }
 
 const REPORT = 'report.html';

@@ -23,8 +23,8 @@ export function sizingEvidence(chosen: number, trials: readonly FleetTrial[], wa
 
 const replicasText = (n: number): string => (n === 1 ? '1 replica' : `${n} replicas`);
 
-/** The term closest to (or furthest over) its limit. */
-function tightest(trial: FleetTrial): SloResult {
+/** The term closest to (or furthest over) its limit; null without terms. */
+export function tightestTerm(slo: readonly SloResult[]): SloResult | null {
   const use = (term: SloResult): number =>
     term.value === null
       ? Number.POSITIVE_INFINITY
@@ -33,8 +33,13 @@ function tightest(trial: FleetTrial): SloResult {
         : term.met
           ? 0
           : 2;
-  return trial.slo.reduce((worst, term) => (use(term) > use(worst) ? term : worst));
+  return slo.reduce<SloResult | null>(
+    (worst, term) => (worst === null || use(term) > use(worst) ? term : worst),
+    null,
+  );
 }
+
+const tightest = (trial: FleetTrial): SloResult => tightestTerm(trial.slo)!;
 
 function valueText(trial: FleetTrial): string {
   const term = tightest(trial);

@@ -1,5 +1,5 @@
 /** The screen text of a plan. Sentences are one line each, however long: who prints breaks them. */
-import type { AutoscalingStudy, CapacityPlan, FleetTrial, Threshold } from '../types.js';
+import type { AutoscalingStudy, CapacityPlan, FleetTrial, ParetoPoint, Threshold } from '../types.js';
 import { formatCount, formatDurationSec, formatMs, formatRatio, significant } from '../units.js';
 
 /** The end table of `tokentide plan`: answer, evidence, cost, thresholds, files. */
@@ -30,6 +30,7 @@ export function formatPlan(plan: CapacityPlan, folder: string | null): string {
     for (const sentence of autoscaler.evidence) lines.push(`  ${sentence}`);
   }
   if (plan.autoscaling !== undefined) lines.push('', ...studyLines(plan.autoscaling));
+  if (plan.pareto !== undefined && plan.pareto.length > 1) lines.push('', ...frontLines(plan.pareto));
   if (plan.breakTests !== undefined) {
     lines.push('', 'how it breaks:');
     for (const test of plan.breakTests) lines.push(`  ${test.text}: ${test.because}`);
@@ -117,12 +118,44 @@ function studyLines(study: AutoscalingStudy): string[] {
   ];
 }
 
-/** Columns padded to their widest cell, the first one to the left. */
-function alignRight(rows: readonly (readonly string[])[]): string[] {
+/** Fleets on the screen at most. */
+const MOST_POINTS = 16;
+
+/** Cost against attainment: the front, and what it leaves behind. */
+function frontLines(points: readonly ParetoPoint[]): string[] {
+  // What is left out are dominated ones, the dearest first.
+  const dominated = points.filter((point) => point.dominatedBy !== null);
+  const room = Math.max(0, MOST_POINTS - (points.length - dominated.length));
+  const hidden = new Set(dominated.slice(room));
+  const shown = points.filter((point) => !hidden.has(point));
+  const rows = shown.map((point) => [
+    `${point.chosen ? '→' : point.dominatedBy === null ? '·' : ' '} ${point.choice}`,
+    point.fleet === 'static'
+      ? point.label
+      : `autoscaled, ${point.label.split(',')[0].replace(' per replica', '')}`,
+    significant(point.costPerHour),
+    formatRatio(point.goodput),
+    point.tightest === null || point.tightest.value === null
+      ? '–'
+      : point.tightest.unit === 'ms'
+        ? formatMs(point.tightest.value)
+        : formatRatio(point.tightest.value),
+    point.met ? 'met' : 'MISSED',
+  ]);
+  const term = points[0].tightest?.term.split(/\s*[<>]/)[0] ?? 'SLO';
+  return [
+    'cost against attainment (→ recommended, · on the front, the rest is dominated):',
+    ...alignRight([['  engine', 'fleet', 'cost/h', 'requests', term, 'SLO'], ...rows], 2),
+    ...(hidden.size === 0 ? [] : [`  and ${hidden.size} dominated fleets more in plan.json`]),
+  ];
+}
+
+/** Columns padded to their widest cell, the first ones to the left. */
+function alignRight(rows: readonly (readonly string[])[], left = 1): string[] {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows.map((row) =>
     row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
+      .map((cell, column) => (column < left ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
       .join('  '),
   );
 }

@@ -86,6 +86,27 @@ test('one seed gives one plan; another seed draws other fresh workloads', async 
   );
 });
 
+test('several engines with prices: the cheapest that meets the SLO is planned, all of them are on the front', async () => {
+  const choices = [
+    { engine: 'reference', label: 'dear', pricePerReplicaHour: 9 },
+    { engine: 'reference', label: 'cheap', pricePerReplicaHour: 1.5 },
+  ];
+  const made = await plan({ engine: undefined, choices, output: null });
+  assert.equal(made.cost.pricePerReplicaHour, 1.5);
+  const front = made.pareto!;
+  assert.deepEqual(
+    front.filter((point) => point.chosen).map((point) => point.choice),
+    ['cheap'],
+  );
+  // The same engine at a higher price is never on the front.
+  const dear = front.filter((point) => point.choice === 'dear');
+  assert.ok(dear.length > 1 && dear.every((point) => point.dominatedBy?.startsWith('cheap: ')));
+  await assert.rejects(
+    plan({ choices: choices.map(({ label, engine }) => ({ label, engine })), pricePerReplicaHour: null }),
+    (error: unknown) => error instanceof ToolError && error.code === 'USAGE' && /price=/.test(error.hint),
+  );
+});
+
 test('an infeasible plan removes the manifests of the plan before it', async () => {
   await plan();
   const made = await plan({ slo: 'p99(ttft) < 10ms' });

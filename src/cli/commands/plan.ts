@@ -1,10 +1,14 @@
 /** `tokentide plan`: replicas, cost, autoscaler thresholds and manifests, with the evidence. */
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { DEFAULT_ROUTER, ROUTER_POLICIES } from '../../engine/router.js';
 import { EXIT } from '../../errors.js';
+import { type EngineChoice, parseEngineChoice, parseEngineChoices } from '../../plan/choices.js';
 import { formatPlan } from '../../plan/format.js';
 import { PLAN_DEFAULTS } from '../../plan/plan.js';
 import { DEFAULT_TARGET } from '../../plan/plan-files.js';
 import type { FreshMethod } from '../../plan/traffic.js';
+import { requireFile } from '../../trace/files.js';
 import type { RouterPolicy } from '../../types.js';
 import { type PlanCapacityOptions, planCapacity } from '../../verbs.js';
 import type { CommandSpec } from '../command.js';
@@ -22,9 +26,17 @@ export const command: CommandSpec = {
     {
       key: 'engine',
       short: 'e',
-      type: 'string',
+      type: 'strings',
       value: '<file|name>',
-      description: 'engine model file or bundled name; default: the one fitted in --profile',
+      description:
+        'engine model file or bundled name; default: the one fitted in --profile. Repeatable with prices: ' +
+        'NAME,price=2.5/h,label=h100,cold-start=90s,max-replicas=32; the cheapest that meets the SLO is planned',
+    },
+    {
+      key: 'choices',
+      type: 'string',
+      value: '<file.yaml>',
+      description: 'engines to choose from, as a YAML list: engine, label, price, coldStart, maxReplicas',
     },
     {
       key: 'profile',
@@ -158,6 +170,7 @@ export const command: CommandSpec = {
   ],
   examples: [
     'tokentide plan conv.parquet --engine llama3-8b-h100-published --slo "p99(ttft) < 2s" --price 2.5/h',
+    'tokentide plan conv.parquet --slo "p99(ttft) < 2s" -e llama3-8b-h100-published,price=2.5/h -e mine.engine.json,price=1.2/h',
     'tokentide plan conv.workload.json --profile conv.profile.json --growth 1.5 --cold-start 90s -o plan/',
   ],
   async run({ args, options, io, signal }) {
@@ -166,7 +179,7 @@ export const command: CommandSpec = {
       workload: args[0],
       output,
       slo: options['slo'] as string[] | undefined,
-      engine: options['engine'] as string | undefined,
+      choices: await choicesOf(options),
       profile: options['profile'] as string | undefined,
       profileReplicas: options['profileReplicas'] as number,
       router: options['router'] as RouterPolicy,
@@ -201,3 +214,11 @@ export const command: CommandSpec = {
     return plan.replicas === null ? EXIT.sloMissed : EXIT.ok;
   },
 };
+
+async function choicesOf(options: Readonly<Record<string, unknown>>): Promise<EngineChoice[]> {
+  const flags = ((options['engine'] as string[] | undefined) ?? []).map(parseEngineChoice);
+  const file = options['choices'] as string | undefined;
+  if (file === undefined) return flags;
+  await requireFile(file, 'a file of engine choices');
+  return [...flags, ...parseEngineChoices(await readFile(file, 'utf8'), basename(file))];
+}
