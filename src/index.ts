@@ -12,6 +12,9 @@ export { type CompareTracesOptions, compareTraces } from './compare/compare.js';
 export { compareRunFolders } from './compare/run-files.js';
 export { compareRuns } from './compare/runs.js';
 export { compareTraceFiles } from './compare/trace-files.js';
+// Logs → trace; traces on disk and in memory.
+export { type ConvertOptions, type ConvertResult, convertTrace } from './convert/convert.js';
+export { CONVERT_TARGETS } from './convert/targets/index.js';
 // What a person looks at.
 export { type DemoOptions, type DemoResult, runDemo } from './demo/demo.js';
 export { readAutoscalerSpec } from './engine/autoscale/spec.js';
@@ -26,7 +29,6 @@ export { ERROR_CODES, type ErrorCode, EXIT, ToolError } from './errors.js';
 // Trace → workload model → trace.
 export { type FitOptions, fitWorkload } from './fit/fit.js';
 export { fitTraceFile, writeWorkloadModel } from './fit/fit-file.js';
-// Logs → trace; traces on disk and in memory.
 export { type IngestOptions, type IngestResult, ingest } from './ingest/ingest.js';
 export { writeRateCurve } from './ingest/rate-curve.js';
 export { inspectFile } from './inspect/inspect.js';

@@ -11,16 +11,16 @@ import {
 } from './format.js';
 import { LOG_FORMATS, MANY_ROWS_FORMATS } from './formats/index.js';
 import type { ManyRowsFormat } from './formats/many-rows.js';
-import { tokentideTrace } from './trace-format.js';
+import { TRACE_FORMATS } from './trace-format.js';
 
 export { takeSample } from './sample.js';
 
 /** All formats, in the order in which they are tried. */
-export const KNOWN_FORMATS: readonly KnownFormat[] = [...LOG_FORMATS, ...MANY_ROWS_FORMATS, tokentideTrace];
+export const KNOWN_FORMATS: readonly KnownFormat[] = [...LOG_FORMATS, ...MANY_ROWS_FORMATS, ...TRACE_FORMATS];
 
 /** Whether the records and requests of a format are not one to one. */
 export function isManyRows(format: KnownFormat): format is ManyRowsFormat {
-  return format === tokentideTrace || MANY_ROWS_FORMATS.some((candidate) => candidate === format);
+  return [...TRACE_FORMATS, ...MANY_ROWS_FORMATS].some((candidate) => candidate === format);
 }
 
 /** A format with how well it fits. */

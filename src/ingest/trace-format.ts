@@ -1,7 +1,8 @@
 /**
- * Our own trace Parquet as an input: to filter, to rename, or to join traces. Its rows come as JSON lines (parquet-input.ts)
- * with two more fields from the file's metadata, the trace's start and its block size. Identifiers that are pseudonyms
- * already get new ones, unless they are kept.
+ * Our own traces as an input: to filter, to rename, or to join them. Rows of Parquet come as JSON lines (parquet-input.ts)
+ * with two more fields from the file's metadata, the trace's start and its block size; what `convert` writes as JSON Lines
+ * and CSV says both in the rows, as `arrival_time` and `block_size`. Identifiers that are pseudonyms already get new ones,
+ * unless they are kept.
  */
 import type { Operation, TraceStatus } from '../types.js';
 import { setArrivalNs } from './formats/instants.js';
@@ -45,12 +46,14 @@ const NAMES = [
   'block_hashes',
   TRACE_START_FIELD,
   TRACE_BLOCK_FIELD,
+  'arrival_time',
+  'block_size',
 ];
 const at = (name: string): number => NAMES.indexOf(name);
 
 export const tokentideTrace: ManyRowsFormat = {
   name: 'tokentide-trace',
-  title: "tokentide's own trace (Parquet)",
+  title: "tokentide's own trace (Parquet, or JSON Lines of its columns)",
   sourceUrl: 'https://parquet.apache.org',
   shape: 'jsonl',
   columns: NAMES.map((name) => ({
@@ -78,10 +81,8 @@ export const tokentideTrace: ManyRowsFormat = {
         return blockSize;
       },
       readAll(record, row, emit) {
-        const arrival = bigAt(record, at('arrival_ns'));
-        if (arrival === null) throw new RowReject('arrival_ns is missing');
-        setArrivalNs(row, arrival + (bigAt(record, at(TRACE_START_FIELD)) ?? 0n), 9);
-        const block = record.count(at(TRACE_BLOCK_FIELD));
+        readArrival(record, row);
+        const block = record.count(at(TRACE_BLOCK_FIELD)) ?? record.count(at('block_size'));
         if (block !== null && blockSize !== null && block !== blockSize)
           throw new RowReject('block size is not that of the trace before', String(block));
         blockSize ??= block;
@@ -100,6 +101,29 @@ export const tokentideTrace: ManyRowsFormat = {
     };
   },
 };
+
+/** The same with the columns as CSV. */
+export const tokentideCsv: ManyRowsFormat = {
+  ...tokentideTrace,
+  name: 'tokentide-csv',
+  title: "tokentide's own trace as CSV",
+  sourceUrl: 'https://www.rfc-editor.org/rfc/rfc4180',
+  shape: 'csv',
+};
+
+export const TRACE_FORMATS: readonly ManyRowsFormat[] = [tokentideTrace, tokentideCsv];
+
+/** The instant where the row has it, else the offset from the start. */
+function readArrival(record: SourceRecord, row: StagedRow): void {
+  const time = record.time(at('arrival_time'), 'iso');
+  if (time !== null) {
+    row.setArrival(time);
+    return;
+  }
+  const arrival = bigAt(record, at('arrival_ns'));
+  if (arrival === null) throw new RowReject('arrival_ns is missing');
+  setArrivalNs(row, arrival + (bigAt(record, at(TRACE_START_FIELD)) ?? 0n), 9);
+}
 
 function readHashes(record: SourceRecord, row: StagedRow): void {
   if (record.u64List(at('block_hashes'), row.hashes)) row.blockHashes = row.hashes;

@@ -8,6 +8,7 @@ import { placeOf } from '../../ingest/rejects.js';
 import type { ArrivalBasis, TraceQuality } from '../../types.js';
 import { formatBytes, formatCount, formatDurationSec } from '../../units.js';
 import type { CommandContext, CommandIo, CommandSpec } from '../command.js';
+import { LABEL_WIDTH, labelled } from './labelled.js';
 
 export const command: CommandSpec = {
   name: 'ingest',
@@ -147,12 +148,9 @@ function usage(message: string, hint: string): ToolError {
   return new ToolError({ code: 'USAGE', message, hint });
 }
 
-const WIDTH = 80;
-const LABEL = 12;
-
 function printSummary(io: CommandIo, result: IngestResult): void {
   const { quality, meta, format } = result;
-  const line = (label: string, text: string): void => io.print(paragraph(label, text));
+  const line = (label: string, text: string): void => io.print(labelled(label, text));
   const second = format.second === null ? '' : `; second: ${format.second}`;
   line('format', `${format.name}, because ${format.reason}${second}`);
   const { recordsIn = quality.rowsIn } = quality;
@@ -236,23 +234,6 @@ function quarterLines({ quarters = [] }: TraceQuality, line: Line): void {
   }
 }
 
-/** A label and its text, wrapped to the terminal's 80 columns. */
-function paragraph(label: string, text: string): string {
-  const lines: string[] = [];
-  let current = '';
-  for (const word of text.split(' ')) {
-    if (current !== '' && current.length + 1 + word.length > WIDTH - LABEL) {
-      lines.push(current);
-      current = word;
-    } else current = current === '' ? word : `${current} ${word}`;
-  }
-  lines.push(current);
-  // A label too long for its column stands on a line of its own.
-  const isLong = label.length >= LABEL;
-  const rows = lines.map((content, i) => (i === 0 && !isLong ? label : '').padEnd(LABEL) + content);
-  return (isLong ? [label, ...rows] : rows).join('\n');
-}
-
 const MAP_EXAMPLE = `format: csv                # or jsonl; names are then dotted paths
 separator: ";"
 columns:
@@ -269,15 +250,15 @@ where:
 
 function listFormats(io: CommandIo): void {
   for (const format of KNOWN_FORMATS) {
-    io.print(paragraph(format.name, `${format.title}; ${format.sourceUrl}`));
+    io.print(labelled(format.name, `${format.title}; ${format.sourceUrl}`));
     for (const column of format.columns) {
-      io.print(paragraph('', `${column.name}${column.required ? '' : ' (optional)'}: ${column.meaning}`));
+      io.print(labelled('', `${column.name}${column.required ? '' : ' (optional)'}: ${column.meaning}`));
     }
   }
-  io.print(paragraph('--map', 'any other CSV or JSON Lines file, by a mapping such as:'));
-  io.print(MAP_EXAMPLE.replaceAll(/^/gm, ' '.repeat(LABEL)));
+  io.print(labelled('--map', 'any other CSV or JSON Lines file, by a mapping such as:'));
+  io.print(MAP_EXAMPLE.replaceAll(/^/gm, ' '.repeat(LABEL_WIDTH)));
   const targets = Object.entries(MAP_TARGETS).map(([target, kind]) => `${target} (${kind})`);
-  io.print(paragraph('', `columns that a mapping may fill: ${targets.join(', ')}`));
+  io.print(labelled('', `columns that a mapping may fill: ${targets.join(', ')}`));
   io.result({
     schemaVersion: 1,
     kind: 'log-formats',

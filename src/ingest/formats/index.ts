@@ -25,6 +25,8 @@ import { nginxAccess } from './nginx-access.js';
 import { ollama } from './ollama.js';
 import { openRouter } from './openrouter.js';
 import { otlpGenAi } from './otlp-genai.js';
+import { perfAnalyzerIntervals } from './perf-analyzer-intervals.js';
+import { perfAnalyzerSchedule } from './perf-analyzer-schedule.js';
 import { qwenBailian } from './qwen-bailian.js';
 import { sglang } from './sglang.js';
 import { shareGpt } from './sharegpt.js';
@@ -66,6 +68,7 @@ export const LOG_FORMATS: readonly LogFormat[] = [
   vertexAi,
   vllmLog,
   baseten,
+  perfAnalyzerIntervals,
 ];
 
 /** Formats whose records and requests are not one to one. */
@@ -77,4 +80,5 @@ export const MANY_ROWS_FORMATS: readonly ManyRowsFormat[] = [
   aibrix,
   shareGpt,
   vllmCustom,
+  perfAnalyzerSchedule,
 ];
