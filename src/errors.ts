@@ -36,6 +36,7 @@ export const ERROR_CODES = {
   BAD_PROFILE: EXIT.badInput,
   BAD_RUN: EXIT.badInput,
   BAD_PLAN: EXIT.badInput,
+  BAD_AUTOSCALER: EXIT.badInput,
   TOO_FEW_ROWS: EXIT.badInput,
   NO_FEASIBLE_PLAN: EXIT.sloMissed,
   SLO_MISSED: EXIT.sloMissed,

@@ -23,7 +23,7 @@ import { Fields } from './fields.js';
 import { readHpaManifest, readKedaManifest, readKnativeManifest } from './manifest.js';
 import { queryOfMetricName } from './signals.js';
 
-/** Reads an autoscaler file. Throws FILE_NOT_FOUND, FILE_EMPTY, FORMAT_UNKNOWN, or BAD_VALUE with every problem. */
+/** Reads an autoscaler file. Throws FILE_NOT_FOUND, FILE_EMPTY, FORMAT_UNKNOWN, or BAD_AUTOSCALER with every problem. */
 export async function readAutoscalerSpec(path: string): Promise<AutoscalerSpec> {
   await requireFile(path, 'an autoscaler file');
   return parseAutoscalerSpec(await readFile(path, 'utf8'), basename(path));
@@ -50,7 +50,7 @@ export function parseAutoscalerSpec(text: string, where: string): AutoscalerSpec
     problems.push(...contradictions(spec).map((problem) => `${where}: ${problem}`));
     if (problems.length === 0) return spec;
     throw new ToolError({
-      code: 'BAD_VALUE',
+      code: 'BAD_AUTOSCALER',
       message: problems.join('\n       '),
       hint: 'correct the file; the bounds are those of the Kubernetes APIs',
     });

@@ -275,7 +275,7 @@ behavior: { scaleUp: { selectPolicy: Most, policies: [{ type: Pods, value: 0, pe
   assert.throws(
     () => parseAutoscalerSpec(bad, 'bad.yaml'),
     is(
-      'BAD_VALUE',
+      'BAD_AUTOSCALER',
       /at most 3 replicas but at least 5/,
       /metrics\[0\]\.signal.*runing/,
       /metrics\[0\]\.target: expected a number from 0\.001, got 0/,
@@ -293,10 +293,10 @@ apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 spec: { maxReplicas: 3, metrics: [{ type: Resource, resource: { name: cpu, target: { type: Utilization, averageUtilization: 60 } } }] }
 `;
-  assert.throws(() => parseAutoscalerSpec(cpu, 'cpu.yaml'), is('BAD_VALUE', /cannot be simulated/));
+  assert.throws(() => parseAutoscalerSpec(cpu, 'cpu.yaml'), is('BAD_AUTOSCALER', /cannot be simulated/));
   const cron =
     'apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nspec: { triggers: [{ type: cron, metadata: {} }] }';
-  assert.throws(() => parseAutoscalerSpec(cron, 'cron.yaml'), is('BAD_VALUE', /only prometheus triggers/));
+  assert.throws(() => parseAutoscalerSpec(cron, 'cron.yaml'), is('BAD_AUTOSCALER', /only prometheus triggers/));
   const old = 'apiVersion: autoscaling/v2beta2\nkind: HorizontalPodAutoscaler';
   assert.throws(() => parseAutoscalerSpec(old, 'old.yaml'), is('FORMAT_UNKNOWN', /v2beta2/));
   assert.throws(
