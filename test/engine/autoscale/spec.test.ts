@@ -296,7 +296,10 @@ spec: { maxReplicas: 3, metrics: [{ type: Resource, resource: { name: cpu, targe
   assert.throws(() => parseAutoscalerSpec(cpu, 'cpu.yaml'), is('BAD_AUTOSCALER', /cannot be simulated/));
   const cron =
     'apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nspec: { triggers: [{ type: cron, metadata: {} }] }';
-  assert.throws(() => parseAutoscalerSpec(cron, 'cron.yaml'), is('BAD_AUTOSCALER', /only prometheus triggers/));
+  assert.throws(
+    () => parseAutoscalerSpec(cron, 'cron.yaml'),
+    is('BAD_AUTOSCALER', /only prometheus triggers/),
+  );
   const old = 'apiVersion: autoscaling/v2beta2\nkind: HorizontalPodAutoscaler';
   assert.throws(() => parseAutoscalerSpec(old, 'old.yaml'), is('FORMAT_UNKNOWN', /v2beta2/));
   assert.throws(
