@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 import { type CalibrationRun, type EngineFit, fitEngineModel } from './calibrate/calibrate.js';
 import { withFittedEngine } from './calibrate/profile-engine.js';
 import { calibrationRun, loadCalibrationRuns, writeEngineModel } from './calibrate/run-files.js';
+import { readServerLimits } from './calibrate/server-limits.js';
 import { monotonicNs } from './clock.js';
 import { readEngineModel } from './engine/model.js';
 import { ToolError } from './errors.js';
@@ -135,6 +136,7 @@ export async function profileEndpoint(options: ProfileEndpointOptions): Promise<
             runs,
             replicas: replicasOf(target),
             limits: options.limits,
+            serverLimits: runner?.serverLimits,
             signal: options.signal,
           });
     await writeProfile(options.output, complete);
@@ -175,7 +177,8 @@ export async function profileEndpoint(options: ProfileEndpointOptions): Promise<
         });
       },
     });
-    return { runLevel, close: async () => server?.close() };
+    const { limits: serverLimits } = await readServerLimits(url);
+    return { runLevel, serverLimits, close: async () => server?.close() };
   }
 }
 
@@ -188,6 +191,8 @@ export interface CalibrateEngineOptions extends VerbContext {
   /** Engine model (file or bundled name) that gives limits and settings which measurements cannot show. */
   readonly base?: string;
   readonly limits?: Partial<EngineLimits>;
+  /** A live server that is asked for its limits. */
+  readonly url?: string;
   readonly coldStartSec?: number;
   readonly refine?: boolean;
 }
@@ -197,13 +202,24 @@ export async function calibrateEngine(options: CalibrateEngineOptions): Promise<
   const { runs, inputs, notes } = await loadCalibrationRuns(options.inputs);
   const base = options.base === undefined ? null : await readEngineModel(options.base);
   const { name, limits, coldStartSec, refine, signal } = options;
+  const server = options.url === undefined ? null : await readServerLimits(options.url);
   const manifest = createManifest({
     command: 'calibrate',
-    options: { name, base: base?.name, ...limits, coldStartSec, refine },
+    options: { name, base: base?.name, ...server?.limits, ...limits, coldStartSec, refine },
     inputs,
     timestamp: true,
   });
-  const fit = fitEngineModel({ runs, name, manifest, base, limits, coldStartSec, refine, signal });
+  const fit = fitEngineModel({
+    runs,
+    name,
+    manifest,
+    base,
+    limits,
+    serverLimits: server?.limits,
+    coldStartSec,
+    refine,
+    signal,
+  });
   if (options.output !== null) await writeEngineModel(options.output, fit.engine);
   return { ...fit, warnings: [...notes, ...fit.warnings] };
 }

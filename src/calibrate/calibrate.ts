@@ -2,12 +2,12 @@
  * calibrate: measured runs of one replica → EngineModel.
  *
  * Iterations are reconstructed from the chunks' instants (steps.ts), or, where chunks were not kept, one observation
- * is taken per request (request-level.ts); a robust non-negative regression gives the step cost (regression.ts);
- * simulation of the same sends refines it (refine.ts) and says how well it explains what was measured. Capacity
- * limits come from the caller, the server's gauges, the base model, or the runs, in this order; what is left is a
- * default, and said so.
+ * is taken per request (request-level.ts); a robust non-negative regression gives the step cost (regression.ts) and how
+ * sure it is (intervals.ts); simulation of the same sends refines it (refine.ts). Two things say how far to trust it: what
+ * was measured is simulated, and each load is predicted by a model that did not see it. Capacity limits: limits.ts.
  */
 import { ToolError } from '../errors.js';
+import { randomOf } from '../random.js';
 import type {
   EngineLimits,
   EngineModel,
@@ -17,7 +17,9 @@ import type {
   RequestInstants,
 } from '../types.js';
 import { formatRatio, nsToSec, significant } from '../units.js';
-import { compareWithRuns, type MeasuredRun, percentilesOf } from './compare-runs.js';
+import { compareWithRuns, type MeasuredRun, percentilesOf, type QualityErrors } from './compare-runs.js';
+import { scaledIntervals, stepCostIntervals } from './intervals.js';
+import { DEFAULT_LIMITS, type FoundLimits, findLimits, knownLimit, type LimitInputs } from './limits.js';
 import { refineBySimulation } from './refine.js';
 import { fitStepCost, type StepCostFit } from './regression.js';
 import { requestObservations } from './request-level.js';
@@ -48,6 +50,8 @@ export interface FitEngineOptions {
   readonly base?: EngineModel | null;
   /** Known limits win over everything. */
   readonly limits?: Partial<EngineLimits>;
+  /** Limits as the server itself says. */
+  readonly serverLimits?: Partial<EngineLimits>;
   readonly coldStartSec?: number | null;
   /** Default true. */
   readonly refine?: boolean;
@@ -66,69 +70,46 @@ export interface EngineFit {
   readonly warnings: readonly string[];
 }
 
-const DEFAULT_LIMITS: EngineLimits = {
-  maxBatchedTokens: 2_048,
-  maxSeqs: 256,
-  kvBlocks: 125_000,
-  blockSize: 16,
-  maxModelLen: 131_072,
-};
 /** Token budgets that servers are commonly started with. */
 const BUDGETS = [512, 1_024, 2_048, 4_096, 8_192, 16_384, 32_768];
 const MIN_OBSERVATIONS = 20;
 
 /** Estimates an engine model. Throws TOO_FEW_ROWS when the runs hold fewer than 20 usable observations. */
 export function fitEngineModel(options: FitEngineOptions): EngineFit {
-  const warnings: string[] = [];
   const runs = options.runs.map((run) => ({ run, requests: usableRequests(run.records) }));
-  const withChunks = runs.filter(({ requests }) => requests.every((one) => one.tokenSec !== null));
-  const method = withChunks.length > 0 ? 'iterations' : 'requests';
+  const { engine, fit, method, observations, limits, measured } = estimate(options, runs);
+  const warnings = [...limits.warnings];
   if (method === 'requests') {
     warnings.push('the runs keep no chunk instants: coefficients rest on whole requests, not on iterations');
   }
-  const { fit, budget, reconstructions } =
-    method === 'iterations'
-      ? fitIterations(
-          withChunks.map(({ requests }) => requests),
-          knownBudget(options),
-          warnings,
-        )
-      : { fit: fitRequests(runs.map(({ requests }) => requests)), budget: null, reconstructions: [] };
-  if (fit === null || fit.observations < MIN_OBSERVATIONS) {
-    throw new ToolError({
-      code: 'TOO_FEW_ROWS',
-      message: `calibration needs at least ${MIN_OBSERVATIONS} observed iterations, the runs hold ${fit?.observations ?? 0}`,
-      hint: 'replay with streaming answers of several tokens, at two or more rates',
-    });
-  }
-  if (new Set(options.runs.map((run) => run.ratePerSec)).size < 2) {
+  const rates = distinctRates(runs);
+  if (rates.length < 2) {
     warnings.push(
       'one load level only: the costs per iteration, per sequence and per context token cannot be told apart well',
     );
   }
-  const limits = limitsOf(options, budget, reconstructions, warnings);
-  let engine = modelOf(options, fit, limits);
-  const measured = runs.map(({ run, requests }) => measuredRun(run, requests));
   const seed = options.seed ?? '1';
-  if (options.refine ?? true) {
-    engine = refineBySimulation({
-      engine,
-      runs: measured,
-      seed,
-      stiffness: method === 'iterations' ? 0.5 : 0.1,
-      signal: options.signal,
-    }).engine;
+  const intervals = stepCostIntervals({
+    runs: observations,
+    fit,
+    rng: randomOf(seed, 'bootstrap', 'calibrate'),
+  });
+  const heldOut = rates.length < FEWEST_LOADS ? null : heldOutErrors(options, runs, limits);
+  if (heldOut === null) {
+    warnings.push(`nothing held out: with ${FEWEST_LOADS} loads or more, each is predicted from the others`);
   }
-  engine = {
-    ...engine,
-    calibration: {
-      samples: fit.observations,
-      runs: runs.length,
-      errors: compareWithRuns(engine, measured, seed),
-    },
-  };
   return {
-    engine,
+    engine: {
+      ...engine,
+      calibration: {
+        samples: fit.observations,
+        runs: runs.length,
+        errors: compareWithRuns(engine, measured, seed),
+        ...(heldOut === null ? {} : { heldOut }),
+        ...(intervals === null ? {} : { intervals: scaledIntervals(intervals, fit.step, engine.step) }),
+        limitSources: limits.sources,
+      },
+    },
     method,
     observations: fit.observations,
     usedRatio: fit.usedRatio,
@@ -136,6 +117,104 @@ export function fitEngineModel(options: FitEngineOptions): EngineFit {
     warnings,
   };
 }
+
+/** Loads that leave two when one is held out. */
+const FEWEST_LOADS = 3;
+/** Loads that are held out at most, and simulations for each: they cost as much as the fit itself. */
+const MOST_HELD_OUT = 5;
+const HELD_OUT_EVALUATIONS = 24;
+
+interface Run {
+  readonly run: CalibrationRun;
+  readonly requests: readonly UsableRequest[];
+}
+
+interface Estimate {
+  /** Without its quality. */
+  readonly engine: EngineModel;
+  readonly fit: StepCostFit;
+  readonly method: EngineFit['method'];
+  /** Of each run that the fit saw. */
+  readonly observations: readonly (readonly StepObservation[])[];
+  readonly limits: FoundLimits;
+  readonly measured: readonly MeasuredRun[];
+}
+
+/** Regression, limits and refinement on some of the runs. */
+function estimate(
+  options: FitEngineOptions,
+  runs: readonly Run[],
+  known: { readonly limits?: FoundLimits; readonly maxEvaluations?: number } = {},
+): Estimate {
+  const withChunks = runs.filter(({ requests }) => requests.every((one) => one.tokenSec !== null));
+  const method = withChunks.length > 0 ? 'iterations' : 'requests';
+  const inputs = inputsOf(options);
+  const { fit, budget, observations, reconstructions } =
+    method === 'iterations'
+      ? fitIterations(
+          withChunks.map(({ requests }) => requests),
+          known.limits?.limits.maxBatchedTokens ?? knownLimit(inputs, 'maxBatchedTokens')?.value ?? null,
+        )
+      : fitRequests(runs.map(({ requests }) => requests));
+  if (fit === null || fit.observations < MIN_OBSERVATIONS) {
+    throw new ToolError({
+      code: 'TOO_FEW_ROWS',
+      message: `calibration needs at least ${MIN_OBSERVATIONS} observed iterations, the runs hold ${fit?.observations ?? 0}`,
+      hint: 'replay with streaming answers of several tokens, at two or more rates',
+    });
+  }
+  const gauges = runs.map(({ run }) => run.gauges);
+  const limits = known.limits ?? findLimits({ ...inputs, budget, reconstructions, gauges });
+  const measured = runs.map(({ run, requests }) => measuredRun(run, requests));
+  const engine = modelOf(options, runs, fit, limits.limits);
+  const refined =
+    (options.refine ?? true)
+      ? refineBySimulation({
+          engine,
+          runs: measured,
+          seed: options.seed ?? '1',
+          stiffness: method === 'iterations' ? 0.5 : 0.1,
+          maxEvaluations: known.maxEvaluations,
+          signal: options.signal,
+        }).engine
+      : engine;
+  return { engine: refined, fit, method, observations, limits, measured };
+}
+
+/** Every load (of many, some spread over all) predicted by a model that was fitted to the others. */
+function heldOutErrors(
+  options: FitEngineOptions,
+  runs: readonly Run[],
+  limits: FoundLimits,
+): QualityErrors | null {
+  const rates = distinctRates(runs);
+  const every = Math.ceil(rates.length / MOST_HELD_OUT);
+  const errors = rates
+    .filter((_, i) => i % every === 0)
+    .flatMap((ratePerSec) => {
+      const others = runs.filter(({ run }) => run.ratePerSec !== ratePerSec);
+      const own = runs.filter(({ run }) => run.ratePerSec === ratePerSec);
+      try {
+        const { engine } = estimate(options, others, { limits, maxEvaluations: HELD_OUT_EVALUATIONS });
+        const measured = own.map(({ run, requests }) => measuredRun(run, requests));
+        return compareWithRuns(engine, measured, options.seed ?? '1');
+      } catch (error) {
+        // The other loads alone are too little to fit.
+        if (error instanceof ToolError && error.code === 'TOO_FEW_ROWS') return [];
+        throw error;
+      }
+    });
+  return errors.length === 0 ? null : errors;
+}
+
+const distinctRates = (runs: readonly Run[]): number[] =>
+  [...new Set(runs.map(({ run }) => run.ratePerSec))].sort((a, b) => a - b);
+
+const inputsOf = (options: FitEngineOptions): Pick<LimitInputs, 'given' | 'server' | 'base'> => ({
+  given: options.limits ?? {},
+  server: options.serverLimits ?? {},
+  base: options.base ?? null,
+});
 
 /** A request with what reconstruction needs; `tokenSec` null when chunks were not kept. */
 interface UsableRequest {
@@ -172,114 +251,53 @@ function usableRequests(records: readonly CalibrationRecord[]): UsableRequest[] 
   return usable.sort((a, b) => a.sentSec - b.sentSec);
 }
 
-interface IterationFit {
+interface Fitted {
   readonly fit: StepCostFit | null;
-  readonly budget: number;
+  readonly budget: LimitInputs['budget'];
+  readonly observations: readonly (readonly StepObservation[])[];
   readonly reconstructions: readonly Reconstruction[];
 }
 
 /** With an unknown token budget, the usual ones are tried; the default stays unless another explains clearly more. */
-function fitIterations(
-  runs: readonly (readonly UsableRequest[])[],
-  known: number | null,
-  warnings: string[],
-): IterationFit {
+function fitIterations(runs: readonly (readonly UsableRequest[])[], known: number | null): Fitted {
   const requests = runs.map((run) =>
     run.map((one): CalibrationRequest => ({ ...one, tokenSec: one.tokenSec! })),
   );
-  const attempt = (budget: number): IterationFit => {
-    const reconstructions = requests.map((run) => reconstructSteps(run, budget));
-    const observations = reconstructions.flatMap((one) => one.observations);
-    return { fit: fitStepCost(observations), budget, reconstructions };
+  const attempt = (tokens: number, seen: boolean): Fitted => {
+    const reconstructions = requests.map((run) => reconstructSteps(run, tokens));
+    const observations = reconstructions.map((one) => one.observations);
+    return { fit: fitStepCost(observations.flat()), budget: { tokens, seen }, observations, reconstructions };
   };
-  if (known !== null) return attempt(known);
-  const unexplained = ({ fit }: IterationFit): number => fit?.unexplained ?? Number.POSITIVE_INFINITY;
-  const fallback = attempt(DEFAULT_LIMITS.maxBatchedTokens);
-  let best = fallback;
-  for (const budget of BUDGETS) {
-    if (budget === fallback.budget) continue;
-    const candidate = attempt(budget);
+  if (known !== null) return attempt(known, false);
+  const unexplained = ({ fit }: Fitted): number => fit?.unexplained ?? Number.POSITIVE_INFINITY;
+  let best = attempt(DEFAULT_LIMITS.maxBatchedTokens, false);
+  for (const tokens of BUDGETS) {
+    if (tokens === DEFAULT_LIMITS.maxBatchedTokens) continue;
+    const candidate = attempt(tokens, true);
     if (unexplained(candidate) < 0.7 * unexplained(best) - 1) best = candidate;
   }
-  warnings.push(
-    best === fallback
-      ? `token budget unknown: ${best.budget} assumed (give --max-batched-tokens)`
-      : `token budget unknown: ${best.budget} explains the iterations best`,
-  );
   return best;
 }
 
-function fitRequests(runs: readonly (readonly UsableRequest[])[]): StepCostFit | null {
-  const observations: StepObservation[] = runs.flatMap((run) => requestObservations(run));
-  return fitStepCost(observations);
+function fitRequests(runs: readonly (readonly UsableRequest[])[]): Fitted {
+  const observations = runs.map((run) => requestObservations(run));
+  return { fit: fitStepCost(observations.flat()), budget: null, observations, reconstructions: [] };
 }
 
-function knownBudget(options: FitEngineOptions): number | null {
-  return options.limits?.maxBatchedTokens ?? options.base?.limits.maxBatchedTokens ?? null;
-}
-
-function limitsOf(
+function modelOf(
   options: FitEngineOptions,
-  budget: number | null,
-  reconstructions: readonly Reconstruction[],
-  warnings: string[],
-): EngineLimits {
-  const given = options.limits ?? {};
-  const base = options.base?.limits;
-  const seen = seenMaxSeqs(options, reconstructions);
-  let maxSeqs = given.maxSeqs ?? base?.maxSeqs;
-  if (maxSeqs === undefined) {
-    maxSeqs = seen ?? DEFAULT_LIMITS.maxSeqs;
-    warnings.push(
-      seen === null
-        ? `most sequences at once unknown: ${maxSeqs} assumed (give --max-seqs)`
-        : `most sequences at once: ${seen}, where the runs stop rising while requests wait`,
-    );
-  }
-  const kvBlocks = given.kvBlocks ?? base?.kvBlocks;
-  if (kvBlocks === undefined) {
-    warnings.push(`KV cache size unknown: ${DEFAULT_LIMITS.kvBlocks} blocks assumed (give --kv-blocks)`);
-  }
-  return {
-    maxBatchedTokens: budget ?? knownBudget(options) ?? DEFAULT_LIMITS.maxBatchedTokens,
-    maxSeqs,
-    kvBlocks: kvBlocks ?? DEFAULT_LIMITS.kvBlocks,
-    blockSize: given.blockSize ?? base?.blockSize ?? DEFAULT_LIMITS.blockSize,
-    maxModelLen: given.maxModelLen ?? base?.maxModelLen ?? DEFAULT_LIMITS.maxModelLen,
-  };
-}
-
-/** A plateau: the largest batch was seen often while other requests waited. */
-function seenMaxSeqs(options: FitEngineOptions, reconstructions: readonly Reconstruction[]): number | null {
-  const most = Math.max(0, ...reconstructions.map((one) => one.maxDecodeSeqs));
-  const plateau = reconstructions.some(
-    (one) => one.maxDecodeSeqs === most && one.iterationsAtMax > 0.05 * one.iterations,
-  );
-  if (plateau && most > 1) return most;
-  const running = gaugeMax(options.runs, 'running');
-  const waiting = gaugeMax(options.runs, 'waiting');
-  return running !== null && running > 0 && waiting !== null && waiting > 3 ? Math.round(running) : null;
-}
-
-function gaugeMax(runs: readonly CalibrationRun[], name: string): number | null {
-  let best: number | null = null;
-  for (const run of runs) {
-    for (const gauge of run.gauges) {
-      if (gauge.name === name && gauge.max !== null) best = Math.max(best ?? 0, gauge.max);
-    }
-  }
-  return best;
-}
-
-function modelOf(options: FitEngineOptions, fit: StepCostFit, limits: EngineLimits): EngineModel {
-  const rates = [...new Set(options.runs.map((run) => run.ratePerSec))].sort((a, b) => a - b);
+  runs: readonly Run[],
+  fit: StepCostFit,
+  limits: EngineLimits,
+): EngineModel {
+  const rates = distinctRates(runs);
   return {
     schemaVersion: 1,
     kind: 'engine-model',
     manifest: options.manifest,
     name: options.name,
     source:
-      `calibrated on ${options.runs.length} runs at ${rates.map((rate) => significant(rate)).join(', ')} requests/s: ` +
+      `calibrated on ${runs.length} runs at ${rates.map((rate) => significant(rate)).join(', ')} requests/s: ` +
       `${fit.observations} observations, ${formatRatio(fit.usedRatio)} used, error of one ${formatRatio(fit.relativeScale)}`,
     step: fit.step,
     limits,

@@ -9,6 +9,8 @@ export interface ProfileEngineOptions {
   /** Replicas behind the endpoint: only a single one can be fitted. */
   readonly replicas: number;
   readonly limits?: Partial<EngineLimits>;
+  /** Limits as the server itself says. */
+  readonly serverLimits?: Partial<EngineLimits>;
   readonly signal?: AbortSignal | null;
 }
 
@@ -26,6 +28,7 @@ export function withFittedEngine(profile: LatencyProfile, options: ProfileEngine
       name: `${profile.target.model ?? 'endpoint'}-profiled`,
       manifest: profile.manifest,
       limits: options.limits,
+      serverLimits: options.serverLimits,
       signal: options.signal,
     });
     return { ...warn(...warnings.map((one) => `engine model: ${one}`)), engine };

@@ -22,6 +22,8 @@ export interface StepCostFit {
    * counted as 0.5 at most: tells a wrong reconstruction from a right one.
    */
   readonly unexplained: number;
+  /** Weight of each observation at the end, 0–1: 0 = not used. */
+  readonly weights: Float64Array;
 }
 
 const BISQUARE = 4.685;
@@ -71,6 +73,7 @@ export function fitStepCost(observations: readonly StepObservation[]): StepCostF
     usedRatio: used / observations.length,
     relativeScale: scale,
     unexplained,
+    weights,
   };
 }
 

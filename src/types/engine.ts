@@ -92,13 +92,38 @@ export interface CalibrationQuality {
   readonly samples: number;
   readonly runs: number;
   /** Relative error of simulated against measured percentiles at the calibration loads. */
-  readonly errors: readonly {
-    readonly metric: string;
-    readonly percentile: number;
-    readonly ratePerSec: number;
-    readonly measuredMs: number;
-    readonly simulatedMs: number;
-  }[];
+  readonly errors: readonly CalibrationError[];
+  /** Each load predicted by a model fitted to the others; absent = fewer than three loads. */
+  readonly heldOut?: readonly CalibrationError[];
+  /** How sure the coefficients are; absent = too few observations to tell. */
+  readonly intervals?: StepCostIntervals;
+  /** Where each limit comes from; absent in files of versions before it was noted. */
+  readonly limitSources?: Readonly<Record<keyof EngineLimits, LimitSource>>;
+}
+
+/** One percentile, measured and simulated on the same requests. */
+export interface CalibrationError {
+  readonly metric: string;
+  readonly percentile: number;
+  readonly ratePerSec: number;
+  readonly measuredMs: number;
+  readonly simulatedMs: number;
+}
+
+/** `given` by the user, told by the `server`, taken from the `base` model, `seen` in the runs, or a default `assumed`. */
+export type LimitSource = 'given' | 'server' | 'base' | 'seen' | 'assumed';
+
+/** Confidence intervals of the step cost, from resampling windows of the runs; both ends in the coefficient's unit. */
+export interface StepCostIntervals {
+  /** Confidence, e.g. 0.95. */
+  readonly level: number;
+  readonly resamples: number;
+  /** Windows that were drawn from. */
+  readonly windows: number;
+  readonly baseSec: readonly [number, number];
+  readonly perPrefillTokenSec: readonly [number, number];
+  readonly perDecodeSeqSec: readonly [number, number];
+  readonly perKvTokenSec: readonly [number, number];
 }
 
 /** What the engine needs to know of a request. Times are seconds of the engine's clock. */

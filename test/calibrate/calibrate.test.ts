@@ -150,6 +150,79 @@ test('what cannot be measured is a default with a warning', () => {
   assert.match(text, /KV cache size unknown/);
 });
 
+test('three noisy loads: intervals hold the truth, and every load is predicted without having been seen', () => {
+  const truth = hiddenEngine({ noiseCv: 0.08 });
+  const { engine } = calibrate(
+    [2, 5, 8].map((rate) => measure(truth, rate)),
+    { refine: false },
+  );
+  const { intervals, heldOut } = engine.calibration!;
+  for (const key of ['baseSec', 'perPrefillTokenSec', 'perDecodeSeqSec', 'perKvTokenSec'] as const) {
+    const [low, high] = intervals![key];
+    // Robust weights cut the long side of lognormal noise: coefficients come out up to 0.3 % low.
+    const cut = 0.003 * truth.step[key];
+    assert.ok(low - cut < truth.step[key] && truth.step[key] < high + cut, `${key}: ${low} to ${high}`);
+    assert.ok(low < engine.step[key] && engine.step[key] < high, `${key} lies in its own interval`);
+    // 400 requests a load and 8 % of noise: the costs of single tokens are not known better than that.
+    assert.ok(high - low < 0.6 * truth.step[key], `${key}: ${low} to ${high} is no knowledge`);
+  }
+  assert.deepEqual([...new Set(heldOut!.map((one) => one.ratePerSec))], [2, 5, 8]);
+  assert.equal(heldOut!.length, 12);
+  for (const one of heldOut!) {
+    // The p99 of 400 requests rests on four of them, each with noise of its own.
+    const limit = one.percentile === 0.5 ? 0.05 : 0.25;
+    assert.ok(Math.abs(one.simulatedMs / one.measuredMs - 1) < limit, JSON.stringify(one));
+  }
+});
+
+test('a load that the engine serves differently shows in the held-out error, not in the fit', () => {
+  const truth = hiddenEngine();
+  // At 8/s the server behaves as another machine, e.g. throttled: twice the time for everything.
+  const slow = hiddenEngine({
+    baseSec: 2 * truth.step.baseSec,
+    perPrefillTokenSec: 2 * truth.step.perPrefillTokenSec,
+  });
+  const { engine } = calibrate([measure(truth, 2), measure(truth, 5), measure(slow, 8)]);
+  const worst = Math.max(
+    ...engine
+      .calibration!.heldOut!.filter((one) => one.ratePerSec === 8)
+      .map((one) => Math.abs(one.simulatedMs / one.measuredMs - 1)),
+  );
+  assert.ok(worst > 0.2, `held-out error ${worst}`);
+});
+
+test('two loads hold nothing out, and say so', () => {
+  const truth = hiddenEngine();
+  const { engine, warnings } = calibrate([measure(truth, 2), measure(truth, 6)], { refine: false });
+  assert.equal(engine.calibration!.heldOut, undefined);
+  assert.match(warnings.join(' '), /nothing held out: with 3 loads or more/);
+});
+
+test('limits: given wins over the server, the server over the base model, and each says its source', () => {
+  const truth = hiddenEngine();
+  const { engine, warnings } = calibrate([measure(truth, 2), measure(truth, 6)], {
+    refine: false,
+    limits: { maxSeqs: 64 },
+    serverLimits: { maxSeqs: 32, kvBlocks: 7_936, blockSize: 32 },
+    base: hiddenEngine({}, 1_024),
+  });
+  assert.deepEqual(engine.limits, {
+    maxBatchedTokens: 1_024,
+    maxSeqs: 64,
+    kvBlocks: 7_936,
+    blockSize: 32,
+    maxModelLen: 32_768,
+  });
+  assert.deepEqual(engine.calibration!.limitSources, {
+    maxBatchedTokens: 'base',
+    maxSeqs: 'given',
+    kvBlocks: 'server',
+    blockSize: 'server',
+    maxModelLen: 'base',
+  });
+  assert.doesNotMatch(warnings.join(' '), /unknown/);
+});
+
 test('runs without a usable answer are refused', () => {
   assert.throws(
     () => calibrate([{ ratePerSec: 1, records: [], gauges: [] }]),

@@ -11,7 +11,8 @@ export const command: CommandSpec = {
   summary: 'measured latencies → engine model',
   description:
     'Estimates what an iteration of one replica costs (per iteration, prompt token, sequence and context token) from ' +
-    'the token instants of runs at two or more rates, and says how well a simulation with it repeats what was measured.',
+    'the token instants of runs at two or more rates, with confidence intervals, and says how well a simulation with it ' +
+    'repeats what was measured, and (from three rates on) predicts each rate from the others.',
   arguments: [
     {
       name: 'runs',
@@ -40,6 +41,12 @@ export const command: CommandSpec = {
       key: 'maxBatchedTokens',
       type: 'integer',
       description: 'token budget of an iteration; default: the one that explains the runs best',
+    },
+    {
+      key: 'url',
+      type: 'string',
+      value: '<url>',
+      description: 'the server, if it still runs: it is asked for its KV blocks and other limits',
     },
     { key: 'maxSeqs', type: 'integer', description: 'most sequences at once; default: as seen, else 256' },
     { key: 'kvBlocks', type: 'integer', description: 'KV blocks; default 125000' },
@@ -71,6 +78,7 @@ export const command: CommandSpec = {
         ...limit('blockSize'),
         ...limit('maxModelLen'),
       },
+      url: options['url'] as string | undefined,
       coldStartSec: options['coldStart'] as number | undefined,
       refine: options['regressionOnly'] !== true,
       signal,
