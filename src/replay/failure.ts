@@ -33,9 +33,14 @@ export function describeFailure(error: Error): Failure {
   }
   const word = WORDS[code];
   if (word !== undefined) return { text: word, closedByPeer: false };
+  if (code === 'ERR_HTTP2_STREAM_ERROR' || code === 'ERR_HTTP2_SESSION_ERROR') {
+    // e.g. REFUSED_STREAM, INTERNAL_ERROR, ENHANCE_YOUR_CALM (RFC 9113, section 7)
+    const name = /NGHTTP2_(\w+)/.exec(cause.message)?.[1].toLowerCase();
+    return { text: `http2_reset: ${name ?? shorten(cause.message)}`, closedByPeer: false };
+  }
   if (cause.name === 'HTTPParserError')
     return { text: `bad_http: ${shorten(cause.message)}`, closedByPeer: false };
-  const tls = /CERT|TLS|SSL/.test(code) ? 'tls: ' : '';
+  const tls = /CERT|TLS|SSL|VERIFY|SIGNATURE|INVALID_(CA|PURPOSE)|HOSTNAME/.test(code) ? 'tls: ' : '';
   return { text: `${tls}${shorten(cause.message || code || cause.name)}`, closedByPeer: false };
 }
 

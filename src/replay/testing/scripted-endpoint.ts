@@ -43,6 +43,7 @@ export interface ReceivedRequest {
 export async function createScriptedEndpoint(options: ScriptedEndpointOptions): Promise<ScriptedEndpoint> {
   const requests: ReceivedRequest[] = [];
   const timers = new Set<NodeJS.Timeout>();
+  const sockets = new Set<Socket>();
   const state = { maxOpen: 0, connections: 0, open: 0 };
   const server = serverOf(options, (request, response) => {
     if (request.method === 'GET') {
@@ -62,11 +63,10 @@ export async function createScriptedEndpoint(options: ScriptedEndpointOptions): 
         state.open -= 1;
       });
       const answer = options.script({ index, body, path });
-      if (answer === null) cutOff(response, 'close');
-      else playAnswer(answer, response, timers);
+      if (answer === null) cutOff(response, 'close', sockets);
+      else playAnswer(answer, response, timers, sockets);
     });
   });
-  const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     state.connections += 1;
     sockets.add(socket);
@@ -110,13 +110,16 @@ function serverOf(options: ScriptedEndpointOptions, handler: Handler): Server {
 }
 
 /** Ends the connection in the middle of a response; on HTTP/2 the stream is reset, or all of the connection closed. */
-function cutOff(response: ServerResponse, how: 'close' | 'reset'): void {
+function cutOff(response: ServerResponse, how: 'close' | 'reset', sockets: ReadonlySet<Socket>): void {
   const { stream } = response as unknown as {
     readonly stream?: { close(code: number): void; readonly session?: { destroy(): void } };
   };
   if (stream === undefined) {
-    if (how === 'reset') response.socket?.resetAndDestroy();
-    else response.socket?.end();
+    const { socket } = response;
+    // Under TLS the TCP socket is another one.
+    const tcp = [...sockets].find(({ remotePort }) => remotePort === socket?.remotePort) ?? socket;
+    if (how === 'reset') tcp?.resetAndDestroy();
+    else socket?.end();
   } else if (how === 'reset') stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   else stream.session?.destroy();
 }
@@ -131,7 +134,12 @@ function servePage(
   response.end(typeof page === 'function' ? page() : (page ?? 'not found'));
 }
 
-function playAnswer(answer: ScriptedAnswer, response: ServerResponse, timers: Set<NodeJS.Timeout>): void {
+function playAnswer(
+  answer: ScriptedAnswer,
+  response: ServerResponse,
+  timers: Set<NodeJS.Timeout>,
+  sockets: ReadonlySet<Socket>,
+): void {
   response.statusCode = answer.status ?? 200;
   response.setHeader('content-type', answer.contentType ?? 'text/event-stream');
   for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value);
@@ -149,7 +157,7 @@ function playAnswer(answer: ScriptedAnswer, response: ServerResponse, timers: Se
   };
   const playFrom = (index: number): void => {
     const step = answer.steps[index];
-    playStep(step, response);
+    playStep(step, response, sockets);
     const next = answer.steps[index + 1];
     if (next === undefined) return;
     if (next.atMs > step.atMs) at(next.atMs, () => playFrom(index + 1));
@@ -161,8 +169,8 @@ function playAnswer(answer: ScriptedAnswer, response: ServerResponse, timers: Se
   if (answer.steps.length > 0) at(answer.steps[0].atMs, () => playFrom(0));
 }
 
-function playStep(step: ScriptStep, response: ServerResponse): void {
+function playStep(step: ScriptStep, response: ServerResponse, sockets: ReadonlySet<Socket>): void {
   if ('write' in step) response.write(step.write);
   else if (step.end === 'complete') response.end();
-  else cutOff(response, step.end);
+  else cutOff(response, step.end, sockets);
 }

@@ -277,15 +277,10 @@ function closedByPeer(): Error {
   return Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' });
 }
 
+/** CANCEL is what streams are left with when their connection closes. */
 function streamReset(code: number): Error {
-  if (code === constants.NGHTTP2_NO_ERROR) return closedByPeer();
-  const name = Object.entries(constants).find(
-    ([key, value]) => key.startsWith('NGHTTP2_') && value === code && !key.startsWith('NGHTTP2_NV'),
-  );
-  return Object.assign(
-    new Error(`stream reset by the server${name === undefined ? '' : ` (${name[0].slice(8)})`}`),
-    {
-      code: 'ERR_HTTP2_STREAM_ERROR',
-    },
-  );
+  if (code === constants.NGHTTP2_NO_ERROR || code === constants.NGHTTP2_CANCEL) return closedByPeer();
+  return Object.assign(new Error(`Stream closed with error code ${code}`), {
+    code: 'ERR_HTTP2_STREAM_ERROR',
+  });
 }
