@@ -320,8 +320,9 @@ function workloadFacts(requests: readonly EngineRequest[]): WorkloadFacts {
   const first = requests[0].arrivalSec;
   const last = requests[requests.length - 1].arrivalSec;
   // n requests have n − 1 gaps; with one request, or all at once, there is no rate: it counts as one second.
-  const durationSec = last > first ? last - first : 1;
-  const gaps = last > first ? requests.length - 1 : requests.length;
+  const overTime = last - first >= 1e-9;
+  const durationSec = overTime ? last - first : 1;
+  const gaps = overTime ? requests.length - 1 : requests.length;
   let inputTokens = 0;
   let outputTokens = 0;
   for (const request of requests) {

@@ -20,6 +20,17 @@ const TINY = {
   e2e: [0.28021065, 0.2397103, 0.199, 0.42142729999999995, 0.33067535000000003, 0.060901799999999895],
 };
 
+interface ReferenceParameters {
+  readonly replicas: number;
+  readonly t0_s: number;
+  readonly per_prefill_token_s: number;
+  readonly per_decode_seq_s: number;
+  readonly per_kv_token_s: number;
+  readonly max_batched_tokens: number;
+  readonly max_seqs: number;
+  readonly kv_capacity_tokens: number;
+}
+
 interface ReferenceResult {
   readonly trace: string;
   readonly speed: number;
@@ -54,6 +65,29 @@ test('the fleet of one gives the same instants, in nanoseconds', async () => {
 });
 
 const missing = existsSync(REFERENCE) ? false : 'the shared reference and traces are not here';
+
+test('the bundled engine and the worked example are those of the reference', { skip: missing }, async () => {
+  const { parameters, tiny_example } = (
+    JSON.parse(readFileSync(REFERENCE, 'utf8')) as {
+      serving_simulator: { parameters: ReferenceParameters; tiny_example: typeof TINY & { speed: number } };
+    }
+  ).serving_simulator;
+  const { step, limits } = await readEngineModel('reference');
+  assert.deepEqual(
+    {
+      replicas: 1,
+      t0_s: step.baseSec,
+      per_prefill_token_s: step.perPrefillTokenSec,
+      per_decode_seq_s: step.perDecodeSeqSec,
+      per_kv_token_s: step.perKvTokenSec,
+      max_batched_tokens: limits.maxBatchedTokens,
+      max_seqs: limits.maxSeqs,
+      kv_capacity_tokens: limits.kvBlocks * limits.blockSize,
+    },
+    Object.fromEntries(Object.entries(parameters).filter(([key]) => key !== 'speed')),
+  );
+  assert.deepEqual({ ...TINY, speed: 1 }, tiny_example);
+});
 
 test('percentiles and busy share of the four public traces equal the reference', {
   skip: missing,
