@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import { ToolError } from '../errors.js';
@@ -94,7 +94,20 @@ class FileInput implements InputSource {
   }
 
   async hash(): Promise<void> {
-    for await (const _ of this.#rawChunks());
+    // One buffer for the whole file: a stream's chunks would keep the garbage collector busy.
+    const buffer = Buffer.allocUnsafe(READ_BYTES);
+    const file = await open(this.path);
+    try {
+      for (;;) {
+        this.#options.signal?.throwIfAborted();
+        const { bytesRead } = await file.read(buffer, 0, READ_BYTES, null);
+        if (bytesRead === 0) return;
+        this.readBytes += bytesRead;
+        this.#hash.update(buffer.subarray(0, bytesRead));
+      }
+    } finally {
+      await file.close();
+    }
   }
 
   async *chunksFrom(byte: number): AsyncGenerator<Buffer> {

@@ -10,6 +10,7 @@ import type { BlockBuilder } from './row-block.js';
 import type { RowTally } from './tally.js';
 import type { Zone } from './zone.js';
 
+const COLON = 58;
 const LF = 10;
 const CR = 13;
 const QUOTE = 34;
@@ -38,12 +39,12 @@ export class PlainRows {
   readonly #builder: BlockBuilder;
   readonly #tally: RowTally;
   readonly #values: Int32Array;
-  /** The date of the line before, as bytes and in seconds since 1970. */
+  /** Date, hour and minute of the line before, `YYYY-MM-DD HH:MM` as words of four bytes and in seconds since 1970. */
   #yearWord = 0;
   #monthWord = 0;
-  #dayTens = 0;
-  #dayOnes = 0;
-  #daySec = 0;
+  #hourWord = 0;
+  #minuteWord = 0;
+  #minuteSec = 0;
 
   private constructor(plan: Int32Array, offsetSec: number, options: PlainOptions) {
     const { columns, fieldOf, builder } = options;
@@ -85,6 +86,7 @@ export class PlainRows {
     const plan = this.#plan;
     const separator = this.#separator;
     const fieldCount = plan.length;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const first = builder.rowCount;
     const room = secs.length - first;
     let row = first;
@@ -116,41 +118,18 @@ export class PlainRows {
         } else {
           // YYYY-MM-DD HH:MM:SS is 19 bytes; every line has at least one more.
           if (place + 20 > end) break lines;
-          const isSameDay =
-            word(bytes, place) === this.#yearWord &&
-            word(bytes, place + 4) === this.#monthWord &&
-            bytes[place + 8] === this.#dayTens &&
-            bytes[place + 9] === this.#dayOnes;
-          if (!isSameDay && !this.#setDay(bytes, place)) break lines;
-          const hourTens = bytes[place + 11] - ZERO;
-          const hourOnes = bytes[place + 12] - ZERO;
-          const minuteTens = bytes[place + 14] - ZERO;
-          const minuteOnes = bytes[place + 15] - ZERO;
+          const isSameMinute =
+            view.getInt32(place, true) === this.#yearWord &&
+            view.getInt32(place + 4, true) === this.#monthWord &&
+            view.getInt32(place + 8, true) === this.#hourWord &&
+            view.getInt32(place + 12, true) === this.#minuteWord &&
+            bytes[place + 16] === COLON;
+          if (!isSameMinute && !this.#setMinute(bytes, place)) break lines;
           const secondTens = bytes[place + 17] - ZERO;
           const secondOnes = bytes[place + 18] - ZERO;
-          const hour = hourTens * 10 + hourOnes;
           // The sign bit is set as soon as one of the terms is negative.
-          const excess =
-            hourTens |
-            hourOnes |
-            minuteTens |
-            minuteOnes |
-            secondTens |
-            secondOnes |
-            (9 - hourOnes) |
-            (23 - hour) |
-            (5 - minuteTens) |
-            (9 - minuteOnes) |
-            (5 - secondTens) |
-            (9 - secondOnes);
-          const between = bytes[place + 10];
-          const isTime =
-            excess >= 0 &&
-            (between === 32 || between === 84) &&
-            bytes[place + 13] === 58 &&
-            bytes[place + 16] === 58;
-          if (!isTime) break lines;
-          const second = hour * 3_600 + (minuteTens * 10 + minuteOnes) * 60 + secondTens * 10 + secondOnes;
+          if ((secondTens | secondOnes | (5 - secondTens) | (9 - secondOnes)) < 0) break lines;
+          const second = secondTens * 10 + secondOnes;
           place += 19;
           let fraction = 0;
           let places = 0;
@@ -174,7 +153,7 @@ export class PlainRows {
             offsetSec = 0;
             isZoned = true;
           }
-          secs[row] = this.#daySec + second - offsetSec;
+          secs[row] = this.#minuteSec + second - offsetSec;
           nanos[row] = fraction * POWERS[places];
         }
         if (field === fieldCount - 1) {
@@ -198,19 +177,21 @@ export class PlainRows {
     this.#tally.addPlain(this.rows, mostPlaces, zoned);
   }
 
-  /** Reads the date at a place, YYYY-MM-DD, and keeps it for the lines after; false when there is no such day. */
-  #setDay(bytes: Uint8Array, place: number): boolean {
-    const match = /^(\d{4})-(\d\d)-(\d\d)$/.exec(String.fromCharCode(...bytes.subarray(place, place + 10)));
+  /** Reads `YYYY-MM-DD HH:MM:` at a place and keeps it for the lines after; false when there is no such minute. */
+  #setMinute(bytes: Uint8Array, place: number): boolean {
+    const text = String.fromCharCode(...bytes.subarray(place, place + 17));
+    const match = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):$/.exec(text);
     if (match === null) return false;
-    const [year, month, day] = match.slice(1).map(Number);
+    const [year, month, day, hour, minute] = match.slice(1).map(Number);
     const date = new Date(0);
     date.setUTCFullYear(year, month - 1, day);
-    if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return false;
-    this.#daySec = date.getTime() / 1_000;
+    if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day || hour > 23 || minute > 59)
+      return false;
+    this.#minuteSec = date.getTime() / 1_000 + hour * 3_600 + minute * 60;
     this.#yearWord = word(bytes, place);
     this.#monthWord = word(bytes, place + 4);
-    this.#dayTens = bytes[place + 8];
-    this.#dayOnes = bytes[place + 9];
+    this.#hourWord = word(bytes, place + 8);
+    this.#minuteWord = word(bytes, place + 12);
     return true;
   }
 }

@@ -31,8 +31,7 @@ export function packHybrid(
     while (end < count && values[end] === value) end += 1;
     if (end - at >= LEAST_RUN || (at === 0 && end === count)) {
       packLiterals(values, literal, at, bitWidth, sink);
-      sink.varint((end - at) * 2);
-      for (let bits = 0; bits < bitWidth; bits += 8) sink.byte(value >>> bits);
+      packRun(value, end - at, bitWidth, sink);
       at = end;
       literal = at;
     } else {
@@ -41,6 +40,12 @@ export function packHybrid(
     }
   }
   packLiterals(values, literal, count, bitWidth, sink);
+}
+
+/** Appends one value so many times. */
+export function packRun(value: number, count: number, bitWidth: number, sink: ByteSink): void {
+  sink.varint(count * 2);
+  for (let bits = 0; bits < bitWidth; bits += 8) sink.byte(value >>> bits);
 }
 
 /** values[from, to) as one stretch of groups; only the last stretch may end inside a group, which is filled with 0. */

@@ -4,10 +4,10 @@
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { ColumnBatch, Field } from './columns.js';
+import type { Field } from './columns.js';
 import type { Profile } from './parquet-column.js';
 import { type EncodedGroup, GroupEncoder } from './parquet-encode.js';
-import { buffersOf } from './row-groups.js';
+import { buffersOf, type RowGroup } from './row-groups.js';
 
 /** What a thread is started with. */
 export interface EncodeWorkerData {
@@ -25,10 +25,11 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** More threads do not help: what comes before and after the encoding is one thread's work. */
+/** More threads do not help: what comes before the encoding is one thread's work. */
 const MAX_THREADS = 4;
 
 export class EncodePool {
+  /** Threads beside this one; 0 = this one encodes. */
   readonly threads: number;
   readonly #data: EncodeWorkerData;
   readonly #encoder: GroupEncoder;
@@ -39,13 +40,13 @@ export class EncodePool {
   constructor(fields: readonly Field[], profile: Profile, threads?: number) {
     this.#data = { fields, profile };
     this.#encoder = new GroupEncoder(fields, profile);
-    this.threads = threads ?? Math.min(MAX_THREADS, availableParallelism());
+    this.threads = threads ?? Math.min(MAX_THREADS, availableParallelism() - 1);
   }
 
   /** Encodes a row group, whose arrays move to another thread. */
-  async encode(group: ColumnBatch): Promise<EncodedGroup> {
+  async encode(group: RowGroup): Promise<EncodedGroup> {
     const index = this.#groups++;
-    if (index === 0 || this.threads <= 1) return this.#encoder.encode(group);
+    if (index === 0 || this.threads === 0) return this.#encoder.encode(group);
     if (this.#failure !== null) throw this.#failure;
     const place = index % this.threads;
     this.#workers[place] ??= this.#start();

@@ -4,11 +4,12 @@
  * Source: parquet-format, "Data Pages", "Encodings", "Nested Encoding".
  */
 import type { BoolColumn, Int32Column, StringColumn } from '../types.js';
-import { bitWidthOf, packBooleans, packHybrid } from './bit-packing.js';
+import { bitWidthOf, packBooleans, packHybrid, packRun } from './bit-packing.js';
 import { ByteSink, bytesOf } from './byte-sink.js';
-import type { Column, DoubleColumn, Field, I64ListColumn } from './columns.js';
+import type { DoubleColumn, Field, I64ListColumn } from './columns.js';
 import { packDeltas } from './delta-packing.js';
 import { bytesOfTexts, numbersOfInts, numbersOfTexts, numbersOfWords } from './dictionaries.js';
+import type { GroupColumn } from './row-groups.js';
 import { compressSnappy } from './snappy.js';
 import { int32Range, int64Range, type Range, textRange, u64Range } from './statistics.js';
 import { i32, struct, writeThrift } from './thrift.js';
@@ -56,7 +57,7 @@ export class ColumnEncoder {
   }
 
   /** Appends a column chunk. `column` null = unknown in every row. Throws when a column that has no nulls has one. */
-  encode(field: Field, column: Column | null, rowCount: number, out: ByteSink): ChunkFacts {
+  encode(field: Field, column: GroupColumn | null, rowCount: number, out: ByteSink): ChunkFacts {
     const isList = field.type === 'u64list' || field.type === 'i64list';
     const body = this.#body;
     body.clear();
@@ -68,7 +69,7 @@ export class ColumnEncoder {
   }
 
   /** Appends the known values to the body. */
-  #values(field: Field, column: Column | null, rowCount: number, nullCount: number): Encoded {
+  #values(field: Field, column: GroupColumn | null, rowCount: number, nullCount: number): Encoded {
     if (column === null || (nullCount > 0 && nullCount === rowCount)) return PLAIN_NOTHING;
     switch (field.type) {
       case 'int32':
@@ -82,7 +83,9 @@ export class ColumnEncoder {
         packBooleans(knownOf(column as BoolColumn, rowCount, nullCount) as Uint8Array, this.#body);
         return PLAIN_NOTHING;
       case 'string':
-        return this.#strings(column as StringColumn, rowCount, nullCount);
+        return 'text' in column
+          ? this.#constant(column.text, rowCount)
+          : this.#strings(column as StringColumn, rowCount, nullCount);
       default:
         return this.#int64(elementsOf(column as I64ListColumn, rowCount), field.type === 'u64list');
     }
@@ -121,6 +124,14 @@ export class ColumnEncoder {
     // A width of 0 is what some readers do not expect.
     this.#body.byte(Math.max(1, width));
     packHybrid(numbers, length, Math.max(1, width), this.#body);
+  }
+
+  #constant(text: string, rowCount: number): Encoded {
+    const texts = [Buffer.from(text)];
+    this.#body.byte(1);
+    packRun(0, rowCount, 1, this.#body);
+    const dictionary = { count: 1, bytes: bytesOfTexts(texts) };
+    return { encoding: ENCODING.dictionary, dictionary, range: textRange(texts) };
   }
 
   #strings(column: StringColumn, rowCount: number, nullCount: number): Encoded {
@@ -192,30 +203,33 @@ const PLAIN_NOTHING: Encoded = { encoding: ENCODING.plain, dictionary: null, ran
 /** Appends the levels of a flat column: whether each row is known. */
 function levelsOf(
   field: Field,
-  column: Column | null,
+  column: GroupColumn | null,
   rowCount: number,
   body: ByteSink,
 ): { count: number; nullCount: number } {
   const known = knownFlags(column, rowCount);
   let nullCount = 0;
-  for (let row = 0; row < rowCount; row++) if (known[row] === 0) nullCount += 1;
+  if (known === null) nullCount = column === null ? rowCount : 0;
+  else for (let row = 0; row < rowCount; row++) if (known[row] === 0) nullCount += 1;
   if (!field.nullable) {
     if (nullCount > 0) throw new Error(`${field.name} must be known in every row`);
-  } else packLevels(known, rowCount, 1, body);
+  } else if (known === null) packEqualLevels(column === null ? 0 : 1, rowCount, 1, body);
+  else packLevels(known, rowCount, 1, body);
   return { count: rowCount, nullCount };
 }
 
 let flags = new Uint8Array(0);
 
-/** One byte per row: 1 = known. Valid until the next call. */
-function knownFlags(column: Column | null, rowCount: number): Uint8Array {
-  if (flags.length < rowCount) flags = new Uint8Array(rowCount);
-  flags.fill(column === null ? 0 : 1, 0, rowCount);
-  if (column === null) return flags;
+/** One byte per row: 1 = known; valid until the next call. null = all rows are as one. */
+function knownFlags(column: GroupColumn | null, rowCount: number): Uint8Array | null {
+  if (column === null || 'text' in column) return null;
   if ('codes' in column) {
-    for (let row = 0; row < rowCount; row++) if (column.codes[row] < 0) flags[row] = 0;
-  } else if (column.valid !== null) {
-    for (let row = 0; row < rowCount; row++) if (column.valid[row] === 0) flags[row] = 0;
+    if (!column.codes.subarray(0, rowCount).includes(-1)) return null;
+  } else if (column.valid === null) return null;
+  if (flags.length < rowCount) flags = new Uint8Array(rowCount);
+  for (let row = 0; row < rowCount; row++) {
+    const isUnknown = 'codes' in column ? column.codes[row] < 0 : column.valid![row] === 0;
+    flags[row] = isUnknown ? 0 : 1;
   }
   return flags;
 }
@@ -227,6 +241,14 @@ function packLevels(levels: Uint8Array, count: number, bitWidth: number, body: B
   body.setLengthAt(at);
 }
 
+/** One run. */
+function packEqualLevels(level: number, count: number, bitWidth: number, body: ByteSink): void {
+  const at = body.length;
+  body.u32(0);
+  packRun(level, count, bitWidth, body);
+  body.setLengthAt(at);
+}
+
 /** Appends the levels of a list: which entries begin a row; and null list, empty list or element. */
 function listLevels(
   field: Field,
@@ -234,6 +256,11 @@ function listLevels(
   rowCount: number,
   body: ByteSink,
 ): { count: number; nullCount: null } {
+  if (column === null && field.nullable) {
+    packEqualLevels(0, rowCount, 1, body);
+    packEqualLevels(0, rowCount, 2, body);
+    return { count: rowCount, nullCount: null };
+  }
   const elements = column === null ? 0 : column.offsets[rowCount] - column.offsets[0];
   const repetitions = new Uint8Array(elements + rowCount);
   const definitions = new Uint8Array(elements + rowCount);

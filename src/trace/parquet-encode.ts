@@ -1,7 +1,8 @@
 /** Row groups → bytes: the encoding that one thread does, from columns in memory to what lies in the file. */
 import { ByteSink } from './byte-sink.js';
-import type { ColumnBatch, Field } from './columns.js';
+import type { Field } from './columns.js';
 import { type ChunkFacts, ColumnEncoder, type Profile } from './parquet-column.js';
+import type { RowGroup } from './row-groups.js';
 
 /** A row group as it lies in the file, and what the footer says about it. */
 export interface EncodedGroup {
@@ -21,7 +22,7 @@ export class GroupEncoder {
     this.#columns = new ColumnEncoder(profile);
   }
 
-  encode(group: ColumnBatch): EncodedGroup {
+  encode(group: RowGroup): EncodedGroup {
     const out = this.#out;
     out.clear();
     const chunks = this.#fields.map((field, index) =>

@@ -10,7 +10,7 @@ import { EncodePool } from './encode-pool.js';
 import type { Profile } from './parquet-column.js';
 import type { EncodedGroup } from './parquet-encode.js';
 import { fileFooter, groupFooter, type KeyValue, MAGIC } from './parquet-footer.js';
-import { RowGroups } from './row-groups.js';
+import { type RowGroup, RowGroups } from './row-groups.js';
 
 export interface ParquetJob {
   readonly path: string;
@@ -20,7 +20,7 @@ export interface ParquetJob {
   readonly profile: Profile;
   /** Metadata of the file, asked for after the last batch; null = none. */
   readonly keyValue: () => KeyValue | null;
-  /** Threads that encode; default: one per core, up to four. */
+  /** Threads that encode beside this one; default: one per further core, up to four; 0 = this one encodes. */
   readonly threads?: number;
 }
 
@@ -32,7 +32,7 @@ export async function writeParquet(job: ParquetJob): Promise<void> {
     const writer = new GroupWriter(file, job.fields);
     const groups = new RowGroups(job.fields, job.rowGroupRows);
     const underWay: Promise<EncodedGroup>[] = [];
-    const push = async (group: ColumnBatch): Promise<void> => {
+    const push = async (group: RowGroup): Promise<void> => {
       const encoded = pool.encode(group);
       // Awaited in order below; until then a failure is no unhandled one.
       encoded.catch(() => undefined);

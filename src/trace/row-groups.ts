@@ -10,6 +10,19 @@ export const ROW_GROUP_ROWS = 131_072;
 /** Elements of lists from which on a row group is full, whatever its rows: 32 MiB. */
 const MAX_ELEMENTS = 1 << 22;
 
+/** A column that has one text in all rows: nothing to copy, to hand over or to count. */
+export interface ConstantText {
+  readonly text: string;
+}
+
+export type GroupColumn = Column | ConstantText;
+
+/** The columns of a row group, in the order of the fields; null = unknown in every row. */
+export interface RowGroup {
+  readonly rowCount: number;
+  readonly columns: readonly (GroupColumn | null)[];
+}
+
 /** Consecutive rows of one batch. */
 interface Part {
   readonly batch: ColumnBatch;
@@ -32,7 +45,7 @@ export class RowGroups {
   }
 
   /** Takes a batch; the row groups that it completes come out. */
-  *add(batch: ColumnBatch): Generator<ColumnBatch> {
+  *add(batch: ColumnBatch): Generator<RowGroup> {
     for (let from = 0; from < batch.rowCount; ) {
       const to = this.#endOf(batch, from);
       this.#parts.push({ batch, from, to });
@@ -43,7 +56,7 @@ export class RowGroups {
   }
 
   /** The last rows; null when none are left. */
-  finish(): ColumnBatch | null {
+  finish(): RowGroup | null {
     return this.#rows === 0 ? null : this.#take();
   }
 
@@ -69,7 +82,7 @@ export class RowGroups {
     return low;
   }
 
-  #take(): ColumnBatch {
+  #take(): RowGroup {
     const parts = this.#parts;
     const rowCount = this.#rows;
     this.#parts = [];
@@ -81,9 +94,9 @@ export class RowGroups {
 }
 
 /** The arrays of a row group, to be moved. */
-export function buffersOf({ columns }: ColumnBatch): ArrayBuffer[] {
+export function buffersOf({ columns }: RowGroup): ArrayBuffer[] {
   const arrays = columns.flatMap((column): (ArrayBufferView | null)[] => {
-    if (column === null) return [];
+    if (column === null || 'text' in column) return [];
     if ('codes' in column) return [column.codes];
     return 'offsets' in column
       ? [column.offsets, column.values, column.valid]
@@ -92,9 +105,12 @@ export function buffersOf({ columns }: ColumnBatch): ArrayBuffer[] {
   return arrays.flatMap((array) => (array === null ? [] : [array.buffer as ArrayBuffer]));
 }
 
-function joined(field: Field, index: number, parts: readonly Part[], rowCount: number): Column | null {
+function joined(field: Field, index: number, parts: readonly Part[], rowCount: number): GroupColumn | null {
   if (parts.every(({ batch }) => batch.columns[index] === null)) return null;
-  if (field.type === 'string') return joinedTexts(index, parts, rowCount);
+  if (field.type === 'string') {
+    const text = constantText(index, parts);
+    return text === null ? joinedTexts(index, parts, rowCount) : { text };
+  }
   const valid = joinedValidity(index, parts, rowCount);
   if (field.type.endsWith('list')) return joinedLists(field, index, parts, rowCount, valid);
   const values = arrayOf(field, rowCount);
@@ -167,6 +183,21 @@ function joinedLists(
     filled = offsets[row];
   }
   return { offsets, values, valid } as never;
+}
+
+/** The text that all rows have; null when there is more to say. */
+function constantText(index: number, parts: readonly Part[]): string | null {
+  let text: string | null = null;
+  for (const { batch, from, to } of parts) {
+    const column = batch.columns[index] as StringColumn | null;
+    if (column === null) return null;
+    const { codes, dictionary } = column;
+    const code = codes[from];
+    if (code < 0 || (text !== null && text !== dictionary[code])) return null;
+    text = dictionary[code];
+    for (let row = from + 1; row < to; row++) if (codes[row] !== code) return null;
+  }
+  return text;
 }
 
 /** Codes and those texts that the rows have; a text that several parts have may come more than once. */

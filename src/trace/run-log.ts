@@ -128,7 +128,7 @@ function batchOf(
   records: readonly RunRecord[],
 ): Arrow.RecordBatch {
   const children = RUN_COLUMNS.map((column, i) => {
-    const values = records.map((record) => record[column.code]);
+    const values = records.map((record) => record[column.code] ?? null);
     return dataOf(arrow, schema.fields[i].type, values);
   });
   const struct = arrow.makeData({

@@ -55,6 +55,8 @@ export const RUN_COLUMNS: readonly RunColumn[] = [
   column('response_id', 'responseId', 'string'),
   column('sender', 'sender', 'int32', false),
   column('attempt', 'attempt', 'int32', false),
+  column('last_sent_ns', 'lastSentNs', 'int64'),
+  column('parent_index', 'parentIndex', 'int32'),
 ];
 
 /** Writes requests.parquet, whole or not at all. `meta` is kept as JSON text in the file's metadata. */
@@ -95,7 +97,7 @@ export async function readRunRecords(path: string): Promise<RunRecord[]> {
 
 function rowOf(record: RunRecord): TableRow {
   const row: Record<string, TableRow[string]> = {};
-  for (const { name, code } of RUN_COLUMNS) row[name] = record[code] as TableRow[string];
+  for (const { name, code } of RUN_COLUMNS) row[name] = (record[code] ?? null) as TableRow[string];
   return row;
 }
 

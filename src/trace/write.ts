@@ -29,7 +29,7 @@ export interface WriteTraceOptions {
   /** Default native, which is some 100 times faster. */
   readonly engine?: TraceEngine;
   readonly rowGroupSize?: number;
-  /** Threads that encode; the bytes do not depend on it. */
+  /** Threads that encode beside this one; the bytes do not depend on it. */
   readonly threads?: number;
   readonly signal?: AbortSignal;
   readonly progress?: ProgressListener;

@@ -82,7 +82,8 @@ test('row groups of several threads make one file: its rows, and its bytes whate
   const folder = temporaryFolder(context);
   const files = await Promise.all(
     [
-      { threads: 1, cuts: [] },
+      { threads: 0, cuts: [] },
+      { threads: 1, cuts: [7_777] },
       { threads: 2, cuts: [20_000] },
       { threads: 4, cuts: [1, 5_000, 16_384, 16_385, 39_999] },
     ].map(async ({ threads, cuts }, index) => {
