@@ -65,10 +65,14 @@ function jsonViews(fileName: string, bytes: Buffer): Sample[] {
     const values = viewOf(fileName, bytes, null);
     if (values !== null) views.push(values);
   }
+  const opening = /^\s*\{\s*"(\w+)"\s*:\s*\[/.exec(bytes.toString('latin1', 0, 256))?.[1];
   for (const key of WRAPPER_KEYS) {
     if (!bytes.includes(`"${key}"`)) continue;
     const wrapped = viewOf(fileName, bytes, key);
-    if (wrapped !== null) views.push(wrapped);
+    if (wrapped === null) continue;
+    // A file that begins with the list is a wrapper; elsewhere the word may be a field of a record.
+    if (key === opening && !isByLine) views.unshift(wrapped);
+    else views.push(wrapped);
   }
   // Nothing could be cut out: damaged lines, or a first record longer than the sample.
   return views.length > 0 ? views : [asLines];

@@ -61,8 +61,8 @@ export const perfAnalyzerSchedule: ManyRowsFormat = {
 
 /** What the model is given to read. */
 function textsOf(payload: object): readonly string[] {
-  const prompt = textAt(payload, ['prompt']);
-  if (prompt !== null) return [prompt];
+  const prompt = valueAt(payload, ['prompt']);
+  if (typeof prompt === 'string') return [prompt];
   const messages = valueAt(payload, ['messages']);
   if (!Array.isArray(messages)) return [];
   return (messages as unknown[]).flatMap((message) => {

@@ -2,7 +2,7 @@
  * vLLM bench custom data sets: JSON Lines of prompts, with the output length to ask for. No times: every request is at
  * zero. Prompt lengths come from the tokenizer where one is given.
  */
-import { RowReject } from '../record.js';
+import { QUOTING, RowReject } from '../record.js';
 import { detectByKeys } from './detect-keys.js';
 import { setArrivalNs } from './instants.js';
 import type { ManyRowsFormat } from './many-rows.js';
@@ -34,8 +34,10 @@ export const vllmCustom: ManyRowsFormat = {
   },
   open: ({ countTokens }) => ({
     readAll(record, row, emit) {
-      const prompt = record.text(PROMPT);
-      if (prompt === null) throw new RowReject('prompt is missing');
+      // An empty text is a prompt of no tokens; a bare null is none.
+      const isText = record.starts[PROMPT] >= 0 && record.quoting[PROMPT] !== QUOTING.bare;
+      if (!isText) throw new RowReject('prompt is missing');
+      const prompt = record.text(PROMPT) ?? '';
       setArrivalNs(row, 0n, 0);
       row.inputTokens = countTokens?.(prompt) ?? null;
       row.outputTokens = record.count(OUTPUT);
