@@ -71,12 +71,16 @@ function quantilePairs(
 
 function countsOverTime(a: Sample, b: Sample): ComparisonFigures['countsOverTime'] {
   const durationSec = Math.max(a.durationSec, b.durationSec);
-  const wished = durationSec / MOST_TIME_BINS;
-  const binSec = TIME_BINS_SEC.find((sec) => sec >= wished) ?? Math.ceil(wished / 3_600) * 3_600;
+  const binSec = roundBinSec(durationSec / MOST_TIME_BINS);
   const bins = Math.max(1, Math.ceil(durationSec / binSec));
   const counts = (sample: Sample): number[] =>
     Array.from(countsPerWindow(sample.arrivalSec, binSec, bins * binSec));
   return { binSec, x: Array.from({ length: bins }, (_, k) => k * binSec), a: counts(a), b: counts(b) };
+}
+
+/** The smallest round width that is no narrower, seconds; whole hours above one. */
+export function roundBinSec(leastSec: number): number {
+  return TIME_BINS_SEC.find((sec) => sec >= leastSec) ?? Math.ceil(leastSec / 3_600) * 3_600;
 }
 
 function dispersionCurve(a: Sample, b: Sample): PairedSeries {

@@ -35,6 +35,7 @@ import {
   shareBlocks,
   thinned,
 } from './run-sides.js';
+import { latencyOverTime } from './run-times.js';
 import { judgeRuns, loadNotes, SAME_RATE } from './run-verdict.js';
 
 /** A run, read back. */
@@ -137,6 +138,7 @@ export async function compareRuns(options: CompareRunsOptions): Promise<RunCompa
     differences,
     slo: slo?.text ?? null,
     quantiles,
+    overTime: latencyOverTime(sides),
     verdict: judgeRuns(a, b, differences),
     notes,
   };

@@ -3,6 +3,8 @@
  * The same names appear there; a test in test/report draws every kind.
  */
 
+import type { Picture } from './pictures.js';
+
 /** How values of an axis or series are written. `clock` = seconds shown as h:mm:ss. */
 export type ChartUnit = 'ms' | 'clock' | 'count' | 'ratio' | 'perSec' | 'tokens' | 'tokensPerSec' | 'number';
 
@@ -56,6 +58,16 @@ export interface ChartSpec {
   readonly height: 'tall' | 'low';
   /** Offers a button that shows 1 − y on a log scale: the tail of an ECDF. */
   readonly tail?: boolean;
+}
+
+/** Anything that a figure can hold: drawn by the page's script, or a finished picture. */
+export type Chart = ChartSpec | Picture;
+
+/** A chart with what most charts leave out filled in. */
+export function chartOf(
+  spec: Pick<ChartSpec, 'id' | 'x' | 'y' | 'data' | 'series'> & Partial<ChartSpec>,
+): ChartSpec {
+  return { lines: [], shades: [], group: null, height: 'tall', ...spec };
 }
 
 /** A chart's numbers keep this many significant digits; the document's own numbers stay in the tables. */

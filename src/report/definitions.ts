@@ -40,6 +40,34 @@ export const FLOW_DEFINITIONS = {
     name: 'Share of the limit used',
     formula: 'value ÷ limit; for a minimum (1 − value) ÷ (1 − limit); met below 1',
   },
+  input_tokens: { name: 'Input tokens', formula: 'whole prompt, cached part included' },
+  output_tokens: { name: 'Output tokens', formula: 'generated tokens, reasoning included' },
+  gap: { name: 'Gap between arrivals', formula: 'arrival − previous arrival' },
+  count: { name: 'Arrivals', formula: 'requests that arrive in the bin' },
+  arrival_rate: { name: 'Arrival rate', formula: 'requests that arrive in the bin ÷ bin width' },
+  dispersion: { name: 'Index of dispersion', formula: 'variance ÷ mean of counts per window; Poisson = 1' },
+  autocorrelation: {
+    name: 'Autocorrelation',
+    formula: 'correlation of counts per second with those one lag later',
+  },
+  length_share: { name: 'Share of requests', formula: 'requests in the cell ÷ requests' },
+  lru_hit_ratio: {
+    name: 'Prefix cache hit ratio',
+    formula: 'blocks found in an LRU cache of that size ÷ blocks asked for',
+  },
+  turn_hazard: {
+    name: 'Conversation goes on',
+    formula: 'conversations with another turn ÷ conversations that reached this turn',
+  },
+  floor_use: {
+    name: 'Share of the limit used',
+    formula:
+      'distance ÷ limit; limit = 95 % point of the distance between random halves of the real trace, ≥ 0.02',
+  },
+  run_change: { name: 'Change', formula: '(second − first) ÷ first' },
+  replicas: { name: 'Replicas', formula: 'replicas asked for, ready and starting at the instant' },
+  attainment: { name: 'SLO attainment', formula: 'good requests ÷ requests that arrived in the window' },
+  kv_usage: { name: 'KV cache use', formula: 'KV blocks in use ÷ KV blocks' },
 } as const satisfies Record<string, Definition>;
 
 export type FlowId = keyof typeof FLOW_DEFINITIONS;

@@ -1,5 +1,16 @@
 /** What a report is made from: the documents that other commands wrote, already read. */
-import type { CapacityPlan, LatencyProfile, RunRecord, RunSummary } from '../types.js';
+import type {
+  CapacityPlan,
+  FleetComparison,
+  LatencyProfile,
+  RunComparison,
+  RunRecord,
+  RunSummary,
+  SimulationDocument,
+  TraceComparison,
+  WorkloadModel,
+} from '../types.js';
+import type { TraceFacts } from './trace-facts.js';
 
 export interface RunReportInput {
   readonly kind: 'run';
@@ -30,4 +41,27 @@ export interface PlanReportInput {
   readonly files: readonly PlanFile[];
 }
 
-export type ReportInput = RunReportInput | ProfileReportInput | PlanReportInput;
+/** Documents that hold everything their page shows. */
+type DocumentInput<Document extends { readonly kind: string }> = {
+  readonly kind: Document['kind'];
+  readonly name: string;
+  readonly document: Document;
+};
+
+/** A trace file: what its ingest found, and a few hundred numbers about its rows. */
+export interface TraceReportInput {
+  readonly kind: 'trace';
+  readonly name: string;
+  readonly facts: TraceFacts;
+}
+
+export type ReportInput =
+  | RunReportInput
+  | ProfileReportInput
+  | PlanReportInput
+  | TraceReportInput
+  | DocumentInput<TraceComparison>
+  | DocumentInput<RunComparison>
+  | DocumentInput<WorkloadModel>
+  | DocumentInput<SimulationDocument>
+  | DocumentInput<FleetComparison>;

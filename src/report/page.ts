@@ -6,9 +6,10 @@
  */
 import { createHash } from 'node:crypto';
 import type { PageAssets } from './assets.js';
-import type { ChartSpec } from './chart.js';
+import type { Chart } from './chart.js';
 import { type Html, type HtmlValue, html, jsonForScript, prose } from './html.js';
 import { type Section, type Tile, TONE_MARK, type Tone, tiles } from './parts.js';
+import { isPicture } from './pictures.js';
 
 /** The answer in words. */
 export interface Headline {
@@ -27,13 +28,13 @@ export interface Page {
   readonly headline: Headline;
   readonly tiles: readonly Tile[];
   readonly sections: readonly Section[];
-  readonly charts: readonly ChartSpec[];
+  readonly charts: readonly Chart[];
   readonly footer: HtmlValue;
 }
 
 /** Page as HTML text. Pure. */
 export function renderPage(page: Page, assets: PageAssets): string {
-  const data = jsonForScript({ charts: page.charts });
+  const data = jsonForScript({ charts: page.charts.filter((chart) => !isPicture(chart)) });
   const scripts = [assets.chartScript, assets.pageScript];
   const styles = [assets.chartStyle, assets.pageStyle];
   const policy = [

@@ -1,8 +1,9 @@
 /** The building blocks of a report page: sections, tables, figures with the table behind them, tiles, fact lists. */
 import type { MetricId } from '../types/run-support.js';
-import type { ChartSpec } from './chart.js';
+import type { Chart } from './chart.js';
 import { definitionText, type FlowId } from './definitions.js';
 import { type Html, type HtmlValue, html, prose } from './html.js';
+import { isPicture, pictureHtml } from './pictures.js';
 
 export interface Column {
   readonly title: HtmlValue;
@@ -38,10 +39,33 @@ export function table(options: TableOptions): Html {
   )}</tbody></table></div>`;
 }
 
+/** Tables behind charts keep at most this many rows; the chart's own CSV has them all. */
+const MOST_ROWS = 240;
+
+/** A table of columns of equal length, every k-th row where there are too many, the last one always. */
+export function columnTable(
+  caption: string,
+  columns: readonly {
+    readonly title: string;
+    readonly cells: readonly HtmlValue[];
+    readonly text?: boolean;
+  }[],
+): Html {
+  const rows = columns[0].cells.length;
+  const step = Math.max(1, Math.ceil(rows / MOST_ROWS));
+  const kept = Array.from({ length: rows }, (_, i) => i).filter((i) => i % step === 0 || i === rows - 1);
+  return table({
+    caption,
+    captionHidden: true,
+    columns: columns.map(({ title, text }, i) => ({ title, numeric: i > 0 && text !== true })),
+    rows: kept.map((i) => columns.map((column) => column.cells[i])),
+  });
+}
+
 const rowAttribute = (name: string | null): Html | null => (name === null ? null : html` class="${name}"`);
 
 export interface FigureOptions {
-  readonly chart: ChartSpec;
+  readonly chart: Chart;
   readonly title: string;
   /** What the figure shows, in one sentence; also its text for those who do not see it. */
   readonly reading: string;
@@ -60,15 +84,21 @@ function figure(options: FigureOptions): Html {
   const { chart } = options;
   return html`<figure id="fig-${chart.id}"${options.wide ? html` class="wide"` : null} data-chart="${chart.id}">
 <figcaption><h3>${options.title}</h3><p>${options.reading}</p></figcaption>
-<div class="chart ${chart.height}"><div class="y-label" aria-hidden="true">${chart.y.label}</div>
-<div class="plot" tabindex="0" role="img" aria-label="Chart: ${options.title}. ${options.reading} Arrow keys move the reading line, plus and minus zoom, 0 resets."></div>
-<div class="x-label" aria-hidden="true">${chart.x.label}</div></div>
+${plotArea(options)}
 ${options.note ? html`<p class="note">${options.note}</p>` : null}
 <p class="source"><span>n = ${options.n}</span> · <span>${options.window}</span>${options.definitions.map(
     (id) => html` · <span class="def">${definitionText(id)}</span>`,
   )}</p>
 <details class="behind"><summary>Table behind this chart</summary>${options.table}</details>
 </figure>`;
+}
+
+function plotArea({ chart, title, reading }: FigureOptions): Html {
+  if (isPicture(chart))
+    return html`<div class="picture" role="img" aria-label="Chart: ${title}. ${reading}">${pictureHtml(chart)}</div>`;
+  return html`<div class="chart ${chart.height}"><div class="y-label" aria-hidden="true">${chart.y.label}</div>
+<div class="plot" tabindex="0" role="img" aria-label="Chart: ${title}. ${reading} Arrow keys move the reading line, plus and minus zoom, 0 resets."></div>
+<div class="x-label" aria-hidden="true">${chart.x.label}</div></div>`;
 }
 
 /** A part of the page with a heading that the navigation lists. */
@@ -91,9 +121,17 @@ export function figureSection(
   return figures.length === 0 ? null : { id, title, ...words, body: figureGrid(figures) };
 }
 
-/** Figures side by side where there is room. */
+/** Figures side by side where there is room; one that would stand alone in its row takes the whole of it. */
 export function figureGrid(figures: readonly FigureOptions[]): Html | null {
-  return figures.length === 0 ? null : html`<div class="figures">${figures.map(figure)}</div>`;
+  if (figures.length === 0) return null;
+  let isSecond = false;
+  const placed = figures.map((options, i) => {
+    const isAlone = !isSecond && (i + 1 === figures.length || figures[i + 1].wide === true);
+    const wide = options.wide === true || isAlone;
+    isSecond = !wide && !isSecond;
+    return figure({ ...options, wide });
+  });
+  return html`<div class="figures">${placed}</div>`;
 }
 
 /** Sentences as a list; null without any. */

@@ -1,39 +1,78 @@
-/** Reads what a report is made from: a run folder, a profile, a plan folder, or the JSON document in one of them. */
+/** Reads what a report is made from: a folder of a run or plan, a trace, a model, or any JSON document of ours. */
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ToolError } from '../errors.js';
+import { readWorkloadModel } from '../synthesize/check-model.js';
 import { readJsonDocument, requireFile } from '../trace/files.js';
+import { openTrace } from '../trace/read.js';
 import { readRunRecords } from '../trace/run-records.js';
-import type { CapacityPlan, LatencyProfile, RunSummary } from '../types.js';
+import type {
+  CapacityPlan,
+  FleetComparison,
+  LatencyProfile,
+  RunComparison,
+  RunSummary,
+  SimulationDocument,
+  TraceComparison,
+} from '../types.js';
 import type { PlanFile, ReportInput } from './input.js';
+import { readTraceFacts } from './trace-facts.js';
+
+/** Kinds of JSON documents that have a page. */
+const DOCUMENT_KINDS = [
+  'run',
+  'latency-profile',
+  'capacity-plan',
+  'trace-comparison',
+  'run-comparison',
+  'workload-model',
+  'simulation',
+  'fleet-comparison',
+] as const;
+
+const WHAT = 'a run, profile, plan, trace, workload model, comparison or simulation';
 
 /**
  * Finds out what `path` is and reads it. Throws FILE_NOT_FOUND, FORMAT_UNKNOWN for other kinds of file, and BAD_RUN,
- * BAD_PROFILE or BAD_PLAN for documents that are damaged.
+ * BAD_PROFILE, BAD_PLAN, BAD_MODEL or BAD_TRACE for documents that are damaged.
  */
 export async function readReportInput(path: string): Promise<ReportInput> {
   const file = await documentOf(path);
-  switch (await kindOf(file)) {
+  if (/\.(parquet|pq)$/i.test(file)) return readTraceInput(file);
+  if (/\.ya?ml$/i.test(file)) return readModelInput(file);
+  const kind = await kindOf(file);
+  const name = basename(file).replace(/(\.profile)?\.json$/, '');
+  switch (kind) {
     case 'run':
       return readRunInput(file);
     case 'latency-profile':
-      return {
-        kind: 'latency-profile',
-        name: basename(file).replace(/(\.profile)?\.json$/, ''),
-        profile: await readJsonDocument<LatencyProfile>(file, 'latency-profile', 'BAD_PROFILE'),
-      };
+      return { kind, name, profile: await readJsonDocument<LatencyProfile>(file, kind, 'BAD_PROFILE') };
     case 'capacity-plan':
       return readPlanInput(file);
+    case 'workload-model':
+      return readModelInput(file);
+    case 'trace-comparison':
+      return { kind, name, document: await readJsonDocument<TraceComparison>(file, kind, 'FORMAT_UNKNOWN') };
+    case 'run-comparison':
+      return { kind, name, document: await readJsonDocument<RunComparison>(file, kind, 'FORMAT_UNKNOWN') };
+    case 'simulation':
+      return {
+        kind,
+        name,
+        document: await readJsonDocument<SimulationDocument>(file, kind, 'FORMAT_UNKNOWN'),
+      };
+    case 'fleet-comparison':
+      return { kind, name, document: await readJsonDocument<FleetComparison>(file, kind, 'FORMAT_UNKNOWN') };
   }
 }
 
-/** The JSON document behind a path: itself, or the one that a folder holds. */
+/** The document behind a path: itself, or the one that a folder holds. */
 async function documentOf(path: string): Promise<string> {
   const info = await stat(path).catch((cause: unknown) => {
     throw new ToolError({
       code: 'FILE_NOT_FOUND',
-      message: `no run, profile or plan at ${path}`,
-      hint: 'check the spelling and the current folder',
+      message: `nothing to report at ${path}`,
+      hint: `name ${WHAT}; check the spelling and the current folder`,
       cause,
     });
   });
@@ -45,12 +84,12 @@ async function documentOf(path: string): Promise<string> {
   throw new ToolError({
     code: 'FORMAT_UNKNOWN',
     message: `${path} holds neither run.json nor plan.json`,
-    hint: 'name the folder that `tokentide replay` or `tokentide plan` wrote, or a profile',
+    hint: 'name the folder that `tokentide replay` or `tokentide plan` wrote, or a file',
   });
 }
 
-async function kindOf(file: string): Promise<ReportInput['kind']> {
-  await requireFile(file, 'a run, profile or plan');
+async function kindOf(file: string): Promise<(typeof DOCUMENT_KINDS)[number]> {
+  await requireFile(file, WHAT);
   let kind: unknown = null;
   const text = await readFile(file, 'utf8');
   try {
@@ -58,19 +97,34 @@ async function kindOf(file: string): Promise<ReportInput['kind']> {
   } catch (cause) {
     throw new ToolError({
       code: 'FORMAT_UNKNOWN',
-      message: `${basename(file)} is not JSON, so it is no run, profile or plan`,
-      hint: basename(file).endsWith('.parquet')
-        ? `for a run name its folder; \`tokentide inspect ${basename(file)}\` shows what this file is`
-        : 'name a run folder, a profile or a plan',
+      message: `${basename(file)} is neither JSON nor Parquet, so it is not ${WHAT}`,
+      hint: `\`tokentide ingest ${basename(file)}\` makes a trace of a log`,
       cause,
     });
   }
-  if (kind === 'run' || kind === 'latency-profile' || kind === 'capacity-plan') return kind;
+  const known = DOCUMENT_KINDS.find((one) => one === kind);
+  if (known !== undefined) return known;
   throw new ToolError({
     code: 'FORMAT_UNKNOWN',
-    message: `expected a run, a latency profile or a capacity plan, ${basename(file)} is of ${kind === null ? 'no kind' : `kind '${String(kind)}'`}`,
+    message: `expected ${WHAT}; ${basename(file)} is of ${kind === null ? 'no kind' : `kind '${String(kind)}'`}`,
     hint: `\`tokentide inspect ${basename(file)}\` shows what it is`,
   });
+}
+
+async function readTraceInput(file: string): Promise<ReportInput> {
+  if (basename(file) === 'requests.parquet' && (await exists(join(dirname(file), 'run.json'))))
+    return readRunInput(join(dirname(file), 'run.json'));
+  const reader = await openTrace(file);
+  try {
+    return { kind: 'trace', name: basename(file), facts: await readTraceFacts(reader) };
+  } finally {
+    reader.close();
+  }
+}
+
+async function readModelInput(file: string): Promise<ReportInput> {
+  const document = await readWorkloadModel(file);
+  return { kind: 'workload-model', name: document.name, document };
 }
 
 async function readRunInput(file: string): Promise<ReportInput> {

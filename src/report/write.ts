@@ -7,7 +7,7 @@ import { readReportInput } from './read.js';
 import { buildPage } from './report.js';
 
 export interface WriteReportOptions {
-  /** A run folder or its run.json, a profile, a plan folder or its plan.json. */
+  /** A run or plan folder, a profile, a trace, a model, a comparison or a simulation. */
   readonly input: string;
   /** The page to write. */
   readonly output: string;
@@ -24,15 +24,19 @@ export interface WrittenReport {
   readonly next: string;
 }
 
-/** Writes the report of a run, profile or plan. Throws what `readReportInput` throws, and OUTPUT_UNWRITABLE. */
+/** Writes the report of any document. Throws what `readReportInput` throws, and OUTPUT_UNWRITABLE. */
 export async function writeReport(options: WriteReportOptions): Promise<WrittenReport> {
-  const document = await readReportInput(options.input);
+  return writeReportOf(await readReportInput(options.input), options.output);
+}
+
+/** Writes the report of a document that is at hand. Throws OUTPUT_UNWRITABLE. */
+export async function writeReportOf(document: ReportInput, output: string): Promise<WrittenReport> {
   const page = buildPage(document);
   const text = renderPage(page, loadAssets());
-  await writeFileAtomic(options.output, text);
+  await writeFileAtomic(output, text);
   const { verdict, because, next } = page.headline;
   return {
-    output: options.output,
+    output,
     subject: document.kind,
     bytes: Buffer.byteLength(text),
     charts: page.charts.length,

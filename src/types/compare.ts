@@ -183,6 +183,22 @@ export interface RunDifference {
   readonly change: RunChange | null;
 }
 
+/** Median and p99 per bin of due time, ms; null = no sample in the bin. */
+export interface LatencyPerBin {
+  readonly p50: readonly (number | null)[];
+  readonly p99: readonly (number | null)[];
+}
+
+/** One metric of both runs over time. */
+export interface RunLatencyOverTime {
+  readonly id: MetricId;
+  readonly binSec: number;
+  /** Start of each bin, seconds from either run's first measured request. */
+  readonly x: readonly number[];
+  readonly a: LatencyPerBin;
+  readonly b: LatencyPerBin;
+}
+
 /** What changed from run a to run b. */
 export interface RunComparison extends FileHeader<'run-comparison'> {
   readonly a: ComparedRun;
@@ -206,6 +222,8 @@ export interface RunComparison extends FileHeader<'run-comparison'> {
     readonly a: readonly number[];
     readonly b: readonly number[];
   }[];
+  /** Absent in comparisons of older versions. */
+  readonly overTime?: readonly RunLatencyOverTime[];
   readonly verdict: Verdict<RunChange | 'mixed' | 'not_comparable'>;
   readonly notes: readonly string[];
 }

@@ -9,6 +9,7 @@ import { renderReport } from '../../src/report/report.js';
 import { commonErrors } from '../../src/report/run-page.js';
 import { commandLine } from '../../src/report/shared-sections.js';
 import type { MetricId } from '../../src/types/run-support.js';
+import { makeDocuments } from './make-documents.js';
 import { MADE_YAML, makePlan } from './make-plan.js';
 import { makeProfile } from './make-profile.js';
 import { MADE_MANIFEST, makeRun } from './make-run.js';
@@ -21,6 +22,11 @@ const PAGES: Readonly<Record<string, string>> = {
   'run without records': renderReport({ kind: 'run', name: 'run-1', summary: run.summary, records: null }),
   profile: renderReport({ kind: 'latency-profile', name: 'p', profile }),
   plan: renderReport({ kind: 'capacity-plan', name: 'plan', plan, files: MADE_YAML }),
+  ...Object.fromEntries(
+    Object.entries(await makeDocuments())
+      .filter(([name]) => !['run', 'profile', 'plan'].includes(name))
+      .map(([name, document]) => [name, renderReport(document)]),
+  ),
 };
 
 const chartsOf = (page: string): ChartSpec[] => {
@@ -92,9 +98,11 @@ for (const [name, page] of Object.entries(PAGES)) {
     const charts = chartsOf(page);
     const figures = [...page.matchAll(/<figure id="fig-([^"]+)"(.*?)<\/figure>/gs)];
     assert.deepEqual(
-      figures.map((match) => match[1]),
+      figures.filter((match) => match[2].includes('class="plot"')).map((match) => match[1]),
       charts.map((chart) => chart.id),
     );
+    for (const [, id, text] of figures)
+      assert.ok(text.includes('class="plot"') !== text.includes('<svg'), `${id} is drawn once`);
     for (const [, id, text] of figures) {
       assert.match(text, /<figcaption><h3>[^<]+<\/h3><p>[^<]+<\/p>/, id);
       assert.match(text, /n = \d/, id);

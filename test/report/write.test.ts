@@ -69,7 +69,8 @@ test('what is no run, profile or plan is refused with what to do', async () => {
     [folder, 'FORMAT_UNKNOWN', /neither run\.json nor plan\.json/],
     [await write('engine.json', '{"kind": "engine-model"}'), 'FORMAT_UNKNOWN', /of kind 'engine-model'/],
     [await write('x.json', '{}'), 'FORMAT_UNKNOWN', /of no kind/],
-    [await write('t.parquet', 'PAR1'), 'FORMAT_UNKNOWN', /not JSON/],
+    [await write('t.log', 'GET /'), 'FORMAT_UNKNOWN', /neither JSON nor Parquet/],
+    [await write('t.parquet', 'PAR1'), 'FILE_UNREADABLE', /Parquet/],
     [await write('empty.json', ''), 'FILE_EMPTY', /0 bytes/],
     [await write('run2.json', '{"kind": "run", "schemaVersion": 9}'), 'BAD_RUN', /schema version 9/],
   ];

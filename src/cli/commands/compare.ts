@@ -6,8 +6,11 @@ import { compareRunFolders, isRunPath } from '../../compare/run-files.js';
 import { compareTraceFiles, parseServingObjective } from '../../compare/trace-files.js';
 import { readEngineModel } from '../../engine/model.js';
 import { EXIT, ToolError } from '../../errors.js';
+import type { ReportInput } from '../../report/input.js';
+import { writeReportOf } from '../../report/write.js';
 import { parseSlo } from '../../slo.js';
 import { writeJson } from '../../trace/files.js';
+import type { RunComparison, TraceComparison } from '../../types.js';
 import type { CommandContext, CommandSpec } from '../command.js';
 import { fitScreen } from './screen.js';
 
@@ -60,13 +63,13 @@ export const command: CommandSpec = {
     {
       key: 'output',
       short: 'o',
-      type: 'string',
-      value: '<file.json>',
-      description: 'also write the result here',
+      type: 'strings',
+      value: '<file>',
+      description: 'also write the result here: a page with charts as .html, everything as .json; repeatable',
     },
   ],
   examples: [
-    'tokentide compare conv.parquet synthetic.parquet --strict',
+    'tokentide compare conv.parquet synthetic.parquet -o fidelity.html --strict',
     'tokentide compare run-before/ run-after/ --slo "p99(ttft) < 500ms"',
   ],
   async run(context) {
@@ -121,13 +124,24 @@ async function twoRuns({ options, io, signal }: CommandContext, a: string, b: st
 
 async function finish(
   { options, io }: Pick<CommandContext, 'options' | 'io'>,
-  comparison: { readonly notes: readonly string[] },
+  comparison: TraceComparison | RunComparison,
   text: string,
 ): Promise<void> {
-  const output = options['output'] as string | undefined;
-  if (output !== undefined) await writeJson(output, comparison);
+  const outputs = (options['output'] as string[] | undefined) ?? [];
+  for (const output of outputs) {
+    if (/\.html?$/i.test(output)) await writeReportOf(reportInputOf(comparison), output);
+    else await writeJson(output, comparison);
+  }
   io.print(fitScreen(text));
   for (const note of comparison.notes) io.note(`note: ${note}`);
-  if (output !== undefined) io.print(`wrote ${output}`);
+  for (const output of outputs) io.print(`wrote ${output}`);
   io.result(comparison);
+}
+
+/** The comparison as a page's subject. */
+function reportInputOf(document: TraceComparison | RunComparison): ReportInput {
+  const name = `${document.b.name} against ${document.a.name}`;
+  return document.kind === 'trace-comparison'
+    ? { kind: document.kind, name, document }
+    : { kind: document.kind, name, document };
 }

@@ -6,26 +6,19 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { ChartSpec } from '../../src/report/chart.js';
-import { type ReportInput, renderReport } from '../../src/report/report.js';
+import { renderReport } from '../../src/report/report.js';
 import { type BrowserPage, Chromium, chromiumPath } from './chromium.js';
-import { MADE_YAML, makePlan } from './make-plan.js';
-import { makeProfile } from './make-profile.js';
-import { makeRun } from './make-run.js';
+import { makeDocuments } from './make-documents.js';
+import { ACCESSIBILITY, CONTRAST, OVERLAPS, STICKING_OUT } from './page-audit.js';
 
 const path = chromiumPath();
 const skip = path === null ? 'no Chromium: set CHROMIUM to its path to test the pages in a browser' : false;
 
-const DOCUMENTS: Readonly<Record<string, () => ReportInput>> = {
-  run: () => ({
-    kind: 'run',
-    name: 'a-run-with-a-long-name-that-must-not-push-the-page-wider-than-a-phone',
-    ...makeRun(),
-  }),
-  profile: () => ({ kind: 'latency-profile', name: 'p', profile: makeProfile() }),
-  plan: () => ({ kind: 'capacity-plan', name: 'plan', plan: makePlan(), files: MADE_YAML }),
-};
+/** Made once, and only where there is a browser. */
+const DOCUMENTS = path === null ? {} : await makeDocuments();
 const PHONE = { width: 360, height: 740, dark: false };
 const DESK = { width: 1440, height: 900, dark: true };
+const VIEWS = [PHONE, DESK, { ...PHONE, dark: true }, { ...DESK, dark: false }];
 
 let browser: Chromium;
 let folder: string;
@@ -33,8 +26,8 @@ let folder: string;
 before(async () => {
   if (path === null) return;
   folder = await mkdtemp(join(tmpdir(), 'tokentide-report-'));
-  for (const [name, make] of Object.entries(DOCUMENTS))
-    await writeFile(join(folder, `${name}.html`), renderReport(make()));
+  for (const [name, document] of Object.entries(DOCUMENTS))
+    await writeFile(join(folder, `${name}.html`), renderReport(document));
   browser = await Chromium.launch(path);
 });
 
@@ -59,37 +52,11 @@ const DRAWN = `[...document.querySelectorAll('.plot canvas')].map((canvas) => {
   return { width: canvas.width, height: canvas.height, painted, colours: colours.size };
 })`;
 
-/** Things that stick out of the page to the right, outside boxes that scroll. */
-const STICKING_OUT = `[...document.querySelectorAll('body *')].filter((element) => {
-  if (element.closest('.scroll, nav, pre, .u-over, .u-under, .tip, .hidden, .skip')) return false;
-  const box = element.getBoundingClientRect();
-  return box.width > 0 && box.right > document.documentElement.clientWidth + 1;
-}).map((element) => element.tagName + '.' + element.className)`;
-
-/** Text boxes of one parent that lie on top of each other. */
-const OVERLAPS = `(() => {
-  const found = [];
-  const leaves = [...document.querySelectorAll('h1, h2, h3, p, dt, dd, button, summary, a, .y-label, .x-label')]
-    .filter((element) => !element.closest('.hidden, .skip, nav') && !element.matches('.hidden, .skip') && element.getClientRects().length > 0)
-    .map((element) => ({ element, box: element.getBoundingClientRect() }));
-  for (let i = 0; i < leaves.length; i++) for (let j = i + 1; j < leaves.length; j++) {
-    const [a, b] = [leaves[i], leaves[j]];
-    if (a.element.contains(b.element) || b.element.contains(a.element)) continue;
-    const width = Math.min(a.box.right, b.box.right) - Math.max(a.box.left, b.box.left);
-    const height = Math.min(a.box.bottom, b.box.bottom) - Math.max(a.box.top, b.box.top);
-    if (width > 1 && height > 2.5) found.push(a.element.textContent.slice(0, 40) + ' / ' + b.element.textContent.slice(0, 40));
-  }
-  return found;
-})()`;
-
-const UNNAMED = `[...document.querySelectorAll('button, [role=img], [role=region], summary, a')].filter((element) =>
-  (element.getAttribute('aria-label') ?? element.textContent).trim() === '').map((element) => element.outerHTML.slice(0, 80))`;
-
 for (const name of Object.keys(DOCUMENTS)) {
   test(`${name}: draws every chart, fetches nothing, complains of nothing`, { skip }, async () => {
-    for (const view of [PHONE, DESK]) {
+    for (const view of VIEWS) {
       const page = await open(name, view);
-      const figures = await page.evaluate<number>(`document.querySelectorAll('figure').length`);
+      const figures = await page.evaluate<number>(`document.querySelectorAll('figure .plot').length`);
       const drawn =
         await page.evaluate<{ width: number; height: number; painted: number; colours: number }[]>(DRAWN);
       assert.equal(drawn.length, figures);
@@ -104,7 +71,8 @@ for (const name of Object.keys(DOCUMENTS)) {
       );
       assert.deepEqual(await page.evaluate(STICKING_OUT), [], `${view.width} px`);
       assert.deepEqual(await page.evaluate(OVERLAPS), [], `${view.width} px`);
-      assert.deepEqual(await page.evaluate(UNNAMED), []);
+      assert.deepEqual(await page.evaluate(ACCESSIBILITY), []);
+      assert.deepEqual(await page.evaluate(CONTRAST), [], view.dark ? 'dark' : 'light');
       await page.close();
     }
   });
@@ -221,5 +189,33 @@ test('a manifest can be copied', { skip }, async () => {
     await page.evaluate(`document.querySelector('[data-copy=file-1]').textContent`),
     /Copied|Selected/,
   );
+  await page.close();
+});
+
+test('the audit finds what is wrong', { skip }, async () => {
+  const page = await open('trace', PHONE);
+  const faults = async (audit: string, fault: string): Promise<string[]> => {
+    await page.evaluate(
+      `(() => { const made = document.createElement('div'); made.id = 'fault'; made.innerHTML = ${JSON.stringify(fault)}; document.querySelector('main').append(made); })()`,
+    );
+    const found = await page.evaluate<string[]>(audit);
+    await page.evaluate(`document.getElementById('fault').remove()`);
+    return found;
+  };
+  const cases: [string, string, RegExp][] = [
+    [ACCESSIBILITY, '<button></button>', /has a name/],
+    [ACCESSIBILITY, '<p id="verdict">twice</p>', /duplicate-id: verdict/],
+    [ACCESSIBILITY, '<h2>x</h2><h4>y</h4>', /heading-order/],
+    [ACCESSIBILITY, '<a href="#nowhere">x</a>', /points nowhere/],
+    [ACCESSIBILITY, '<table><thead><tr><th>a</th></tr></thead><tbody></tbody></table>', /caption/],
+    [ACCESSIBILITY, '<div aria-hidden="true"><a href="#verdict">x</a></div>', /aria-hidden-focus/],
+    [CONTRAST, '<p class="probe">pale</p>', /pale/],
+    [STICKING_OUT, '<p class="wide-probe">wide</p>', /wide-probe/],
+    [OVERLAPS, '<p class="low">one</p><p class="high">two</p>', /one \/ two|two \/ one/],
+  ];
+  const rules = `const sheet = new CSSStyleSheet(); sheet.replaceSync('.probe { color: #bbb; background: #fff } .wide-probe { width: 500px } .low { height: 40px; margin: 0 } .high { margin: -30px 0 0; height: 40px }'); document.adoptedStyleSheets = [sheet];`;
+  await page.evaluate(`(() => { ${rules} })()`);
+  for (const [audit, fault, expected] of cases)
+    assert.match((await faults(audit, fault)).join('\n'), expected, fault);
   await page.close();
 });
