@@ -137,7 +137,7 @@ test('one after the other share a connection; only the first opened one', async 
 
 test('F31: as many connections as requests in flight, none queued in the client', async () => {
   const held: ScriptedAnswer = {
-    steps: GOOD.steps.map((step) => ({ ...step, atMs: 400 })),
+    steps: GOOD.steps.map((step) => ({ ...step, atMs: 1_500 })),
   };
   const { outcomes, maxOpen, opened } = await withEndpoint(() => held, { count: 120 });
   assert.ok(outcomes.every((outcome) => outcome.status === 'ok'));
