@@ -31,6 +31,8 @@ export class Answer implements AnswerSink {
   /** Pieces of `#texts` that belong to the first event with tokens. */
   #firstPieces = 0;
   #firstClosed = false;
+  /** Answer text alone, for the history of a conversation; null = not kept. */
+  readonly #answerTexts: string[] | null;
   readonly #echoLength: number;
   /** Generated text that cumulative events have told. */
   #toldText = '';
@@ -39,8 +41,9 @@ export class Answer implements AnswerSink {
   #cacheWriteTokens: number | null = null;
 
   /** `echoLength` = characters of the prompt that cumulative texts begin with. */
-  constructor(echoLength = 0) {
+  constructor(echoLength = 0, keepAnswer = false) {
     this.#echoLength = echoLength;
+    this.#answerTexts = keepAnswer ? [] : null;
   }
 
   /** Call before each event. */
@@ -57,7 +60,10 @@ export class Answer implements AnswerSink {
     if (text === '') return;
     this.tokensInEvent = true;
     this.usefulInEvent = true;
-    if (channel === 'answer') this.answerInEvent = true;
+    if (channel === 'answer') {
+      this.answerInEvent = true;
+      this.#answerTexts?.push(text);
+    }
     this.#keep(text);
   }
 
@@ -134,6 +140,11 @@ export class Answer implements AnswerSink {
     let firstLength = 0;
     for (let i = 0; i < this.#firstPieces; i++) firstLength += this.#texts[i].length;
     return { text: this.#texts.join(''), firstLength };
+  }
+
+  /** Text of the answer without reasoning and tool calls; '' when it was not kept. */
+  answerText(): string {
+    return this.#answerTexts?.join('') ?? '';
   }
 
   /** Usage came: the text will not be needed. */

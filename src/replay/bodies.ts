@@ -5,7 +5,7 @@
  * a prompt need neither. The same seed and salt give the same bytes for the same row, whatever the order or the number
  * of senders.
  */
-import { type RandomStream, randomStream } from '../random.js';
+import { type RandomStream, type Rng, randomStream } from '../random.js';
 import { createPromptWriter, MAX_BYTES_PER_TOKEN, type PromptWriter } from '../tokens/prompt.js';
 import type { SendPlan } from './plan.js';
 import type { BodyFrame, Protocol } from './protocol.js';
@@ -25,6 +25,15 @@ export interface BodyOptions {
   readonly templateTokens: number;
 }
 
+/** A body, where its prompt stands in it, and the recorded answer's stand-in when that was asked for. */
+export interface BuiltTurn {
+  readonly body: Buffer;
+  readonly promptFrom: number;
+  readonly promptTo: number;
+  /** Text of the recorded length of the answer before this turn. */
+  readonly answer: Buffer | null;
+}
+
 /** Builds the bodies of a plan. Calls in rising order of `i` are cheapest. */
 export class BodyBuilder {
   readonly #options: BodyOptions;
@@ -41,20 +50,37 @@ export class BodyBuilder {
 
   /** The body of request i of the plan. */
   build(i: number): Buffer {
+    return this.buildTurn(i, null).body;
+  }
+
+  /**
+   * The body of request i of a conversation. `turn` null = with its own whole prompt; else with `turn.tokens` of new
+   * text only, to stand behind the conversation so far, and with an answer of `turn.answerTokens` (0 = none) to stand
+   * between the two.
+   */
+  buildTurn(i: number, turn: { readonly tokens: number; readonly answerTokens: number } | null): BuiltTurn {
     const { plan, templateTokens } = this.#options;
-    const tokens = Math.max(1, plan.inputTokens[i] - templateTokens);
+    const tokens = Math.max(1, turn?.tokens ?? plan.inputTokens[i] - templateTokens);
     const [before, after] = this.#frame(plan.stream[i] === 1, plan.maxOutputTokens[i]);
     const most = before.length + tokens * MAX_BYTES_PER_TOKEN + after.length;
     if (this.#scratch.length < most) this.#scratch = Buffer.allocUnsafe(most * 2);
     before.copy(this.#scratch);
-    let end = this.#writer.write(this.#scratch, before.length, {
+    const rng = this.#prompts.block(plan.row[i]);
+    const promptTo = this.#writer.write(this.#scratch, before.length, {
       tokens,
-      blockHashes: this.#blocks(i, tokens),
+      blockHashes: turn === null ? this.#blocks(i, tokens) : null,
       blockSize: plan.blockSize,
-      rng: this.#prompts.block(plan.row[i]),
+      rng,
     });
-    end += after.copy(this.#scratch, end);
-    return Buffer.from(this.#scratch.subarray(0, end));
+    const end = promptTo + after.copy(this.#scratch, promptTo);
+    const body = Buffer.from(this.#scratch.subarray(0, end));
+    const answer = turn === null || turn.answerTokens < 1 ? null : this.#text(turn.answerTokens, rng);
+    return { body, promptFrom: before.length, promptTo, answer };
+  }
+
+  #text(tokens: number, rng: Rng): Buffer {
+    const bytes = Buffer.allocUnsafe(tokens * MAX_BYTES_PER_TOKEN);
+    return bytes.subarray(0, this.#writer.write(bytes, 0, { tokens, rng }));
   }
 
   #blocks(i: number, tokens: number): bigint[] | null {

@@ -69,6 +69,18 @@ export interface Outcome {
   readonly responseId: string | null;
   /** As the server wrote it; null = it did not. */
   readonly retryAfter?: string | null;
+  /** Answer text (no reasoning, no tool calls) when the exchange was asked to keep it. */
+  readonly answerText?: string;
+  /** Where the sender decided the instant (turns after answers, closed loops), absolute ns; absent = the plan's. */
+  readonly intendedNs?: number;
+  /** Prompt length with the conversation so far; null = unknown; absent = the plan's. */
+  readonly inputTokensAsked?: number | null;
+  /** Which attempt; absent = 1. */
+  readonly attempt?: number;
+  /** When the last of several attempts was sent; `sentNs` is the first one's then. */
+  readonly lastSentNs?: number | null;
+  /** The request was sent again after this attempt. */
+  readonly superseded?: boolean;
   /** Generated text when the server sent no count, for counting; null otherwise. */
   readonly uncounted: { readonly text: string; readonly firstLength: number } | null;
 }
@@ -79,6 +91,8 @@ export interface ExchangeOptions {
   readonly protocol: Protocol;
   readonly limits: ExchangeLimits;
   readonly keepChunks: boolean;
+  /** Tell the answer's text with the outcome. Default false. */
+  readonly keepAnswer?: boolean;
   /** Characters of the prompt that the answer repeats; default 0. */
   readonly echoLength?: number;
   readonly nowNs: () => number;

@@ -58,7 +58,7 @@ export class Exchange implements ResponseListener {
   constructor(options: ExchangeOptions) {
     this.#options = options;
     this.#startNs = options.nowNs();
-    this.#answer = new Answer(options.echoLength);
+    this.#answer = new Answer(options.echoLength, options.keepAnswer);
     this.#parser =
       options.protocol.framing === 'lines'
         ? new LineParser((line) => this.#onEvent(line, null))
@@ -316,6 +316,7 @@ export class Exchange implements ResponseListener {
       responseId: answer.id,
       retryAfter: this.#facts?.retryAfter ?? null,
       uncounted,
+      ...(this.#options.keepAnswer === true ? { answerText: answer.answerText() } : {}),
     });
   }
 }

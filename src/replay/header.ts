@@ -1,5 +1,7 @@
 /** What a run is, before its first request: manifest, load, and the notes that are known by then. */
 import { createManifest } from '../manifest.js';
+import type { RunSessions } from '../types/run.js';
+import type { StringColumn } from '../types.js';
 import { formatCount, formatDurationSec, significant } from '../units.js';
 import { REPLAY_DEFAULTS, type ReplayOptions } from './options.js';
 import type { SendPlan } from './plan.js';
@@ -8,6 +10,7 @@ import type { Protocol } from './protocol.js';
 import type { ReplaySource } from './source.js';
 import type { RunHeader } from './summary.js';
 import type { Target } from './target.js';
+import type { TurnPlan } from './turn-plan.js';
 
 export interface HeaderInput {
   readonly options: ReplayOptions;
@@ -47,6 +50,14 @@ export function headerOf(input: HeaderInput): RunHeader {
         insecure: target.connection.insecure === true ? true : undefined,
         places: target.otherPlaces.length === 0 ? undefined : target.otherPlaces.length + 1,
         concurrency: options.concurrency,
+        closedLoop: options.closedLoop === true ? true : undefined,
+        sessions: plan.turns?.mode,
+        history: plan.turns?.answers,
+        thinkScale: options.thinkScale ?? undefined,
+        onFailedTurn: plan.turns == null ? undefined : (options.onFailedTurn ?? 'end'),
+        loop: loopText(options),
+        ramp: rampText(options),
+        retries: options.retries,
         warmup: options.warmup,
         unmeasured: options.unmeasured,
         templateTokens: prepared.templateTokens,
@@ -69,6 +80,11 @@ export function headerOf(input: HeaderInput): RunHeader {
       warmupRequests: (options.warmup ?? 0) + (options.unmeasured ?? 0),
       salt,
       plannedRatePerSec: options.plannedRatePerSec ?? schedule.ratePerSec ?? 0,
+      ...(plan.turns == null ? {} : { sessions: sessionFacts(plan.turns) }),
+      ...((plan.passes ?? 1) > 1 ? { loops: plan.passes } : {}),
+      ...(plan.ramp === undefined ? {} : { ramp: plan.ramp }),
+      ...(options.closedLoop === true ? { closedLoop: true } : {}),
+      ...((options.retries ?? 0) > 0 ? { retries: options.retries } : {}),
     },
     startedUtc: new Date().toISOString(),
     slo: options.slo ?? [],
@@ -94,6 +110,22 @@ function planNotes(options: ReplayOptions, plan: SendPlan, salt: string | null, 
     notes.push(`${formatCount(rows)} rows left out: ${reason}`);
   for (const [what, rows] of Object.entries(plan.changed))
     notes.push(`${formatCount(rows)} requests: ${what}`);
+  if (plan.turns != null) notes.push(sessionNote(plan, options));
+  else if (options.closedLoop !== true && plan.sessionId !== null && hasTurns(plan.sessionId)) {
+    notes.push(
+      'turns of a session left at their recorded instants whether or not the answer before was there (--sessions open, the default: a slow server is not spared load); --sessions closed sends them after it',
+    );
+  }
+  if (options.loop != null) {
+    notes.push(
+      `the trace was passed over ${formatCount(plan.passes ?? 1)} times; later passes have other prompt texts, and rows are counted on`,
+    );
+  }
+  if (options.closedLoop === true) {
+    notes.push(
+      `closed loop: ${options.concurrency} requests were kept in flight; the trace’s instants were not used, and the rate is the server’s, not the users’`,
+    );
+  }
   notes.push(
     salt === null
       ? 'prompts are not salted: a second run of this seed finds them in the server’s prefix cache'
@@ -105,7 +137,52 @@ function planNotes(options: ReplayOptions, plan: SendPlan, salt: string | null, 
   return notes;
 }
 
+function hasTurns({ codes }: StringColumn): boolean {
+  const seen = new Set<number>();
+  for (const code of codes) {
+    if (code < 0) continue;
+    if (seen.has(code)) return true;
+    seen.add(code);
+  }
+  return false;
+}
+
+function sessionFacts(turns: TurnPlan): RunSessions {
+  let followers = 0;
+  let withHistory = 0;
+  for (let i = 0; i < turns.parent.length; i++) {
+    if (turns.parent[i] < 0) continue;
+    followers += 1;
+    if (turns.newTokens[i] >= 0) withHistory += 1;
+  }
+  const { mode, answers, roots: sessions } = turns;
+  return { mode, answers, sessions, followers, withHistory };
+}
+
+function sessionNote({ turns }: SendPlan, options: ReplayOptions): string {
+  const { mode, followers, withHistory, sessions } = sessionFacts(turns!);
+  const when =
+    mode === 'closed'
+      ? 'its think time after the answer before it'
+      : 'at its recorded instant, but never before the answer before it';
+  const what =
+    (options.history ?? 'real') === 'real' ? 'the real answers' : 'answers of the recorded lengths';
+  return `${formatCount(sessions)} first turns left by the schedule, ${formatCount(followers)} later ones each ${when} (--sessions ${mode}); ${formatCount(withHistory)} hold the conversation so far with ${what}`;
+}
+
+function loopText(options: ReplayOptions): string | undefined {
+  if (options.loop == null) return undefined;
+  return options.loop.kind === 'passes' ? String(options.loop.passes) : `${options.loop.sec}s`;
+}
+
+function rampText(options: ReplayOptions): string | undefined {
+  if (options.ramp == null) return undefined;
+  const { rates, sec } = options.ramp;
+  return rates === null ? `${sec}s` : `${rates.fromPerSec}..${rates.toPerSec}/${sec}s`;
+}
+
 function rateText(options: ReplayOptions): string | null {
+  if (options.closedLoop === true) return 'max';
   if (options.rate == null) return null;
   return options.rate.kind === 'factor' ? `x${options.rate.factor}` : `${options.rate.ratePerSec}/s`;
 }

@@ -9,6 +9,10 @@ export interface SenderInit {
   readonly limits: ExchangeLimits;
   readonly concurrency: number | null;
   readonly keepChunks: boolean;
+  /** See SenderOptions. */
+  readonly closedLoop?: boolean;
+  readonly retries?: number;
+  readonly endOnFailure?: boolean;
   /** Connections to open before the first request. */
   readonly preconnect: number;
   /** Run the code path against a loopback mock first. */

@@ -4,6 +4,7 @@ import { parseSlo, type Slo } from '../slo.js';
 import type { ProgressListener, TraceRow } from '../types.js';
 import { NS_PER_SEC, type RateSpec } from '../units.js';
 import type { ExchangeLimits } from './exchange.js';
+import type { LoopSpec, RampSpec } from './load-shape.js';
 import type { ConnectionRequest } from './transport.js';
 import type { Affinity } from './transports/places.js';
 
@@ -46,6 +47,25 @@ export interface ReplayOptions {
   readonly rate?: RateSpec | null;
   readonly window?: { readonly fromSec: number; readonly toSec: number | null } | null;
   readonly maxGapSec?: number | null;
+  /** Passes over the trace, or for how long. Default one pass. */
+  readonly loop?: LoopSpec | null;
+  /** The rate rises over the first seconds. Default none. */
+  readonly ramp?: RampSpec | null;
+  /** Requests leave as soon as a place under `concurrency` is free, whatever the trace's instants. Default false. */
+  readonly closedLoop?: boolean;
+  /**
+   * How turns of a session leave. `open` (default): at their recorded instants, whatever the server does, so that a slow
+   * server is not spared load. `closed`: think time after the answer before. `hybrid`: the later of the two.
+   */
+  readonly sessions?: 'open' | 'closed' | 'hybrid';
+  /** What stands for answers in a conversation: the server's, or words of the recorded length. Default `real`. */
+  readonly history?: 'real' | 'synthetic';
+  /** Factor on recorded think times. Default: they run with the load's speed. */
+  readonly thinkScale?: number | null;
+  /** Whether a turn is sent when the one before it failed. Default `end`: it and what follows is skipped. */
+  readonly onFailedTurn?: 'end' | 'continue';
+  /** Most attempts beyond the first, for refusals and broken connections; Retry-After is waited for. Default 0. */
+  readonly retries?: number;
   /** At most so many requests of the trace. */
   readonly requests?: number | null;
   readonly maxOutput?: number | null;
@@ -143,6 +163,33 @@ export function checkReplayOptions(options: ReplayOptions): void {
   };
   wholeFrom('--concurrency', options.concurrency, 1);
   wholeFrom('--warmup', options.warmup, 0);
+  wholeFrom('--retries', options.retries, 0);
+  wholeFrom('--loop', options.loop?.kind === 'passes' ? options.loop.passes : null, 1);
+  if (options.closedLoop === true && options.concurrency == null) {
+    throw new ToolError({
+      code: 'BAD_VALUE',
+      message: 'a closed loop (--rate max) needs a cap: how many requests to keep in flight',
+      hint: 'add for example --concurrency 8',
+    });
+  }
+  const { thinkScale, ramp } = options;
+  if (thinkScale != null && !(Number.isFinite(thinkScale) && thinkScale >= 0)) {
+    throw new ToolError({
+      code: 'BAD_VALUE',
+      message: `expected a factor from 0 on think times, got ${thinkScale}`,
+      hint: 'write --think-scale 1 for the recorded times, 0 for none',
+    });
+  }
+  if (
+    ramp != null &&
+    !(ramp.sec > 0 && (ramp.rates === null || (ramp.rates.fromPerSec >= 0 && ramp.rates.toPerSec > 0)))
+  ) {
+    throw new ToolError({
+      code: 'BAD_VALUE',
+      message: 'a ramp needs a length above 0 and a rate above 0 at its end',
+      hint: 'write --ramp 60s, or --rate 1..50/60s',
+    });
+  }
   wholeFrom('--requests', options.requests, 1);
   wholeFrom('--max-output', options.maxOutput, 1);
   wholeFrom('--preconnect', options.preconnect, 0);

@@ -13,6 +13,8 @@ export interface RequestFacts {
   readonly phase: RunPhase;
   readonly inputTokensAsked: number | null;
   readonly maxOutputTokens: number | null;
+  /** Row of the request that this one waited for; null or absent = none. */
+  readonly parentRow?: number | null;
 }
 
 /** Token counts of an answer whose server sent none. */
@@ -36,21 +38,22 @@ export function recordOf(
     index: facts.row,
     requestId: facts.requestId,
     sessionId: facts.sessionId,
-    phase: facts.phase,
+    phase: outcome.superseded === true ? 'retried' : facts.phase,
     status: outcome.status,
     stream: outcome.stream,
-    intendedNs: facts.intendedNs,
+    intendedNs: outcome.intendedNs === undefined ? facts.intendedNs : outcome.intendedNs - t0Ns,
     releasedNs: fromT0(outcome.releasedNs),
     sentNs: fromT0(outcome.sentNs),
     firstByteNs: fromT0(outcome.firstByteNs),
     firstTokenNs: fromT0(outcome.firstTokenNs),
     firstAnswerTokenNs: fromT0(outcome.firstAnswerTokenNs),
     lastTokenNs: fromT0(outcome.lastTokenNs),
-    endNs: fromT0(outcome.endNs),
+    endNs: outcome.status === 'skipped' ? null : fromT0(outcome.endNs),
     chunkNs: outcome.chunkNs === null ? null : Array.from(outcome.chunkNs, (ns) => ns - t0Ns),
     connectNs: outcome.connectNs,
     inputTokens: outcome.inputTokens,
-    inputTokensAsked: facts.inputTokensAsked,
+    inputTokensAsked:
+      outcome.inputTokensAsked === undefined ? facts.inputTokensAsked : outcome.inputTokensAsked,
     outputTokens,
     outputTokensSource: outcome.outputTokens !== null ? 'usage' : counted === null ? null : 'tokenizer',
     tokensInFirstChunk: tokensInFirstChunk(outcome, outputTokens, counted),
@@ -64,7 +67,9 @@ export function recordOf(
     finishReason: outcome.finishReason,
     responseId: outcome.responseId,
     sender,
-    attempt: 1,
+    attempt: outcome.status === 'skipped' ? 0 : (outcome.attempt ?? 1),
+    lastSentNs: fromT0(outcome.lastSentNs ?? null),
+    parentIndex: facts.parentRow ?? null,
   };
 }
 
@@ -103,6 +108,38 @@ export function unsentRecord(facts: RequestFacts, stream: boolean): RunRecord {
     responseId: null,
     sender: 0,
     attempt: 0,
+    lastSentNs: null,
+    parentIndex: facts.parentRow ?? null,
+  };
+}
+
+/** The end of a turn that was never due, because what it follows failed. */
+export function outcomeOfSkipped(index: number, stream: boolean, atNs: number): Outcome {
+  return {
+    index,
+    status: 'skipped',
+    stream,
+    releasedNs: null,
+    connectNs: null,
+    sentNs: null,
+    firstByteNs: null,
+    firstTokenNs: null,
+    firstAnswerTokenNs: null,
+    lastTokenNs: null,
+    endNs: atNs,
+    httpStatus: null,
+    error: 'parent_failed',
+    note: null,
+    inputTokens: null,
+    outputTokens: null,
+    cachedTokens: null,
+    reasoningTokens: null,
+    tokensInFirstChunk: null,
+    chunks: 0,
+    chunkNs: null,
+    finishReason: null,
+    responseId: null,
+    uncounted: null,
   };
 }
 

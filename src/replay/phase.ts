@@ -64,6 +64,7 @@ export async function runPhase(options: PhaseOptions): Promise<PhaseResult> {
       unsent = (await pool.stop()).length + (plan.count - feeder.fed);
       stoppedNs = monotonicNs();
     } else if (!interrupted) {
+      feeder.ended(recorder.takeEnded());
       feeder.pump(monotonicNs() - startNs);
       if (stoppedNs === null && pool.dispatched - before >= plan.count) stoppedNs = monotonicNs();
     }

@@ -7,7 +7,10 @@
 import { ToolError } from '../errors.js';
 import type { StringColumn, TraceBatch } from '../types.js';
 import { NS_PER_SEC } from '../units.js';
+import { Growing, GrowingStrings, growingInt32 } from './growing.js';
+import type { RampFactors } from './load-shape.js';
 import { planSchedule, type Schedule, type ScheduleOptions } from './schedule.js';
+import { planTurns, type SessionOptions, TurnColumns, type TurnPlan } from './turn-plan.js';
 
 export interface PlanOptions extends ScheduleOptions {
   /** Seconds of the trace's time, `toSec` exclusive. */
@@ -22,6 +25,8 @@ export interface PlanOptions extends ScheduleOptions {
   readonly operation?: 'generation' | 'embedding';
   /** Tokens per prefix block; null = the trace has none. */
   readonly blockSize: number | null;
+  /** Turns leave after answers; null or absent = by the schedule. */
+  readonly sessions?: SessionOptions | null;
 }
 
 export interface SendPlan {
@@ -40,6 +45,12 @@ export interface SendPlan {
   readonly blockOffsets: Uint32Array;
   readonly blockHashes: BigUint64Array;
   readonly blockSize: number | null;
+  /** What waits for what; null or absent = nothing does. */
+  readonly turns?: TurnPlan | null;
+  /** Passes over the trace; absent = 1. */
+  readonly passes?: number;
+  /** How its rate was ramped; absent = it was not. */
+  readonly ramp?: RampFactors;
   /** Rows left out, by reason. */
   readonly leftOut: Readonly<Record<string, number>>;
   /** Requests that differ from their row, by what was changed. */
@@ -76,11 +87,13 @@ class PlanCollector {
   #blocks = 0;
   #rowsSeen = 0;
   #firstNs: bigint | null = null;
+  readonly #turns: TurnColumns | null;
   readonly #leftOut: Record<string, number> = {};
   readonly #changed: Record<string, number> = {};
 
   constructor(options: PlanOptions) {
     this.#options = options;
+    this.#turns = options.sessions == null ? null : new TurnColumns();
     this.#blockOffsets.push(0);
   }
 
@@ -104,15 +117,35 @@ class PlanCollector {
   finish(): SendPlan {
     const count = this.#arrivalNs.length;
     if (count === 0) throw this.#nothingLeft();
+    const arrivalNs = this.#arrivalNs.take();
+    const schedule = planSchedule(arrivalNs, this.#options);
+    const inputTokens = this.#inputTokens.take();
+    const requestId = this.#requestId.take();
+    const sessionId = this.#sessionId.take();
+    const turns =
+      this.#turns === null
+        ? null
+        : planTurns({
+            ...this.#options.sessions!,
+            columns: this.#turns,
+            arrivalNs,
+            scheduledNs: schedule.intendedNs,
+            speed: schedule.speed,
+            inputTokens,
+            requestId,
+            sessionId,
+            changed: this.#changed,
+          });
     return {
       count,
-      schedule: planSchedule(this.#arrivalNs.take(), this.#options),
+      schedule,
+      turns,
       row: Uint32Array.from(this.#row.take()),
-      inputTokens: this.#inputTokens.take(),
+      inputTokens,
       maxOutputTokens: this.#maxOutputTokens.take(),
       stream: Uint8Array.from(this.#stream.take()),
-      requestId: this.#requestId.take(),
-      sessionId: this.#sessionId.take(),
+      requestId,
+      sessionId,
       blockOffsets: Uint32Array.from(this.#blockOffsets.take()),
       blockHashes: this.#blockHashes.slice(0, this.#blocks),
       blockSize: this.#blocks > 0 ? this.#options.blockSize : null,
@@ -140,6 +173,7 @@ class PlanCollector {
     this.#stream.push(this.#streamed(batch, i) ? 1 : 0);
     this.#requestId.push(textAt(batch.requestId, i));
     this.#sessionId.push(textAt(batch.sessionId, i));
+    this.#turns?.add(batch, i);
     this.#addBlocks(batch, i, row, inputTokens);
   }
 
@@ -219,55 +253,4 @@ function intAt(column: TraceBatch['inputTokens'], i: number): number | null {
 
 function textAt(column: StringColumn | undefined, i: number): string | null {
   return column === undefined || column.codes[i] < 0 ? null : column.dictionary[column.codes[i]];
-}
-
-/** A typed array that grows by doubling. */
-class Growing<T extends Int32Array | Float64Array> {
-  readonly #make: (length: number) => T;
-  #values: T;
-  length = 0;
-
-  constructor(make: (length: number) => T) {
-    this.#make = make;
-    this.#values = make(1_024);
-  }
-
-  push(value: number): void {
-    if (this.length === this.#values.length) {
-      const larger = this.#make(this.length * 2);
-      larger.set(this.#values);
-      this.#values = larger;
-    }
-    this.#values[this.length] = value;
-    this.length += 1;
-  }
-
-  take(): T {
-    return this.#values.slice(0, this.length) as T;
-  }
-}
-
-const growingInt32 = (): Growing<Int32Array> => new Growing((length) => new Int32Array(length));
-
-class GrowingStrings {
-  readonly #codes = growingInt32();
-  readonly #dictionary: string[] = [];
-  readonly #codeOf = new Map<string, number>();
-
-  push(value: string | null): void {
-    if (value === null) {
-      this.#codes.push(-1);
-      return;
-    }
-    let code = this.#codeOf.get(value);
-    if (code === undefined) {
-      code = this.#dictionary.push(value) - 1;
-      this.#codeOf.set(value, code);
-    }
-    this.#codes.push(code);
-  }
-
-  take(): StringColumn | null {
-    return this.#dictionary.length === 0 ? null : { codes: this.#codes.take(), dictionary: this.#dictionary };
-  }
 }

@@ -16,7 +16,7 @@ export interface RecordingPhase {
 }
 
 const RECORDS_PER_APPEND = 4_096;
-const WRITE_AFTER_MS = 100;
+const WRITE_AFTER_MS = 20;
 
 export class Recorder {
   readonly #log: RunLog;
@@ -33,11 +33,16 @@ export class Recorder {
   #settled = 0;
   #failed = 0;
   #seen = new Uint8Array(0);
+  /** Requests of this phase that have ended since the last `takeEnded`. */
+  #ended: number[] = [];
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(log: RunLog, tally: TokenTally) {
+  readonly #onOutcome: ((outcome: Outcome) => void) | null;
+
+  constructor(log: RunLog, tally: TokenTally, onOutcome: ((outcome: Outcome) => void) | null = null) {
     this.#log = log;
     this.#tally = tally;
+    this.#onOutcome = onOutcome;
   }
 
   /** Records handed to the log. */
@@ -61,6 +66,7 @@ export class Recorder {
     this.#t0Ns = t0Ns;
     this.#settled = 0;
     this.#failed = 0;
+    this.#ended = [];
     this.#seen = new Uint8Array(phase.plan.count);
     if (t0Ns === null) return;
     for (const record of this.#early) this.#queue.push(record(t0Ns));
@@ -72,12 +78,23 @@ export class Recorder {
     const phase = this.#phase;
     if (phase === null) return;
     for (const outcome of outcomes) {
-      this.#seen[outcome.index] = 1;
-      this.#settled += 1;
-      if (outcome.status !== 'ok') this.#failed += 1;
+      this.#onOutcome?.(outcome);
+      if (outcome.superseded !== true) {
+        this.#seen[outcome.index] = 1;
+        this.#settled += 1;
+        if (outcome.status !== 'ok') this.#failed += 1;
+        if (phase.plan.turns != null) this.#ended.push(outcome.index);
+      }
       this.#record(outcome, sender, phase);
     }
     this.#writeSoon();
+  }
+
+  /** Requests that ended since the last call, where others wait for them. */
+  takeEnded(): readonly number[] {
+    const ended = this.#ended;
+    this.#ended = [];
+    return ended;
   }
 
   /** Records every request of the phase that has not ended as unsent. */
@@ -156,5 +173,6 @@ function factsOf(phase: RecordingPhase, i: number, t0Ns: number): RequestFacts {
     phase: runPhase,
     inputTokensAsked: plan.inputTokens[i],
     maxOutputTokens: plan.maxOutputTokens[i] < 0 ? null : plan.maxOutputTokens[i],
+    parentRow: plan.turns == null || plan.turns.parent[i] < 0 ? null : plan.row[plan.turns.parent[i]],
   };
 }

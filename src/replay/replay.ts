@@ -10,28 +10,24 @@ import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createRunLog, RUN_LOG_NAME, readRunLog } from '../trace/run-log.js';
-import type { GaugeSummary, RunRecord, RunSummary } from '../types.js';
+import type { RunRecord, RunSummary, TraceBatch } from '../types.js';
 import { formatDurationSec } from '../units.js';
-import { BodyBuilder, type BodyOptions } from './bodies.js';
-import { Feeder } from './feeder.js';
 import { headerOf } from './header.js';
-import type { SenderHealth } from './messages.js';
-import { checkReplayOptions, limitsOf, REPLAY_DEFAULTS, type ReplayOptions, sloOf } from './options.js';
-import { runPhase } from './phase.js';
-import { planReplay, type SendPlan } from './plan.js';
+import { loopPlan, rampFactors, rampPlan } from './load-shape.js';
+import { drainOf, type LiveRun, measure } from './measure.js';
+import { checkReplayOptions, REPLAY_DEFAULTS, type ReplayOptions, sloOf } from './options.js';
+import { type PlanOptions, planReplay, type SendPlan } from './plan.js';
 import { prepareEndpoint } from './prepare.js';
 import type { Protocol } from './protocol.js';
 import { protocolNamed } from './protocols/index.js';
 import { Recorder } from './recorder.js';
 import { checkRunFolder, clearRunFolder, finishRunFolder, sortRecords } from './run-folder.js';
 import { openScraper, type Scraper } from './scrape.js';
-import { SenderPool } from './sender-pool.js';
 import { openSource } from './source.js';
 import { type RunHeader, summarizeRun } from './summary.js';
-import { parseTarget, type Target, transportTargetOf } from './target.js';
+import { parseTarget, type Target } from './target.js';
 import { TokenTally } from './token-tally.js';
-import { placeOf } from './transports/places.js';
-import { warmUpPlan } from './warm-up-plan.js';
+import type { SessionOptions } from './turn-plan.js';
 
 /**
  * Replays a trace and writes the run's folder. Returns the summary, also when the run is invalid, misses its SLO or is
@@ -47,10 +43,11 @@ export async function replayTrace(options: ReplayOptions): Promise<RunSummary> {
   const { url, otherUrls, apiKey, headers, connection } = options;
   const given = parseTarget({ url, otherUrls, protocol, apiKey, headers, connection });
   await checkRunFolder(options.outDir, options.force ?? false);
-  const source = await openSource(options.trace);
+  const source = await openSource(options.trace, { turns: sessionsOf(options, protocol) !== null });
   try {
-    const plan = await planReplay(source.batches(), {
+    const plan = await planLoad(source.batches(), options, {
       ...options,
+      sessions: sessionsOf(options, protocol),
       stream: protocol.streams === false ? 'never' : (options.stream ?? 'trace'),
       operation: protocol.operation,
       blockSize: source.blockSize ?? options.blockSize ?? null,
@@ -122,95 +119,31 @@ async function record(
   return { ...result, records: sortRecords((await readRunLog(logPath)).records) };
 }
 
-interface LiveRun {
-  readonly interrupted: boolean;
-  readonly cancelled: boolean;
-  readonly health: readonly SenderHealth[];
-  readonly gauges: readonly GaugeSummary[] | null;
-}
-
-interface MeasureOptions {
-  readonly options: ReplayOptions;
-  readonly plan: SendPlan;
-  readonly target: Target;
-  readonly protocol: Protocol;
-  readonly recorder: Recorder;
-  readonly scraper: Scraper | null;
-  readonly senders: number;
-  readonly bodies: BodyOptions;
-}
-
-async function measure(context: MeasureOptions): Promise<LiveRun> {
-  const { options, plan, protocol, recorder, scraper } = context;
-  const signal = options.signal ?? null;
-  const pool = new SenderPool({
-    senders: context.senders,
-    init: {
-      target: transportTargetOf(context.target),
-      protocol: protocol.name,
-      limits: limitsOf(options),
-      concurrency: capPerSender(options.concurrency ?? null, context.senders),
-      keepChunks: options.keepChunks ?? true,
-      preconnect: options.preconnect ?? 0,
-      warmUpCode: options.warmUpCode ?? true,
-    },
-    onOutcomes: (outcomes, sender) => recorder.take(outcomes, sender),
-  });
-  try {
-    await pool.start();
-    const common = { pool, recorder, drainSec: drainOf(options), progress: options.progress ?? null, signal };
-    if ((options.warmup ?? 0) > 0) {
-      const warmUp = warmUpPlan(plan, options.warmup!);
-      const bodies = new BodyBuilder({
-        ...context.bodies,
-        plan: warmUp,
-        salt: `${context.bodies.salt} warm-up`,
-      });
-      const feeder = new Feeder({ plan: warmUp, bodies, sink: pool, placeOf: placeChooser(context, warmUp) });
-      await runPhase({
-        ...common,
-        name: 'warm-up',
-        plan: warmUp,
-        feeder,
-        measureFrom: warmUp.count,
-        isMeasurement: false,
-      });
-    }
-    signal?.throwIfAborted();
-    const feeder = new Feeder({
-      plan,
-      bodies: new BodyBuilder(context.bodies),
-      sink: pool,
-      placeOf: placeChooser(context, plan),
-    });
-    const result = await runPhase({
-      ...common,
-      name: 'replay',
-      plan,
-      feeder,
-      measureFrom: options.unmeasured ?? 0,
-      isMeasurement: true,
-      onStart: () => scraper?.start(),
-    });
-    const health = await pool.finish();
-    if (result.interrupted) recorder.recordUnsent();
-    await recorder.flush();
-    return { ...result, health, gauges: (await scraper?.stop()) ?? null };
-  } finally {
-    pool.kill();
-    await scraper?.stop();
-  }
-}
-
-/** Which address serves which request. */
-function placeChooser(context: MeasureOptions, plan: SendPlan): (i: number) => number {
-  const places = [context.target, ...context.target.otherPlaces].map(({ url }) => url);
-  const affinity = context.options.affinity ?? 'round-robin';
-  const sessions = plan.sessionId;
-  return (i) => {
-    const code = sessions?.codes[i] ?? -1;
-    return placeOf(i, code < 0 ? null : sessions!.dictionary[code], places, affinity);
+/** How turns leave; null = all by the schedule. */
+function sessionsOf(options: ReplayOptions, protocol: Protocol): SessionOptions | null {
+  const mode = options.sessions ?? 'open';
+  if (mode === 'open') return null;
+  const { history, thinkScale } = options;
+  return {
+    mode,
+    answers: history ?? 'real',
+    thinkScale: thinkScale ?? null,
+    histories: protocol.operation !== 'embedding',
   };
+}
+
+/** The plan of the load: the trace's own, then passes, then the ramp; or all at once for a closed loop. */
+async function planLoad(
+  batches: Iterable<TraceBatch> | AsyncIterable<TraceBatch>,
+  options: ReplayOptions,
+  planOptions: PlanOptions,
+): Promise<SendPlan> {
+  let plan = await planReplay(batches, planOptions);
+  if (options.loop != null) plan = loopPlan(plan, options.loop);
+  if (options.ramp != null) plan = rampPlan(plan, rampFactors(options.ramp, plan.schedule.ratePerSec));
+  if (options.closedLoop !== true) return plan;
+  const intendedNs = new Float64Array(plan.count);
+  return { ...plan, schedule: { ...plan.schedule, intendedNs, durationSec: 0, ratePerSec: null } };
 }
 
 /** Chunks per second that one sender takes in with room to spare (measured ceiling: 30 000). */
@@ -232,10 +165,6 @@ function chooseSenders(options: ReplayOptions, plan: SendPlan): number {
   return Math.max(1, Math.min(wanted, availableParallelism() - 1));
 }
 
-function capPerSender(concurrency: number | null, senders: number): number | null {
-  return concurrency === null ? null : Math.max(1, Math.floor(concurrency / senders));
-}
-
 async function scraperOf(options: ReplayOptions, target: Target): Promise<Scraper | null> {
   if (options.metricsUrl === 'none') return null;
   return openScraper(options.metricsUrl ?? `${target.origin}/metrics`, options.metricsUrl != null);
@@ -246,5 +175,3 @@ function saltOf(options: ReplayOptions): string | null {
   if (salt === 'none') return null;
   return salt === 'random' ? randomBytes(6).toString('hex') : salt;
 }
-
-const drainOf = (options: ReplayOptions): number => options.drainSec ?? REPLAY_DEFAULTS.drainSec;

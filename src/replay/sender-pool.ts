@@ -77,6 +77,12 @@ export class SenderPool {
     return member.bytes - member.state.dispatchedBytes;
   }
 
+  /** Jobs that a sender has and that have not left it. */
+  backlogJobs(sender: number): number {
+    const member = this.#members[sender];
+    return member.jobs - member.state.dispatchedJobs;
+  }
+
   send(sender: number, jobs: readonly SendJob[]): void {
     const member = this.#members[sender];
     member.jobs += jobs.length;

@@ -19,11 +19,11 @@ import { createTransport } from './transports/index.js';
 
 const SENDER_PRIORITY = -10;
 /** How often outcomes may be told. */
-const REPORT_MS = 50;
+const REPORT_MS = 30;
 /** Telling costs up to a few ms when the run's process is woken on this core: not while a send is this near, … */
 const CLEAR_NS = 3 * NS_PER_MS;
 /** … but outcomes wait no longer than this: it is what a killed run can lose. */
-const LONGEST_WAIT_NS = 500 * NS_PER_MS;
+const LONGEST_WAIT_NS = 60 * NS_PER_MS;
 /** Most outcomes in a message. */
 const MOST_OUTCOMES = 32;
 
@@ -79,6 +79,9 @@ async function begin(init: SenderInit): Promise<void> {
     limits: init.limits,
     concurrency: init.concurrency,
     keepChunks: init.keepChunks,
+    closedLoop: init.closedLoop,
+    retries: init.retries,
+    endOnFailure: init.endOnFailure,
     onSettled: (outcome) => {
       outcomes.push(outcome);
     },

@@ -17,11 +17,14 @@ export interface ReplaySource {
 const ROWS_PER_BATCH = 65_536;
 
 /** Opens a trace file or wraps rows. Throws what opening a trace throws. */
-export async function openSource(trace: string | InMemoryTrace): Promise<ReplaySource> {
-  return typeof trace === 'string' ? fileSource(trace) : memorySource(trace);
+export async function openSource(
+  trace: string | InMemoryTrace,
+  options: { readonly turns?: boolean } = {},
+): Promise<ReplaySource> {
+  return typeof trace === 'string' ? fileSource(trace, options.turns ?? false) : memorySource(trace);
 }
 
-async function fileSource(path: string): Promise<ReplaySource> {
+async function fileSource(path: string, turns: boolean): Promise<ReplaySource> {
   const reader = await openTrace(path);
   return {
     name: reader.meta.name,
@@ -36,6 +39,7 @@ async function fileSource(path: string): Promise<ReplaySource> {
           'maxOutputTokens',
           'requestId',
           'sessionId',
+          ...(turns ? (['parentId', 'turn', 'thinkNs', 'durationNs'] as const) : []),
           'operation',
           'stream',
           'blockHashes',

@@ -25,5 +25,6 @@ export function warmUpPlan(plan: SendPlan, count: number): SendPlan {
     requestId: null,
     sessionId: null,
     blockOffsets: new Uint32Array(count + 1),
+    turns: null,
   };
 }

@@ -1,7 +1,10 @@
 /** Runs: the raw instants of each request, and the summary that is computed from them. */
 import type { Check, FileHeader, MetricSummaryMap, Verdict } from './run-support.js';
 
-/** How a replayed request ended. `empty` = finished without a single token. */
+/**
+ * How a replayed request ended. `empty` = finished without a single token; `unsent` = its instant passed and the run
+ * ended first; `skipped` = never due, because the request that it follows failed.
+ */
 export type RunStatus =
   | 'ok'
   | 'empty'
@@ -14,7 +17,8 @@ export type RunStatus =
   | 'timeout_idle'
   | 'timeout_total'
   | 'cancelled'
-  | 'unsent';
+  | 'unsent'
+  | 'skipped';
 
 /** The instants that metrics are defined on; ns from the run's t0 on a monotonic clock; null = did not happen. */
 export interface RequestInstants {
@@ -40,11 +44,15 @@ export interface RequestInstants {
   readonly chunkNs: readonly number[] | null;
 }
 
-export type RunPhase = 'warmup' | 'measure';
+/**
+ * `retried` = an attempt that failed and was sent again: on record, in no figure. The request's own row (`measure`) is
+ * that of its last attempt, with `sentNs` of the first one.
+ */
+export type RunPhase = 'warmup' | 'measure' | 'retried';
 
 /** One row of requests.parquet: raw instants only, nothing derived. */
 export interface RunRecord extends RequestInstants {
-  /** Row of the trace, 0-based. */
+  /** Row of the trace, 0-based; in later passes of a looped trace counted on (row + pass × rows). */
   readonly index: number;
   readonly requestId: string | null;
   readonly sessionId: string | null;
@@ -71,12 +79,21 @@ export interface RunRecord extends RequestInstants {
   /** The server's id of the response, to join with its log. */
   readonly responseId: string | null;
   readonly sender: number;
+  /** 1 = the first; 0 = none was made. */
   readonly attempt: number;
+  /** When the last of several attempts was sent; null or absent = there was one. */
+  readonly lastSentNs?: number | null;
+  /** `index` of the request that this one waited for; null or absent = it left by the schedule. */
+  readonly parentIndex?: number | null;
 }
 
 export interface RunCounts {
   readonly offered: number;
   readonly byStatus: Readonly<Partial<Record<RunStatus, number>>>;
+  /** Requests that were sent more than once; absent = retries were not asked for. */
+  readonly retried?: number;
+  /** All attempts of all requests; absent = retries were not asked for. */
+  readonly attempts?: number;
 }
 
 /** Token and request flow; window = first intended send to last end. */
@@ -150,6 +167,28 @@ export interface RunLoad {
   readonly warmupRequests: number;
   readonly salt: string | null;
   readonly plannedRatePerSec: number;
+  /** How turns of a session leave; absent = by the schedule (open). */
+  readonly sessions?: RunSessions | null;
+  /** Passes over the trace; absent = one. */
+  readonly loops?: number;
+  /** Rate at the start and at the end of a ramp, as multiples of the planned rate; absent = none. */
+  readonly ramp?: { readonly from: number; readonly to: number; readonly sec: number } | null;
+  /** Requests left as soon as a place under the cap was free, whatever the trace's instants. */
+  readonly closedLoop?: boolean;
+  /** Most attempts beyond the first; absent = 0. */
+  readonly retries?: number;
+}
+
+/** Turns that waited for answers. */
+export interface RunSessions {
+  /** `closed`: think time after the parent's answer; `hybrid`: the recorded instant, but never before that answer. */
+  readonly mode: 'closed' | 'hybrid';
+  readonly answers: 'real' | 'synthetic';
+  readonly sessions: number;
+  /** Requests that waited for another one. */
+  readonly followers: number;
+  /** Of these, with the conversation so far in their prompt; the others had a prompt of their own in the trace. */
+  readonly withHistory: number;
 }
 
 /** run.json */

@@ -40,6 +40,8 @@ export function record(intendedMs: number, overrides: Partial<RunRecord> = {}): 
     responseId: null,
     sender: 0,
     attempt: 1,
+    lastSentNs: null,
+    parentIndex: null,
     ...overrides,
   };
 }
