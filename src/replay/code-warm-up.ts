@@ -3,12 +3,13 @@
  *
  * Cold code is a measurement error: with 100 warm-up streams a client had stalls of 8–20 ms at the same chunks of every
  * run while V8 compiled; with 600 streams (38 000 chunks) the worst read delay fell from 16.8 to 1.5 ms. The mock answers
- * in the shape that servers use, through the same transport, exchange and protocol as the run.
+ * in the shape that the protocol's servers use, through the same exchange and protocol as the run, over HTTP/1.1.
  */
 import { createServer, type Socket } from 'node:net';
 import type { Scheduler } from '../clock.js';
 import type { Protocol } from './protocol.js';
 import { Sender, type SendJob } from './sender.js';
+import { ANSWER_SHAPES } from './testing/protocol-answers.js';
 import { createUndiciTransport } from './undici-transport.js';
 
 export interface WarmUpOptions {
@@ -16,6 +17,8 @@ export interface WarmUpOptions {
   readonly housekeeping: Scheduler;
   readonly protocol: Protocol;
   readonly keepChunks: boolean;
+  /** Default WARM_UP_STREAMS. */
+  readonly streams?: number;
   /** Stops after this long even when not all streams are done. */
   readonly maxSec?: number;
 }
@@ -24,9 +27,10 @@ export const WARM_UP_STREAMS = 600;
 const CHUNKS = 64;
 const AT_ONCE = 24;
 
-/** Resolves with the number of streams when all are done, or with fewer after `maxSec` (default 3 s). */
+/** Resolves with the number of streams that ended well when all are done, or after `maxSec` (default 3 s). */
 export async function warmUpCode(options: WarmUpOptions): Promise<number> {
-  const server = createServer((socket) => serveStreams(socket));
+  const answer = warmUpAnswer(options.protocol);
+  const server = createServer((socket) => serveAnswers(socket, answer));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);
@@ -38,7 +42,9 @@ export async function warmUpCode(options: WarmUpOptions): Promise<number> {
     headers: ['authorization', 'Bearer warm-up'],
     nowNs: scheduler.nowNs,
   });
+  const streams = options.streams ?? WARM_UP_STREAMS;
   let settled = 0;
+  let ok = 0;
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, (options.maxSec ?? 3) * 1_000);
     const sender = new Sender({
@@ -56,25 +62,26 @@ export async function warmUpCode(options: WarmUpOptions): Promise<number> {
       },
       concurrency: AT_ONCE,
       keepChunks,
-      onSettled: () => {
+      onSettled: ({ status }) => {
         settled += 1;
-        if (settled < WARM_UP_STREAMS) return;
+        if (status === 'ok') ok += 1;
+        if (settled < streams) return;
         clearTimeout(timer);
         resolve();
       },
     });
-    sender.addJobs(Array.from({ length: WARM_UP_STREAMS }, (_, index) => warmUpJob(protocol, index)));
+    sender.addJobs(Array.from({ length: streams }, (_, index) => warmUpJob(protocol, index)));
     sender.start(scheduler.nowNs());
   });
   await transport.close();
   server.close();
-  return settled;
+  return ok;
 }
 
 function warmUpJob(protocol: Protocol, index: number): SendJob {
   const frame = protocol.frame({
     model: 'warm-up',
-    stream: true,
+    stream: protocol.streams !== false,
     maxOutputTokens: CHUNKS,
     ignoreEos: true,
     extraBody: null,
@@ -82,36 +89,41 @@ function warmUpJob(protocol: Protocol, index: number): SendJob {
   return {
     index,
     intendedNs: 0,
-    body: Buffer.from(`${frame.before}${'word '.repeat(200)}${frame.after}`),
-    stream: true,
+    body: Buffer.from(`${frame.before}${PROMPT}${frame.after}`),
+    stream: protocol.streams !== false,
   };
 }
 
-const HEAD =
-  'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nconnection: keep-alive\r\n\r\n';
+const PROMPT = 'word '.repeat(200);
 
-function event(data: string): string {
-  const text = `data: ${data}\n\n`;
-  return `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
+/** An answer as pieces of an HTTP/1.1 response: the head, chunk by chunk, the end. */
+interface WarmUpAnswer {
+  readonly head: string;
+  readonly chunks: readonly string[];
+  readonly last: string;
 }
 
-/** One event of each kind, in the shape of both chat and completions. */
-const TOKEN = event(
-  '{"id":"chatcmpl-warm-up","object":"chat.completion.chunk","created":1700000000,"model":"warm-up","choices":[{"index":0,"delta":{"content":" word"},"text":" word","logprobs":null,"finish_reason":null}]}',
-);
-const LAST = [
-  event(
-    '{"id":"chatcmpl-warm-up","object":"chat.completion.chunk","created":1700000000,"model":"warm-up","choices":[{"index":0,"delta":{},"text":"","logprobs":null,"finish_reason":"length"}]}',
-  ),
-  event(
-    `{"id":"chatcmpl-warm-up","object":"chat.completion.chunk","created":1700000000,"model":"warm-up","choices":[],"usage":{"prompt_tokens":200,"total_tokens":264,"completion_tokens":${CHUNKS}}}`,
-  ),
-  event('[DONE]'),
-  '0\r\n\r\n',
-].join('');
+function warmUpAnswer(protocol: Protocol): WarmUpAnswer {
+  const shape = ANSWER_SHAPES[protocol.name];
+  const facts = { promptTokens: 200, outputTokens: CHUNKS, text: ' word'.repeat(CHUNKS), prompt: PROMPT };
+  const head = (contentType: string): string =>
+    `HTTP/1.1 200 OK\r\ncontent-type: ${contentType}\r\ntransfer-encoding: chunked\r\nconnection: keep-alive\r\n\r\n`;
+  if (protocol.streams === false) {
+    const whole = chunkOf(JSON.stringify(shape.whole(facts)));
+    return { head: head('application/json'), chunks: [], last: `${whole}0\r\n\r\n` };
+  }
+  const chunks = Array.from({ length: CHUNKS }, (_, i) =>
+    chunkOf((i === 0 ? shape.start(facts) : '') + shape.token(' word', ' word'.repeat(i + 1), i, facts)),
+  );
+  return { head: head(shape.contentType), chunks, last: `${chunkOf(shape.end(facts))}0\r\n\r\n` };
+}
+
+function chunkOf(text: string): string {
+  return text === '' ? '' : `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
+}
 
 /** Answers every request on a connection: a chunk per turn of the event loop, as an engine would send them. */
-function serveStreams(socket: Socket): void {
+function serveAnswers(socket: Socket, answer: WarmUpAnswer): void {
   socket.setNoDelay(true);
   socket.on('error', () => undefined);
   let pending = '';
@@ -122,15 +134,15 @@ function serveStreams(socket: Socket): void {
     const length = Number(/content-length: (\d+)/i.exec(pending)?.[1] ?? 0);
     if (pending.length < headEnd + 4 + length) return;
     pending = '';
-    socket.write(HEAD);
+    socket.write(answer.head);
     let sent = 0;
     const next = (): void => {
       if (socket.destroyed) return;
-      if (sent < CHUNKS) {
+      if (sent < answer.chunks.length) {
+        socket.write(answer.chunks[sent]);
         sent += 1;
-        socket.write(TOKEN);
         setImmediate(next);
-      } else socket.write(LAST);
+      } else socket.write(answer.last);
     };
     setImmediate(next);
   });
