@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { ToolError } from '../../src/errors.js';
 import { shorten } from '../../src/replay/failure.js';
 import { protocolNamed } from '../../src/replay/protocols/index.js';
-import { parseTarget } from '../../src/replay/target.js';
+import { parseTarget, withModel } from '../../src/replay/target.js';
 
 const protocol = protocolNamed('openai-chat');
 
@@ -74,4 +74,50 @@ test('messages of servers are one short line without keys', () => {
   assert.equal(shorten('Authorization: Bearer abc.def-ghi'), 'Authorization: Bearer ***');
   assert.equal(shorten('the task-oriented model said no'), 'the task-oriented model said no');
   assert.ok(shorten('x'.repeat(1_000)).length <= 240);
+});
+
+test('protocols of other roots: natives below the origin, models in the path, two paths', () => {
+  const cases: [protocol: string, typed: string, url: string, plainUrl?: string][] = [
+    ['anthropic-messages', 'http://h', 'http://h/v1/messages'],
+    ['sglang', 'http://h:30000', 'http://h:30000/generate'],
+    // An address that was typed for the OpenAI interface of the same server.
+    ['sglang', 'http://h:30000/v1', 'http://h:30000/generate'],
+    ['llama-cpp', 'http://h/gateway', 'http://h/gateway/completion'],
+    ['tgi', 'http://h', 'http://h/generate_stream', 'http://h/generate'],
+    ['tgi', 'http://h/generate', 'http://h/generate_stream', 'http://h/generate'],
+    ['ollama-chat', 'http://h:11434/api/chat', 'http://h:11434/api/chat'],
+    ['kserve-v2', 'http://h', 'http://h/v2/models/a%20b/infer'],
+    [
+      'triton-vllm',
+      'http://h',
+      'http://h/v2/models/a%20b/generate_stream',
+      'http://h/v2/models/a%20b/generate',
+    ],
+  ];
+  for (const [name, typed, url, plainUrl] of cases) {
+    const target = withModel(parseTarget({ url: typed, protocol: protocolNamed(name) }), 'a b');
+    assert.deepEqual([target.url, target.plainUrl], [url, plainUrl], `${name} ${typed}`);
+  }
+  const named = parseTarget({
+    url: 'http://h/v2/models/llama%2F8b/generate',
+    otherUrls: ['http://i'],
+    protocol: protocolNamed('triton-trtllm'),
+  });
+  assert.equal(named.modelInUrl, 'llama/8b');
+  assert.deepEqual(withModel(named, 'm').otherPlaces, [
+    { url: 'http://i/v2/models/m/generate_stream', plainUrl: 'http://i/v2/models/m/generate' },
+  ]);
+});
+
+test('a key goes into the header that the protocol names', () => {
+  const target = parseTarget({ url: 'http://h', protocol: protocolNamed('anthropic-messages'), apiKey: 'k' });
+  assert.deepEqual(target.headers, [
+    ...['x-api-key', 'k', 'user-agent', 'tokentide', 'anthropic-version', '2023-06-01'],
+  ]);
+  const own = parseTarget({
+    url: 'http://h',
+    protocol: protocolNamed('anthropic-messages'),
+    headers: ['Anthropic-Version: 2024-01-01'],
+  });
+  assert.equal(own.headers.filter((word) => /^anthropic-version$/i.test(word)).length, 1);
 });
