@@ -86,3 +86,11 @@ export function missingLine(expected: readonly string[], printed: string): strin
 
 const normal = (line: string): string => line.trim().replace(/\s+/g, ' ');
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+/** The ```js blocks of a Markdown text, with the line where each begins. */
+export function shownScripts(markdown: string): { readonly line: number; readonly text: string }[] {
+  return [...markdown.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map((match) => ({
+    line: markdown.slice(0, match.index).split('\n').length + 1,
+    text: match[1],
+  }));
+}

@@ -1,6 +1,6 @@
 /** Every terminal session of the documentation is run as it stands, each page in a folder of its own. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   mkdirSync,
@@ -19,7 +19,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { EXIT } from '../../src/errors.js';
 import { PACKAGE_ROOT } from '../../src/manifest.js';
-import { missingLine, type ShownCommand, shownCommands } from './console.js';
+import { missingLine, type ShownCommand, shownCommands, shownScripts } from './console.js';
 
 const MAIN = new URL('../../src/cli/main.js', import.meta.url).href;
 const base = mkdtempSync(join(tmpdir(), 'tokentide-docs-'));
@@ -78,12 +78,37 @@ async function listens(port: number): Promise<boolean> {
   return false;
 }
 
+/** A folder for a page, with what the package brings. */
+function folderOf(page: string): string {
+  const cwd = join(base, page.replace(/\W+/g, '-'));
+  mkdirSync(cwd);
+  for (const folder of ['traces', 'models'])
+    symlinkSync(fileURLToPath(new URL(folder, PACKAGE_ROOT)), join(cwd, folder));
+  return cwd;
+}
+
+test('src/docs/library.md: every example runs', { timeout: 300_000 }, () => {
+  const cwd = folderOf('library');
+  const library = new URL('../../src/index.js', import.meta.url).href;
+  for (const { line, text } of shownScripts(
+    readFileSync(new URL('src/docs/library.md', PACKAGE_ROOT), 'utf8'),
+  )) {
+    writeFileSync(join(cwd, 'example.mjs'), text.replaceAll("from 'tokentide'", `from '${library}'`));
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['example.mjs'], {
+      cwd,
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, `library.md:${line}\n${stdout}${stderr}`);
+    assert.ok(
+      stdout.trim() !== '' && !/\b(undefined|NaN)\b/.test(stdout),
+      `library.md:${line} printed ${stdout}`,
+    );
+  }
+});
+
 for (const page of PAGES) {
   test(`${page}: every command runs and prints what is shown`, { timeout: 300_000 }, async () => {
-    const cwd = join(base, page.replace(/\W+/g, '-'));
-    mkdirSync(cwd);
-    for (const folder of ['traces', 'models'])
-      symlinkSync(fileURLToPath(new URL(folder, PACKAGE_ROOT)), join(cwd, folder));
+    const cwd = folderOf(page);
     for (const command of shownCommands(readFileSync(new URL(page, PACKAGE_ROOT), 'utf8'))) {
       const { status, printed } = await run(command, cwd);
       const place = `${page}:${command.line}: ${command.text}\n${printed}`;
