@@ -40,11 +40,13 @@ export interface GroupedRequests {
 
 /** Fewer rows give latent classes of a few dozen. */
 const LEAST_LATENT_ROWS = 1_000;
-/** χ² per degree of freedom from which the mix of latent classes counts as moving. */
+/** χ² per degree of freedom from which the mix of latent classes counts as moving from minute to minute. */
 const MOVING_MIX = 1.5;
+/** The same between quarters of the window: what chance reaches once in a thousand with twelve classes. */
+const DRIFTING_MIX = 1.75;
 const LONG_WINDOW_SEC = 1_800;
 const ABOUT = 'classes';
-const NO_SCORE = 'χ² of latent class by minute, per degree of freedom (1 = the mix never moves)';
+const MOVEMENT = 'χ² of latent class against time, per degree of freedom (1 = the mix never moves)';
 
 export function groupRequests(options: GroupingOptions): GroupedRequests {
   const { columns, by } = options;
@@ -75,10 +77,10 @@ function automatic(options: GroupingOptions): GroupedRequests {
       return { by, groups, choice: { ...asked(`by ${by}`), because } };
     }
   }
-  const one = (because: string, movement: number | null = null): GroupedRequests => ({
+  const one = (because: string, scores: ModelChoice['candidates'] = []): GroupedRequests => ({
     by: 'none',
     groups: [oneClass(columns)],
-    choice: { about: ABOUT, chosen: 'one class', because, ...scored(movement) },
+    choice: { about: ABOUT, chosen: 'one class', because, ...scored(scores) },
   });
   if (options.usable.rows.length < LEAST_LATENT_ROWS)
     return one(`no client or model names, and fewer than ${LEAST_LATENT_ROWS} known lengths`);
@@ -89,34 +91,37 @@ function automatic(options: GroupingOptions): GroupedRequests {
     );
   const groups = latentGroups(options);
   const blockSec = options.durationSec < LONG_WINDOW_SEC ? 30 : 60;
-  const movement = mixMovement(
-    columns.arrivalSec,
-    groups.map((group) => group.rows),
-    Math.max(blockSec, options.durationSec / 500),
-  );
-  if (movement === null || movement < MOVING_MIX)
-    return one(
-      `no client or model names; the mix of lengths does not move with time (${movement === null ? 'a single class' : significant(movement)})`,
-      movement,
+  const movementIn = (sec: number): number | null =>
+    mixMovement(
+      columns.arrivalSec,
+      groups.map((group) => group.rows),
+      sec,
     );
+  const quick = movementIn(Math.max(blockSec, options.durationSec / 500));
+  const slow = movementIn(options.durationSec / 4);
+  if (quick === null || slow === null)
+    return one('no client or model names; the lengths form a single class');
+  const scores = [
+    { name: 'latent classes by minute', score: Number(quick.toFixed(3)) },
+    { name: 'latent classes by quarter of the window', score: Number(slow.toFixed(3)) },
+  ];
+  const measured = `${significant(quick)} by minute, moving from ${MOVING_MIX}; ${significant(slow)} by quarter, from ${DRIFTING_MIX}`;
+  if (quick < MOVING_MIX && slow < DRIFTING_MIX)
+    return one(`no client or model names; the mix of lengths does not move with time (${measured})`, scores);
   return {
     by: 'latent',
     groups,
     choice: {
       about: ABOUT,
       chosen: `${groups.length} latent classes`,
-      because: `no client or model names; the mix of lengths moves with time (${significant(movement)}, moving from ${MOVING_MIX})`,
-      ...scored(movement),
+      because: `no client or model names; the mix of lengths moves with time (${measured})`,
+      ...scored(scores),
     },
   };
 }
 
-function scored(movement: number | null): Pick<ModelChoice, 'score' | 'candidates'> {
-  if (movement === null) return { score: '', candidates: [] };
-  return {
-    score: NO_SCORE,
-    candidates: [{ name: 'latent classes', score: Number(movement.toFixed(3)) }],
-  };
+function scored(candidates: ModelChoice['candidates']): Pick<ModelChoice, 'score' | 'candidates'> {
+  return { score: candidates.length === 0 ? '' : MOVEMENT, candidates };
 }
 
 function latentGroups({ columns, usable, latentClasses: classes, seed }: GroupingOptions): RequestClass[] {

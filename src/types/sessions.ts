@@ -47,6 +47,11 @@ export interface ContinuationModel {
   }[];
   /** Factors on the odds by class id; absent = 1 for every class. */
   readonly byClass?: Readonly<Record<string, number>>;
+  /**
+   * Factors on the odds by when the session's first request came, `fromSec` rising from 0 in the fitted window: first
+   * requests near its beginning are often later turns of sessions that began before. Absent = 1 throughout.
+   */
+  readonly byStart?: readonly { readonly fromSec: number; readonly odds: number }[];
 }
 
 /** Time between a request and its successor, seconds. */
@@ -85,6 +90,15 @@ export interface GrowthModel {
 export interface DocumentPool {
   /** Rate of visits, i.e. of requests on a document that was read before; Poisson. */
   readonly visits: RateCurve;
+  /**
+   * Rate of visits to documents of some lengths (of the first prompt, both bounds inclusive); the sum is `visits`. A
+   * visit draws the range by these rates, then the document. Absent = documents of all lengths alike.
+   */
+  readonly visitsByInput?: readonly {
+    readonly inputFrom: number;
+    readonly inputTo: number;
+    readonly visits: RateCurve;
+  }[];
   /** Share of first prompts that become documents, by length, both bounds inclusive. */
   readonly byInput: readonly {
     readonly inputFrom: number;

@@ -3,7 +3,8 @@
  *
  * Source: STATISTICS §2.5: hazards by turn, Kaplan–Meier because the window's end hides successors, not falling with the
  * turn (isotonic, later turns pooled). On top, factors on the odds by prompt length and by class: long documents are asked
- * about again, one-line prompts are not. The factors are those under which each bin is expected to show as many successors
+ * about again, one-line prompts are not; and by when the session's first request came, because sessions from before the
+ * window show only their later, more faithful part. The factors are those under which each bin is expected to show as many successors
  * within its time under observation as it did (iterative scaling, as for a logistic model).
  */
 
@@ -16,6 +17,9 @@ import { groupByTurn } from './threads.js';
 
 /** Turns with a hazard of their own; later ones share the last. */
 const OWN_TURNS = 8;
+/** Bounds of bins of session starts, in median times to the next turn; in the last one sessions are as good as new. */
+const START_BOUNDS = [0, 0.5, 1, 2, 4, 8];
+const START_ROWS = 50;
 const OWN_TURN_ROWS = 20;
 /** Below this many, or this share, under observation a Kaplan–Meier step rests on one or two rows. */
 const LEAST_AT_RISK = 10;
@@ -24,7 +28,8 @@ const LEAST_AT_RISK_SHARE = 0.05;
 const LARGEST_HAZARD = 0.98;
 const INPUT_BINS = 16;
 const BIN_ROWS = 100;
-const LARGEST_TOKENS = 2_147_483_647;
+/** Upper bound of open ranges: the largest count that a trace can hold. */
+export const LARGEST_TOKENS = 2_147_483_647;
 const ROUNDS = 60;
 const LARGEST_FACTOR = 100;
 /** Rows without any effect of their length or class that are added to each bin, so that empty ones stay at 1. */
@@ -65,6 +70,7 @@ export function fitContinuation(facts: SessionFacts, leastInputTokens: number): 
       leastInputTokens,
       byInput: weights.byInput(),
       ...(facts.classIds.length > 1 ? { byClass: weights.byClass() } : {}),
+      ...weights.byStart(),
     },
     waits: groups
       .filter(({ curve }) => curve.events > 0 && curve.times.length > 0)
@@ -106,7 +112,31 @@ function hazardsByTurn(
   return raw.map((one, k) => ({ ...one, hazard: Math.min(LARGEST_HAZARD, rising[k]) }));
 }
 
-/** Odds factors by prompt length (after the first turn and after later ones) and by class. */
+/**
+ * Bounds of start times, from 0, with rows enough in each bin; one bound = no difference by start. Kept within the first
+ * half of the window, as far as sessions from before it can reach.
+ */
+function startBounds({ threads, waitSec, timeSec, durationSec }: SessionFacts, rows: Uint32Array): number[] {
+  const waits = Float64Array.from(
+    rows.filter((row) => threads.next[row] >= 0),
+    (row) => waitSec[row],
+  ).sort();
+  const median = waits.length === 0 ? 0 : waits[waits.length >> 1];
+  const starts = Float64Array.from(
+    rows.filter((row) => threads.turn[row] === 1),
+    (row) => timeSec[row],
+  );
+  const bounds = [0];
+  for (const multiple of START_BOUNDS.slice(1)) {
+    const bound = Number((multiple * median).toPrecision(3));
+    if (bound > durationSec / 2) break;
+    const from = bounds[bounds.length - 1];
+    if (starts.filter((t) => t >= from && t < bound).length >= START_ROWS) bounds.push(bound);
+  }
+  return bounds;
+}
+
+/** Odds factors by prompt length (after the first turn and after later ones), by class and by the session's start. */
 class OddsFit {
   readonly #facts: SessionFacts;
   readonly #rows: Uint32Array;
@@ -119,6 +149,9 @@ class OddsFit {
   readonly #baseOdds: Float64Array;
   readonly #binFactor: Float64Array;
   readonly #classFactor: Float64Array;
+  readonly #starts: readonly number[];
+  readonly #startAt: Uint8Array;
+  readonly #startFactor: Float64Array;
 
   constructor(
     facts: SessionFacts,
@@ -150,6 +183,12 @@ class OddsFit {
     this.#baseOdds = Float64Array.from(turns, ({ hazard }) => hazard / (1 - hazard));
     this.#binFactor = new Float64Array(2 * bins).fill(1);
     this.#classFactor = new Float64Array(facts.classIds.length).fill(1);
+    const starts = startBounds(facts, rows);
+    this.#starts = starts;
+    this.#startAt = Uint8Array.from(rows, (row) =>
+      starts.findLastIndex((from) => from <= timeSec[threads.first[row]]),
+    );
+    this.#startFactor = new Float64Array(starts.length).fill(1);
   }
 
   solve(): void {
@@ -159,6 +198,7 @@ class OddsFit {
     for (let round = 0; round < ROUNDS; round++) {
       this.#scale(this.#binFactor, this.#binAt, happened);
       if (this.#classFactor.length > 1) this.#scale(this.#classFactor, classAt, happened);
+      if (this.#starts.length > 1) this.#scale(this.#startFactor, this.#startAt, happened);
       this.#matchHazards();
     }
     this.#normalize();
@@ -216,7 +256,8 @@ class OddsFit {
   #probability(i: number): number {
     const own = this.#facts.classOf[this.#rows[i]];
     const factor = this.#classFactor.length > 1 && own >= 0 ? this.#classFactor[own] : 1;
-    const odds = this.#baseOdds[this.#turnAt[i]] * this.#binFactor[this.#binAt[i]] * factor;
+    const start = this.#startFactor[this.#startAt[i]];
+    const odds = this.#baseOdds[this.#turnAt[i]] * this.#binFactor[this.#binAt[i]] * factor * start;
     return odds / (1 + odds);
   }
 
@@ -236,6 +277,13 @@ class OddsFit {
       afterFirst: rounded(this.#binFactor[k]),
       afterLater: rounded(this.#binFactor[bins + k]),
     }));
+  }
+
+  byStart(): Pick<ContinuationModel, 'byStart'> {
+    if (this.#starts.length < 2) return {};
+    return {
+      byStart: this.#starts.map((fromSec, k) => ({ fromSec, odds: rounded(this.#startFactor[k]) })),
+    };
   }
 
   byClass(): Record<string, number> {

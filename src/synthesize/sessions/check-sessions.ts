@@ -81,6 +81,15 @@ const continuation = object({
   leastInputTokens: tokens,
   byInput: ranges({ afterFirst: odds, afterLater: odds }),
   byClass: optional(record(odds)),
+  byStart: optional(
+    both(list(object({ fromSec: number({ min: 0 }), odds }), 1), (value, path, problems) => {
+      const starts = value as readonly { readonly fromSec: number }[];
+      const isOrdered = starts.every(({ fromSec }, k) =>
+        k === 0 ? fromSec === 0 : fromSec > starts[k - 1].fromSec,
+      );
+      if (!isOrdered) problems.push(`${path} must begin with fromSec 0 and rise`);
+    }),
+  ),
 });
 
 const think = object({
@@ -103,7 +112,14 @@ export function sessionRule(conditionalTable: Rule, rateCurve: Rule): Rule {
       requests: count,
       continuations: count,
       continuation,
-      pool: orNull(object({ visits: rateCurve, byInput: ranges({ share }), reuseGapSec: curve({ min: 0 }) })),
+      pool: orNull(
+        object({
+          visits: rateCurve,
+          visitsByInput: optional(ranges({ visits: rateCurve })),
+          byInput: ranges({ share }),
+          reuseGapSec: curve({ min: 0 }),
+        }),
+      ),
       think,
       growth: object({
         byTurn: turnCurves(curve({ min: -LARGEST_TOKENS, max: LARGEST_TOKENS })),

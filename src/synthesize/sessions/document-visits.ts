@@ -2,7 +2,7 @@
  * Visits to documents that many requests read: when they come, and which document each reads.
  *
  * A stream of their own (Poisson with the fitted rate). A visit draws how long ago its document was last used and takes
- * the one used nearest to that time; while the trace is younger than the gap law reaches, the law is cut to its age.
+ * the one used nearest to that time, of the documents of the length that it drew; while the trace is younger than the gap law reaches, the law is cut to its age.
  */
 import { randomOf } from '../../random.js';
 import { renewalArrivals } from '../../stats/arrivals.js';
@@ -10,6 +10,7 @@ import { CounterRandom } from '../../stats/counter-random.js';
 import { probabilityAt, quantileAt } from '../../stats/quantile-curve.js';
 import { CumulativeRate } from '../../stats/rate-curve.js';
 import type { DocumentPool } from '../../types.js';
+import { ClassMix } from '../class-mix.js';
 import { RecentUses } from './recent-uses.js';
 import type { Session } from './session.js';
 
@@ -24,13 +25,16 @@ export interface DocumentVisitOptions {
   readonly endUs: number;
 }
 
-const GAP = 1;
+/** What draws are for; part of the file contract. */
+const PURPOSE = { gap: 1, length: 2 } as const;
 
 export class DocumentVisits {
   readonly #pool: DocumentPool;
   readonly #random: CounterRandom;
   readonly #nextSec: () => number;
   readonly #endUs: number;
+  /** Which range of lengths a visit reads; null = all alike. */
+  readonly #mix: ClassMix | null;
   readonly #documents = new RecentUses<Session>();
   #visit = 0;
   #arrivalUs = 0;
@@ -38,6 +42,8 @@ export class DocumentVisits {
   constructor({ pool, seed, periodSec, factor, endUs }: DocumentVisitOptions) {
     this.#pool = pool;
     this.#endUs = endUs;
+    const curves = pool.visitsByInput?.map(({ visits }) => visits) ?? [];
+    this.#mix = curves.length > 0 ? new ClassMix(curves, periodSec) : null;
     this.#random = new CounterRandom(seed, 'prefixes', 'documents');
     const rng = randomOf(seed, 'arrivals', 'documents');
     this.#nextSec = renewalArrivals({
@@ -87,8 +93,22 @@ export class DocumentVisits {
     if (oldestUs === null) return null;
     const { reuseGapSec } = this.#pool;
     const reach = probabilityAt(reuseGapSec, (atUs - oldestUs) / 1e6);
-    const gapSec = quantileAt(reuseGapSec, reach * this.#random.uniform(this.#visit, 0, GAP));
-    return this.#documents.nearest(atUs - gapSec * 1e6);
+    const gapSec = quantileAt(reuseGapSec, reach * this.#random.uniform(this.#visit, 0, PURPOSE.gap));
+    const wantedUs = atUs - gapSec * 1e6;
+    const range = this.#rangeAt(atUs);
+    // A range without a document yet is no reason to lose the visit.
+    return (
+      this.#documents.nearest(
+        wantedUs,
+        ({ firstInput }) => firstInput >= range.inputFrom && firstInput <= range.inputTo,
+      ) ?? this.#documents.nearest(wantedUs)
+    );
+  }
+
+  #rangeAt(atUs: number): { readonly inputFrom: number; readonly inputTo: number } {
+    if (this.#mix === null) return { inputFrom: 0, inputTo: Number.POSITIVE_INFINITY };
+    const u = this.#random.uniform(this.#visit, 0, PURPOSE.length);
+    return this.#pool.visitsByInput![this.#mix.at(atUs / 1e6, u)];
   }
 
   #advance(): void {

@@ -85,7 +85,7 @@ export class SessionStream {
         ? null
         : new DocumentVisits({ pool: sessions.pool, seed, periodSec: durationSec, factor, endUs });
     this.#laws = model.classes.map((one, classIndex) => ({
-      turns: new TurnLaw(sessions, seed, one),
+      turns: new TurnLaw(sessions, seed, one, durationSec),
       prefix: prefixes ? new PrefixLaw({ prefixes, seed, copy, classId: one.id, classIndex }) : null,
       nextSession: 0,
     }));
@@ -124,6 +124,7 @@ export class SessionStream {
       session: number,
       firstInput: inputTokens,
       headBlocks: content?.headBlocks ?? 0,
+      startUs: arrivalUs,
       ranks: { think: null, growth: null, output: null },
       turn: 1,
       inputTokens,

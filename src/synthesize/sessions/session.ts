@@ -11,6 +11,8 @@ export interface Session {
   readonly session: number;
   readonly firstInput: number;
   readonly headBlocks: number;
+  /** When the first turn came. */
+  readonly startUs: number;
   readonly ranks: TurnRanks;
   turn: number;
   inputTokens: number;

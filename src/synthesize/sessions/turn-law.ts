@@ -28,6 +28,8 @@ export interface Turn {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly ranks: TurnRanks;
+  /** When the session's first turn came, µs. */
+  readonly startUs: number;
 }
 
 export class TurnLaw {
@@ -37,8 +39,16 @@ export class TurnLaw {
   /** Outputs of first turns, for the rank of the first; null where the class has families instead of tables. */
   readonly #firstOutputs: ConditionalCurves | null;
   readonly #classOdds: number;
+  readonly #periodUs: number;
 
-  constructor(model: SessionModel, seed: string, { id, lengths }: Pick<WorkloadClass, 'id' | 'lengths'>) {
+  /** `periodSec` is the length of the fitted window. */
+  constructor(
+    model: SessionModel,
+    seed: string,
+    { id, lengths }: Pick<WorkloadClass, 'id' | 'lengths'>,
+    periodSec: number,
+  ) {
+    this.#periodUs = periodSec * 1e6;
     this.#model = model;
     this.#random = new CounterRandom(seed, 'sessions', id);
     this.#outputs = new ConditionalCurves(model.outputGivenInput);
@@ -47,14 +57,22 @@ export class TurnLaw {
   }
 
   /** Whether the request is followed by another one. */
-  continues({ session, turn, inputTokens }: Turn): boolean {
+  continues({ session, turn, inputTokens, startUs }: Turn): boolean {
     const { byTurn, byInput, leastInputTokens } = this.#model.continuation;
     if (inputTokens < leastInputTokens || byTurn.length === 0) return false;
     const { baseline } = byTurn[Math.min(turn, byTurn.length) - 1];
     const bin = byInput.find(({ inputTo }) => inputTokens <= inputTo);
     const byLength = bin === undefined ? 1 : turn === 1 ? bin.afterFirst : bin.afterLater;
-    const odds = (baseline / (1 - baseline)) * byLength * this.#classOdds;
+    const odds = (baseline / (1 - baseline)) * byLength * this.#classOdds * this.#startOdds(startUs);
     return this.#random.uniform(session, turn, PURPOSE.continue) < odds / (1 + odds);
+  }
+
+  /** Past the fitted window its first turns come again, and with them how long their sessions last. */
+  #startOdds(startUs: number): number {
+    const bins = this.#model.continuation.byStart;
+    if (bins === undefined) return 1;
+    const inPeriodSec = (startUs % this.#periodUs) / 1e6;
+    return bins.findLast(({ fromSec }) => fromSec <= inPeriodSec)?.odds ?? 1;
   }
 
   /** Uniform that decides whether a first prompt becomes a document. */
