@@ -1,7 +1,7 @@
 /**
  * The /admin paths of the served engine: what is wrong with it on purpose, and how to change that while it runs.
  *
- * GET /admin tells; POST /admin/faults, /stall, /speed, /kill, /start and /reset take a JSON object and answer with
+ * GET /admin tells; POST /admin/faults, /stall, /speed, /kill, /drain, /start and /reset take a JSON object and answer with
  * the new state. Unknown or impossible fields are refused together, by name.
  */
 import { Fields } from '../engine/autoscale/fields.js';
@@ -28,6 +28,10 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     const replica = replicaOf(fields, service, false)!;
     const startAfterSec = fields.has('startAfter') ? fields.seconds('startAfter') : null;
     return () => service.kill(replica, startAfterSec);
+  },
+  '/admin/drain': (fields, service) => {
+    const replica = replicaOf(fields, service, false)!;
+    return () => service.replicas.drain(replica);
   },
   '/admin/start': (fields, service) => {
     const replica = replicaOf(fields, service, false)!;

@@ -33,3 +33,12 @@ export class ApiError extends Error {
 export function badRequest(param: string | null, message: string, code: string | null = null): ApiError {
   return new ApiError({ status: 400, message, param, code });
 }
+
+/** More tokens than the context, or the KV cache, has room for; in vLLM's words. */
+export function contextOverflow(limitTokens: number, promptTokens: number, maxTokens: number): ApiError {
+  return badRequest(
+    'max_tokens',
+    `This model's maximum context length is ${limitTokens} tokens. However, you requested ${promptTokens + maxTokens} tokens (${promptTokens} in the prompt, ${maxTokens} in the completion).`,
+    'context_length_exceeded',
+  );
+}

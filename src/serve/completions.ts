@@ -5,10 +5,16 @@ import { EVENT } from '../engine/events.js';
 import type { EngineModel, RouterPolicy, ServedRequest, ServedStatus } from '../types.js';
 import { nsToSec, secToNs } from '../units.js';
 import { planAnswer } from './answer.js';
-import { ApiError, badRequest } from './api-error.js';
+import { ApiError, badRequest, contextOverflow } from './api-error.js';
 import { Faults, type RequestFaults } from './faults.js';
+import { Gateway } from './gateway.js';
 import { LiveRequest } from './live-request.js';
-import { type CompletionRequest, parseChatRequest, parseCompletionRequest } from './openai-request.js';
+import {
+  type CompletionRequest,
+  parseChatRequest,
+  parseCompletionRequest,
+  sessionOf,
+} from './openai-request.js';
 import { PrefixBuilder } from './prefix-builder.js';
 import { ReplicaSet } from './replica-set.js';
 import type { EndedStep, StepLateness } from './step-loop.js';
@@ -28,6 +34,10 @@ export interface CompletionServiceOptions {
   readonly scheduler: Scheduler;
   /** Makes response ids unique across servers. */
   readonly responseIdPrefix: string;
+  /** Replicas that are up at the start; default: all. */
+  readonly initial?: number;
+  /** Requests wait for a replica instead of being refused; told each time one begins to. Default: refused. */
+  readonly onHeld?: () => void;
   readonly onEnd: (request: ServedRequest) => void;
 }
 
@@ -51,6 +61,7 @@ interface OpenCall extends Call {
 export class CompletionService {
   readonly replicas: ReplicaSet;
   readonly faults: Faults;
+  readonly gateway: Gateway;
   readonly #options: CompletionServiceOptions;
   readonly #measurer: TextMeasurer;
   readonly #live = new Map<number, LiveRequest>();
@@ -58,11 +69,19 @@ export class CompletionService {
   #calls = 0;
 
   constructor(options: CompletionServiceOptions) {
-    this.#options = options;
+    this.gateway = new Gateway(options.scheduler);
+    this.#options = {
+      ...options,
+      onEnd: (request) => {
+        this.gateway.leave();
+        options.onEnd(request);
+      },
+    };
     this.replicas = new ReplicaSet({
       ...options,
       count: options.replicas,
       onStep: (metrics, step) => this.#onStep(metrics, step),
+      onUp: () => this.gateway.release(),
     });
     this.faults = new Faults(options.seed);
     this.#measurer = createTextMeasurer(options.encoding);
@@ -73,9 +92,9 @@ export class CompletionService {
     return this.#options.speed;
   }
 
-  /** Whether anybody can answer. */
+  /** Whether anybody can answer, now or once a replica has been started for it. */
   get healthy(): boolean {
-    return this.replicas.up.length > 0;
+    return this.#options.onHeld !== undefined || this.replicas.up.length > 0;
   }
 
   get #name(): string {
@@ -147,6 +166,7 @@ export class CompletionService {
   }
 
   #open(call: Call): OpenCall {
+    this.gateway.enter();
     const id = this.#calls++;
     const kind = call.endpoint === 'chat' ? 'chatcmpl' : 'cmpl';
     const responseId = `${kind}-${this.#options.responseIdPrefix}-${id}`;
@@ -181,13 +201,17 @@ export class CompletionService {
       this.#enqueue(call, request, ends, faults);
       return;
     }
-    this.#options.scheduler.callAt(this.nowNs() + secToNs(faults.delaySec), () => {
-      try {
-        this.#enqueue(call, request, ends, faults);
-      } catch (error) {
-        this.#refuse(call, error);
-      }
-    });
+    this.#options.scheduler.callAt(this.nowNs() + secToNs(faults.delaySec), () =>
+      this.#tryEnqueue(call, request, ends, faults),
+    );
+  }
+
+  #tryEnqueue(call: OpenCall, request: CompletionRequest, ends: TextEnds, faults: RequestFaults): void {
+    try {
+      this.#enqueue(call, request, ends, faults);
+    } catch (error) {
+      this.#refuse(call, error);
+    }
   }
 
   #enqueue(call: OpenCall, request: CompletionRequest, ends: TextEnds, faults: RequestFaults): void {
@@ -226,7 +250,13 @@ export class CompletionService {
       adapter: this.#adapterOf(request),
     };
     const replica = this.replicas.route(engineRequest);
-    if (replica === null) throw new ApiError({ status: 503, message: 'no replica is up' });
+    if (replica === null) {
+      if (this.#options.onHeld === undefined)
+        throw new ApiError({ status: 503, message: 'no replica is up' });
+      this.gateway.hold(() => this.#tryEnqueue(call, request, ends, faults));
+      this.#options.onHeld();
+      return;
+    }
     const live = new LiveRequest({
       response: call.response,
       identity: {
@@ -320,6 +350,7 @@ export class CompletionService {
     this.#live.delete(id);
     metrics.finish(live.times(reason, nowNs));
     this.#options.onEnd(live.record(status, nowNs, error));
+    this.replicas.settle();
   }
 
   /** Engines with adapter limits take every model name but their own for an adapter's, as vLLM serves them. */
@@ -367,17 +398,4 @@ export class CompletionService {
       preemptions: 0,
     });
   }
-}
-
-function contextOverflow(limitTokens: number, promptTokens: number, maxTokens: number): ApiError {
-  return badRequest(
-    'max_tokens',
-    `This model's maximum context length is ${limitTokens} tokens. However, you requested ${promptTokens + maxTokens} tokens (${promptTokens} in the prompt, ${maxTokens} in the completion).`,
-    'context_length_exceeded',
-  );
-}
-
-function sessionOf(request: IncomingMessage): string | null {
-  const given = request.headers['x-session-id'];
-  return typeof given === 'string' ? given : null;
 }

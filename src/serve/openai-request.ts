@@ -4,6 +4,7 @@
  * Source: the OpenAI API reference, and vLLM's extra parameters ignore_eos, min_tokens and priority. Sampling parameters are
  * checked and have no effect; what would change the shape of the answer and is not offered is refused.
  */
+import type { IncomingMessage } from 'node:http';
 import { badRequest } from './api-error.js';
 
 /** A stretch of the prompt. Markers keep roles apart in the prefix cache; they cost no token. */
@@ -202,4 +203,10 @@ function numberWithin(fields: Body, key: string, min: number, max: number): void
   if (value === null) return;
   if (typeof value !== 'number' || !(value >= min && value <= max))
     throw badRequest(key, `'${key}' must be a number from ${min} to ${max}`);
+}
+
+/** The session that a client names in its header; null = none. */
+export function sessionOf(request: IncomingMessage): string | null {
+  const given = request.headers['x-session-id'];
+  return typeof given === 'string' ? given : null;
 }

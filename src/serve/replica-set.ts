@@ -1,8 +1,8 @@
 /**
- * The replicas behind the port: routed to, stalled, sped up, killed and started again while requests come.
+ * The replicas behind the port: routed to, stalled, sped up, drained, killed and started again while requests come.
  *
- * A replica that is down is no target of the router and exports no metrics; one that starts again is a new process:
- * empty cache, counters from zero.
+ * A replica that is down is no target of the router and exports no metrics, nor is one that drains: it finishes what it
+ * has and goes down. One that starts again is a new process: empty cache, counters from zero.
  */
 import type { Scheduler } from '../clock.js';
 import type { Engine } from '../engine/contract.js';
@@ -16,15 +16,19 @@ import { ReplicaMetrics } from './vllm-metrics.js';
 export interface ReplicaSetOptions {
   readonly engine: EngineModel;
   readonly count: number;
+  /** Those that are up at the start; default: all. */
+  readonly initial?: number;
   /** null = least-requests. */
   readonly router: RouterPolicy | null;
   readonly seed: string | number;
   readonly speed: number;
   readonly scheduler: Scheduler;
   readonly onStep: (metrics: ReplicaMetrics, step: EndedStep) => void;
+  /** A replica has come up after the start. */
+  readonly onUp?: () => void;
 }
 
-export type ReplicaState = 'up' | 'starting' | 'down';
+export type ReplicaState = 'up' | 'starting' | 'draining' | 'down';
 
 export interface LiveReplica {
   readonly index: number;
@@ -51,8 +55,10 @@ export class ReplicaSet {
   constructor(options: ReplicaSetOptions) {
     this.#options = options;
     this.#places = Array.from({ length: options.count }, (_, index) => {
-      const live = this.#start(index, options.speed);
-      return { state: 'up' as ReplicaState, live, speed: options.speed, cancelStart: null };
+      const live = this.#create(index, options.speed);
+      const up = index < (options.initial ?? options.count);
+      if (up) this.#take(live);
+      return { state: up ? ('up' as ReplicaState) : 'down', live, speed: options.speed, cancelStart: null };
     });
     this.#route = createRouter(
       options.router ?? DEFAULT_ROUTER,
@@ -103,24 +109,54 @@ export class ReplicaSet {
     place.cancelStart?.();
     place.cancelStart = null;
     place.state = 'down';
-    const at = this.#up.indexOf(place.live);
-    if (at < 0) return;
     place.live.loop.stop();
+    this.#leave(place.live);
+  }
+
+  /** From here on the router does not know it. */
+  #leave(live: LiveReplica): void {
+    const at = this.#up.indexOf(live);
+    if (at < 0) return;
     this.#up.splice(at, 1);
     this.#engines.splice(at, 1);
   }
 
-  /** Brings a replica that is down up again after a while. */
-  startAfter(index: number, sec: number): void {
+  /** Sends a replica no more requests; it goes down when its last one has ended. One that starts goes down at once. */
+  drain(index: number): void {
     const place = this.#places[index];
-    if (place.state === 'up') return;
+    if (place.state !== 'up') {
+      this.kill(index);
+      return;
+    }
+    place.state = 'draining';
+    this.#leave(place.live);
+    this.settle();
+  }
+
+  /** Takes down what has drained; asked for whenever a request ends. */
+  settle(): void {
+    for (const place of this.#places) {
+      const { engine, loop } = place.live;
+      if (place.state !== 'draining' || engine.running + engine.waiting > 0) continue;
+      place.state = 'down';
+      loop.stop();
+    }
+  }
+
+  /** Brings a replica that is down up again after a while; nothing for one that is up or drains. */
+  startAfter(index: number, sec: number, onUp?: () => void): void {
+    const place = this.#places[index];
+    if (place.state === 'up' || place.state === 'draining') return;
     place.cancelStart?.();
     place.state = 'starting';
     const { scheduler } = this.#options;
     place.cancelStart = scheduler.callAt(scheduler.nowNs() + secToNs(sec), () => {
       place.cancelStart = null;
-      place.live = this.#start(index, place.speed);
+      place.live = this.#create(index, place.speed);
       place.state = 'up';
+      this.#take(place.live);
+      onUp?.();
+      this.#options.onUp?.();
     });
   }
 
@@ -136,14 +172,16 @@ export class ReplicaSet {
     }
   }
 
-  #start(index: number, speed: number): LiveReplica {
+  #create(index: number, speed: number): LiveReplica {
     const { engine: model, seed, scheduler, onStep } = this.#options;
     const engine = createEngine(model, { seed, replica: index, speed });
     const metrics = new ReplicaMetrics(model.limits.maxModelLen);
     const loop = new StepLoop(engine, scheduler, (step) => onStep(metrics, step));
-    const live = { index, engine, loop, metrics };
+    return { index, engine, loop, metrics };
+  }
+
+  #take(live: LiveReplica): void {
     this.#up.push(live);
-    this.#engines.push(engine);
-    return live;
+    this.#engines.push(live.engine);
   }
 }

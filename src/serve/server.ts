@@ -8,11 +8,21 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createScheduler, type Scheduler } from '../clock.js';
+import { coldStartOf } from '../engine/elastic/cold-start.js';
 import { ToolError } from '../errors.js';
-import type { EngineModel, RouterPolicy, ServedRequest } from '../types.js';
+import type {
+  AutoscalerSpec,
+  ColdStartPhases,
+  EngineModel,
+  ReplicaLife,
+  RouterPolicy,
+  ScaleEvent,
+  ServedRequest,
+} from '../types.js';
 import { ADMIN_ACTIONS, adminAction, adminState } from './admin.js';
 import { ApiError } from './api-error.js';
 import { CompletionService } from './completions.js';
+import { LiveFleet } from './live-fleet.js';
 import { openRecorder } from './recorder.js';
 import type { StepLateness } from './step-loop.js';
 
@@ -45,8 +55,24 @@ export interface ServeOptions {
   readonly encoding?: string;
   /** Whether /admin changes faults while the server runs; default true. */
   readonly admin?: boolean;
+  /** Resizes the fleet while it serves; `replicas` are then those at the start, by default its minimum. */
+  readonly autoscaler?: AutoscalerSpec;
+  /** Time between two scrapes of a replica by the autoscaler's monitoring; default 15. */
+  readonly scrapeSec?: number;
+  /** From a replica's creation to ready; default: the engine model's. */
+  readonly coldStart?: ColdStartPhases;
+  /** Called when the autoscaler changes the fleet. */
+  readonly onScale?: (event: ScaleEvent) => void;
   /** Default: the real clock with a polling tail. */
   readonly scheduler?: Scheduler;
+}
+
+/** What an autoscaler did to the served fleet. */
+export interface ServedScaling {
+  readonly scaleEvents: readonly ScaleEvent[];
+  readonly lives: readonly ReplicaLife[];
+  /** From creation to end, or to now, summed over replicas. */
+  readonly replicaSec: number;
 }
 
 /** A running server. */
@@ -58,6 +84,8 @@ export interface EngineServer {
   readonly served: number;
   /** Lateness of the step clock, one entry per replica. */
   lateness(): readonly StepLateness[];
+  /** null = no autoscaler. */
+  scaling(): ServedScaling | null;
   /** Takes no more connections, lets requests finish for `drainSec` (default 0), then cuts them off. */
   close(options?: { readonly drainSec?: number }): Promise<void>;
 }
@@ -72,25 +100,33 @@ const LISTEN_BACKLOG = 4_096;
 /** Starts the server. Throws PORT_IN_USE, OUTPUT_UNWRITABLE, BAD_VALUE. */
 export async function serveEngine(options: ServeOptions): Promise<EngineServer> {
   const host = options.host ?? '127.0.0.1';
-  const replicas = options.replicas ?? 1;
+  const { autoscaler } = options;
+  const replicas = options.replicas ?? (autoscaler === undefined ? 1 : initialOf(autoscaler));
   const speed = options.speed ?? 1;
   if (!(Number.isSafeInteger(replicas) && replicas >= 1))
     throw badOption('replicas', 'a whole number from 1', replicas);
+  const scrapeSec = options.scrapeSec ?? 15;
+  if (!(Number.isFinite(scrapeSec) && scrapeSec > 0))
+    throw badOption('scrape interval', 'a number of seconds above zero', scrapeSec);
   if (!(Number.isFinite(speed) && speed > 0)) throw badOption('speed', 'a number above zero', speed);
   if (!(Number.isSafeInteger(options.port) && options.port <= 65_535))
     throw badOption('port', 'a number from 0 to 65535', options.port);
   const recorder = options.recordPath === undefined ? null : await openRecorder(options.recordPath);
   let served = 0;
   let closing: Promise<void> | null = null;
+  const scheduler = options.scheduler ?? createScheduler();
+  let fleet: LiveFleet | null = null;
   const service = new CompletionService({
     engine: options.engine,
-    replicas,
+    replicas: autoscaler === undefined ? replicas : placesOf(autoscaler, replicas),
+    initial: replicas,
+    onHeld: autoscaler === undefined ? undefined : () => fleet?.wake(),
     router: options.router ?? null,
     seed: options.seed,
     speed,
     modelName: options.modelName ?? null,
     encoding: options.encoding ?? 'cl100k_base',
-    scheduler: options.scheduler ?? createScheduler(),
+    scheduler,
     responseIdPrefix: randomBytes(6).toString('hex'),
     onEnd(request) {
       served += 1;
@@ -112,11 +148,24 @@ export async function serveEngine(options: ServeOptions): Promise<EngineServer> 
     await Promise.all([service.close(), recorder?.close()]);
     throw error;
   }
+  if (autoscaler !== undefined) {
+    fleet = new LiveFleet({
+      autoscaler,
+      replicas: service.replicas,
+      scheduler,
+      coldStart: options.coldStart ?? coldStartOf(options.engine),
+      scrapeSec,
+      seed: options.seed,
+      load: () => service.gateway.load(),
+      onScale: options.onScale,
+    });
+  }
   const shutDown = async (drainSec: number): Promise<void> => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     const timer = setTimeout(() => server.closeAllConnections(), drainSec * 1_000);
     await closed;
     clearTimeout(timer);
+    fleet?.stop();
     await service.close();
     await recorder?.close();
   };
@@ -127,12 +176,30 @@ export async function serveEngine(options: ServeOptions): Promise<EngineServer> 
       return served;
     },
     lateness: () => service.lateness(),
+    scaling: () =>
+      fleet === null
+        ? null
+        : { scaleEvents: fleet.scaleEvents, lives: fleet.lives(), replicaSec: fleet.replicaSec() },
     close({ drainSec = 0 } = {}) {
       closing ??= shutDown(drainSec);
       return closing;
     },
   };
 }
+
+/** Replicas that an autoscaled fleet starts with. */
+function initialOf(autoscaler: AutoscalerSpec): number {
+  return autoscaler.kind === 'static' ? autoscaler.replicas : Math.max(1, autoscaler.minReplicas);
+}
+
+/** Places for replicas: twice the most that are wanted at once, because others may still drain. */
+function placesOf(autoscaler: AutoscalerSpec, initial: number): number {
+  if (autoscaler.kind === 'static') return Math.max(initial, autoscaler.replicas);
+  return Math.max(initial, 2 * (autoscaler.maxReplicas ?? MOST_UNBOUNDED));
+}
+
+/** Replicas of an autoscaler without a maximum: a process simulates no more. */
+const MOST_UNBOUNDED = 32;
 
 function badOption(name: string, wanted: string, got: unknown): ToolError {
   return new ToolError({

@@ -1,11 +1,12 @@
 /** `tokentide serve`: the engine model behind an OpenAI-compatible server. */
+import { readAutoscalerSpec } from '../../engine/autoscale/spec.js';
 import { readEngineModel } from '../../engine/model.js';
 import { DEFAULT_ROUTER, ROUTER_POLICIES } from '../../engine/router.js';
 import { EXIT } from '../../errors.js';
 import { DEFAULT_ENGINE, serveEngine } from '../../serve/server.js';
 import { TOKEN_ENCODINGS } from '../../tokens/counter.js';
 import type { RouterPolicy } from '../../types.js';
-import { formatCount, formatMs } from '../../units.js';
+import { formatCount, formatDurationSec, formatMs, SEC_PER_HOUR, significant } from '../../units.js';
 import type { CommandSpec } from '../command.js';
 
 /** How long requests in flight may take to finish after the first Ctrl-C. */
@@ -27,7 +28,9 @@ export const command: CommandSpec = {
     '  /admin/speed  {"speed": 0.5, "replica": 0}      divides iteration times\n' +
     '  /admin/kill   {"replica": 2, "startAfter": "30s"}  connections break; it comes\n' +
     '                back with an empty cache, or never without startAfter\n' +
-    '  /admin/start  {"replica": 2}                    brings a killed one back\n' +
+    '  /admin/drain  {"replica": 2}                    it takes no more, and goes down\n' +
+    '                when it is done\n' +
+    '  /admin/start  {"replica": 2}                    brings one that is down back\n' +
     '  /admin/reset  {}                                all as at the start',
   arguments: [],
   options: [
@@ -41,7 +44,32 @@ export const command: CommandSpec = {
     },
     { key: 'port', short: 'p', type: 'integer', default: 8000, description: 'TCP port; 0 = any free one' },
     { key: 'host', type: 'string', default: '127.0.0.1', description: 'address to listen on; 0.0.0.0 = all' },
-    { key: 'replicas', short: 'n', type: 'integer', default: 1, description: 'engines behind the port' },
+    {
+      key: 'replicas',
+      short: 'n',
+      type: 'integer',
+      description:
+        'engines behind the port (default 1); with an autoscaler those at the start (default its minimum)',
+    },
+    {
+      key: 'autoscaler',
+      short: 'a',
+      type: 'string',
+      value: '<file.yaml>',
+      description:
+        'resizes the fleet as it serves: hpa.yaml or keda.yaml of a plan, or `kind: hpa` with metrics',
+    },
+    {
+      key: 'scrape',
+      type: 'duration',
+      default: '15s',
+      description: "time between two scrapes of a replica by the autoscaler's monitoring",
+    },
+    {
+      key: 'coldStart',
+      type: 'duration',
+      description: "from a replica's creation to ready (default: the engine model's)",
+    },
     {
       key: 'router',
       type: 'string',
@@ -85,16 +113,27 @@ export const command: CommandSpec = {
   examples: [
     'tokentide serve --engine llama3-8b-h100-published --port 8000',
     'tokentide serve --engine tiny-demo --replicas 4 --router prefix-aware --record served.jsonl',
+    'tokentide serve --engine tiny-demo --autoscaler plan/hpa.yaml --cold-start 30s',
     'curl -X POST localhost:8000/admin/kill -d \'{"replica": 2, "startAfter": "30s"}\'',
   ],
   async run({ options, io, signal }) {
     const engine = await readEngineModel(options['engine'] as string);
     const record = options['record'] as string | undefined;
+    const autoscaler = options['autoscaler'] as string | undefined;
+    const coldStartSec = options['coldStart'] as number | undefined;
     const server = await serveEngine({
       engine,
       port: options['port'] as number,
       host: options['host'] as string,
-      replicas: options['replicas'] as number,
+      replicas: options['replicas'] as number | undefined,
+      autoscaler: autoscaler === undefined ? undefined : await readAutoscalerSpec(autoscaler),
+      scrapeSec: options['scrape'] as number,
+      coldStart:
+        coldStartSec === undefined
+          ? undefined
+          : { scheduleSec: 0, pullSec: 0, loadSec: coldStartSec, warmupSec: 0 },
+      onScale: ({ atSec, from, to, because }) =>
+        io.note(`${formatDurationSec(atSec)}: ${from} → ${to} replicas: ${because}`),
       router: options['router'] as RouterPolicy,
       speed: options['speed'] as number,
       modelName: options['modelName'] as string | undefined,
@@ -115,7 +154,15 @@ export const command: CommandSpec = {
     await server.close({ drainSec: DRAIN_SEC });
     const lateness = server.lateness();
     io.print(`served ${formatCount(server.served)} requests`);
+    const scaling = server.scaling();
+    if (scaling !== null) {
+      const hours = scaling.replicaSec / SEC_PER_HOUR;
+      io.print(
+        `${scaling.lives.length} replicas in all, ${significant(hours)} replica-hours, ${scaling.scaleEvents.length} changes of size`,
+      );
+    }
     for (const [replica, { steps, p50Ms, p99Ms, maxMs }] of lateness.entries()) {
+      if (steps === 0 && scaling !== null) continue;
       io.print(
         `replica ${replica}: ${formatCount(steps)} iterations, ended late by p50 ${formatMs(p50Ms)}, p99 ${formatMs(p99Ms)}, max ${formatMs(maxMs)}`,
       );
@@ -128,6 +175,7 @@ export const command: CommandSpec = {
       engine: engine.name,
       served: server.served,
       lateness,
+      ...(scaling === null ? {} : { scaling }),
     });
     return EXIT.ok;
   },
