@@ -1,7 +1,7 @@
 /** Columns under construction, one block at a time, and columns gathered from rows of several blocks. */
 import type { StringColumn, U64ListColumn } from '../types.js';
 import type { U64List } from './record.js';
-import { BLOCK_ROWS, type RowBlock, type RowColumn } from './row-block.js';
+import { BLOCK_BITS, PLACE_MASK, type RowBlock, type RowColumn } from './row-block.js';
 import type { RowField } from './rows.js';
 
 type Value = number | bigint | boolean | string | U64List | null;
@@ -10,6 +10,8 @@ type FixedArray = Int32Array | BigInt64Array | Uint8Array;
 /** One column. Rows are set in rising order, once each. */
 export interface ColumnStore {
   set(at: number, value: Value): void;
+  /** Says that rows from `from` to `to` are unknown. */
+  setUnknown(from: number, to: number): void;
   /** The block as a column, null when no row is known; begins the next block. */
   take(rowCount: number): RowColumn | null;
 }
@@ -46,7 +48,6 @@ export class FixedStore<A extends FixedArray> implements ColumnStore {
     this.#valid?.fill(1, from, to);
   }
 
-  /** Says that rows from `from` to `to` are unknown. */
   setUnknown(from: number, to: number): void {
     this.#valid ??= new Uint8Array(this.#blockRows).fill(1, 0, from);
     this.#valid.fill(0, from, to);
@@ -81,6 +82,10 @@ class StringStore implements ColumnStore {
     this.#codes[at] = value === null ? -1 : codeOf(value as string, this.#known, this.#dictionary);
   }
 
+  setUnknown(from: number, to: number): void {
+    this.#codes.fill(-1, from, to);
+  }
+
   take(rowCount: number): StringColumn | null {
     const column = { codes: this.#codes.subarray(0, rowCount), dictionary: this.#dictionary };
     if (column.dictionary.length === 0) return null;
@@ -101,11 +106,12 @@ function codeOf(text: string, known: Map<string, number>, dictionary: string[]):
 }
 
 /** Lists of unsigned 64-bit integers. */
-class ListStore implements ColumnStore {
+export class ListStore implements ColumnStore {
   readonly #blockRows: number;
   #offsets: Uint32Array;
   #valid: Uint8Array;
   #values = new BigUint64Array(1_024);
+  #words = new Uint32Array(this.#values.buffer);
   #filled = 0;
 
   constructor(blockRows: number) {
@@ -123,6 +129,21 @@ class ListStore implements ColumnStore {
       this.#valid[at] = 1;
     }
     this.#offsets[at + 1] = this.#filled;
+  }
+
+  /** The same for `count` integers given as halves, the lower one first. */
+  setWords(at: number, words: Uint32Array, count: number): void {
+    this.#reserve(count);
+    const target = this.#words;
+    const from = this.#filled * 2;
+    for (let i = 0; i < count * 2; i++) target[from + i] = words[i];
+    this.#filled += count;
+    this.#valid[at] = 1;
+    this.#offsets[at + 1] = this.#filled;
+  }
+
+  setUnknown(from: number, to: number): void {
+    this.#offsets.fill(this.#filled, from + 1, to + 1);
   }
 
   take(rowCount: number): U64ListColumn | null {
@@ -146,6 +167,7 @@ class ListStore implements ColumnStore {
     const grown = new BigUint64Array(capacity);
     grown.set(this.#values.subarray(0, this.#filled));
     this.#values = grown;
+    this.#words = new Uint32Array(grown.buffer);
   }
 }
 
@@ -204,18 +226,43 @@ export function gatherColumn(
   return gatherFixed(columns as never, rows, ALLOCATE[kind](rows.length));
 }
 
+interface FixedColumn {
+  readonly values: FixedArray;
+  readonly valid: Uint8Array | null;
+}
+
 function gatherFixed(
-  columns: readonly ({ readonly values: FixedArray; readonly valid: Uint8Array | null } | null)[],
+  columns: readonly (FixedColumn | null)[],
   rows: Uint32Array,
   values: FixedArray,
 ): RowColumn | null {
   const valid = new Uint8Array(rows.length);
+  // 64-bit values move as halves: a BigInt per value would be an object each.
+  const isWide = values instanceof BigInt64Array;
+  const target = isWide ? wordsOf(values) : values;
   let known = 0;
+  let present = -1;
+  let source: Exclude<FixedArray, BigInt64Array> | Uint32Array | null = null;
+  let sourceValid: Uint8Array | null = null;
   for (let i = 0; i < rows.length; i++) {
-    const column = columns[Math.floor(rows[i] / BLOCK_ROWS)];
-    const at = rows[i] % BLOCK_ROWS;
-    if (column === null || (column.valid !== null && column.valid[at] === 0)) continue;
-    values[i] = column.values[at] as never;
+    const index = rows[i] >>> BLOCK_BITS;
+    const at = rows[i] & PLACE_MASK;
+    if (index !== present) {
+      present = index;
+      const column = columns[index];
+      source =
+        column === null
+          ? null
+          : column.values instanceof BigInt64Array
+            ? wordsOf(column.values)
+            : column.values;
+      sourceValid = column?.valid ?? null;
+    }
+    if (source === null || (sourceValid !== null && sourceValid[at] === 0)) continue;
+    if (isWide) {
+      target[2 * i] = source[2 * at];
+      target[2 * i + 1] = source[2 * at + 1];
+    } else target[i] = source[at];
     valid[i] = 1;
     known += 1;
   }
@@ -223,13 +270,18 @@ function gatherFixed(
   return { values, valid: known === rows.length ? null : valid } as RowColumn;
 }
 
+/** 64-bit values as halves, the lower one first. */
+function wordsOf(values: BigInt64Array | BigUint64Array): Uint32Array<ArrayBuffer> {
+  return new Uint32Array(values.buffer as ArrayBuffer, values.byteOffset, values.length * 2);
+}
+
 function gatherStrings(columns: readonly (StringColumn | null)[], rows: Uint32Array): StringColumn | null {
   const codes = new Int32Array(rows.length);
   const dictionary: string[] = [];
   const known = new Map<string, number>();
   for (let i = 0; i < rows.length; i++) {
-    const column = columns[Math.floor(rows[i] / BLOCK_ROWS)];
-    const code = column === null ? -1 : column.codes[rows[i] % BLOCK_ROWS];
+    const column = columns[rows[i] >>> BLOCK_BITS];
+    const code = column === null ? -1 : column.codes[rows[i] & PLACE_MASK];
     codes[i] = code < 0 ? -1 : codeOf(column!.dictionary[code], known, dictionary);
   }
   return dictionary.length === 0 ? null : { codes, dictionary };
@@ -238,20 +290,31 @@ function gatherStrings(columns: readonly (StringColumn | null)[], rows: Uint32Ar
 function gatherLists(columns: readonly (U64ListColumn | null)[], rows: Uint32Array): U64ListColumn | null {
   const offsets = new Uint32Array(rows.length + 1);
   const valid = new Uint8Array(rows.length);
+  let known = 0;
   for (let i = 0; i < rows.length; i++) {
-    const column = columns[Math.floor(rows[i] / BLOCK_ROWS)];
-    const at = rows[i] % BLOCK_ROWS;
+    const column = columns[rows[i] >>> BLOCK_BITS];
+    const at = rows[i] & PLACE_MASK;
     const isKnown = column !== null && (column.valid === null || column.valid[at] !== 0);
-    valid[i] = isKnown ? 1 : 0;
     offsets[i + 1] = offsets[i] + (isKnown ? column.offsets[at + 1] - column.offsets[at] : 0);
+    if (!isKnown) continue;
+    valid[i] = 1;
+    known += 1;
   }
-  if (!valid.includes(1)) return null;
+  if (known === 0) return null;
   const values = new BigUint64Array(offsets[rows.length]);
+  const target = wordsOf(values);
+  let present = -1;
+  let column: U64ListColumn | null = null;
+  let source = target;
   for (let i = 0; i < rows.length; i++) {
     if (valid[i] === 0) continue;
-    const column = columns[Math.floor(rows[i] / BLOCK_ROWS)]!;
-    const from = column.offsets[rows[i] % BLOCK_ROWS];
-    for (let at = offsets[i]; at < offsets[i + 1]; at++) values[at] = column.values[from + at - offsets[i]];
+    if (rows[i] >>> BLOCK_BITS !== present) {
+      present = rows[i] >>> BLOCK_BITS;
+      column = columns[present];
+      source = wordsOf(column!.values);
+    }
+    let from = column!.offsets[rows[i] & PLACE_MASK] * 2;
+    for (let at = offsets[i] * 2; at < offsets[i + 1] * 2; at++) target[at] = source[from++];
   }
-  return { offsets, values, valid: valid.includes(0) ? valid : null };
+  return { offsets, values, valid: known === rows.length ? null : valid };
 }

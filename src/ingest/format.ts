@@ -60,6 +60,14 @@ export interface Detection {
 /** What a format may ask of the ingest that runs it. */
 export interface FormatContext {
   readonly pseudonyms: Pseudonyms;
+  /** Whether the row's promptText and answerText are wanted. */
+  readonly keepsText?: boolean;
+}
+
+/** Where a format has text: names of a field with other spellings; none where the handler sets it itself. */
+export interface TextFields {
+  readonly prompt: readonly string[];
+  readonly answer: readonly string[];
 }
 
 /** Turns records into rows. */
@@ -69,12 +77,15 @@ export interface RecordHandler {
 }
 
 /**
- * A CSV format in which a row is nothing but an arrival and counts: such rows are read without going through a record.
- * What its handler would do with the columns must come to the same.
+ * A format in which a row may be nothing but an arrival and counts (JSON Lines: and block ids): such rows are read without
+ * going through a record. What its handler would do with the columns must come to the same, whatever it does with others.
  */
 export interface PlainColumns {
-  readonly arrival: { readonly column: number; readonly unit: 'iso' };
+  /** CSV: a date and time; JSON Lines: ms. */
+  readonly arrival: { readonly column: number; readonly unit: 'iso' | 'ms' };
   readonly counts: readonly { readonly column: number; readonly field: PlainField }[];
+  /** JSON Lines: the column of block_hashes. */
+  readonly blocks?: { readonly column: number };
 }
 
 export type PlainField = 'inputTokens' | 'outputTokens' | 'maxOutputTokens' | 'images';
@@ -105,6 +116,10 @@ export interface LogFormat {
   readonly plain?: PlainColumns;
   /** What was done to get the arrival, when it is no field of the source, e.g. `end less duration`. */
   readonly arrivalDerivation?: string;
+  /** Whether rows are complete in another order than their requests arrive, as records are joined. */
+  readonly joins?: boolean;
+  /** Texts that `--keep-text` keeps beside the trace; absent = it has none. */
+  readonly texts?: TextFields;
   /** Default: by the share of required columns in the sample. */
   detect?(sample: Sample): Detection;
   open(context: FormatContext): RecordHandler;

@@ -7,10 +7,10 @@
  */
 import { QUOTING, type SourceRecord } from './record.js';
 
-const SLOT = { number: 0, text: 1, numbers: 2 } as const;
+export const SLOT = { number: 0, text: 1, numbers: 2 } as const;
 type SlotKind = (typeof SLOT)[keyof typeof SLOT];
 
-interface Slot {
+export interface Slot {
   readonly kind: SlotKind;
   /** Declared column; −1 = not wanted. */
   readonly column: number;
@@ -36,6 +36,11 @@ export class JsonTemplates {
   readonly #templates: Template[] = [];
   #lessons = 0;
 
+  /** The form of the last line; null = none is known. */
+  get latest(): Template | null {
+    return this.#templates[0] ?? null;
+  }
+
   /** Whether the line has one of the forms; its values are then noted in the record. */
   match(bytes: Buffer, start: number, end: number, record: SourceRecord): boolean {
     const templates = this.#templates;
@@ -58,19 +63,18 @@ export class JsonTemplates {
   }
 }
 
-class Template {
+export class Template {
   /** Bytes before each slot, and after the last one. */
-  readonly #literals: readonly Uint8Array[];
-  readonly #slots: readonly Slot[];
+  readonly literals: readonly Uint8Array[];
+  readonly slots: readonly Slot[];
 
   constructor(literals: readonly Uint8Array[], slots: readonly Slot[]) {
-    this.#literals = literals;
-    this.#slots = slots;
+    this.literals = literals;
+    this.slots = slots;
   }
 
   match(bytes: Buffer, start: number, end: number, record: SourceRecord): boolean {
-    const literals = this.#literals;
-    const slots = this.#slots;
+    const { literals, slots } = this;
     const { starts, ends, quoting } = record;
     starts.fill(-1);
     record.bytes = bytes;

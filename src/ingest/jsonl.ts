@@ -1,6 +1,7 @@
 /** JSON Lines: one object per line, blank lines skipped, LF or CRLF, a missing last newline. */
 import { JsonScanner, type PathNode } from './json-scan.js';
 import { JsonTemplates } from './json-template.js';
+import type { PlainJson } from './plain-json.js';
 import { RowReject, type SourceRecord } from './record.js';
 import { ByteQueue, MAX_RECORD_BYTES, type ReadStep, type RecordReader } from './record-reader.js';
 
@@ -29,6 +30,20 @@ export class JsonLinesReader implements RecordReader {
 
   finish(): void {
     this.#queue.finish();
+  }
+
+  /** Lets the fast lane take lines of what is here; whether it took any. */
+  lend(lane: PlainJson): boolean {
+    const queue = this.#queue;
+    const template = this.#templates.latest;
+    if (template === null || this.#isSkipping || (queue.at === queue.bytes.length && !queue.join()))
+      return false;
+    const end = queue.bytes.lastIndexOf(LF) + 1;
+    if (end <= queue.at) return false;
+    lane.take(queue.bytes, queue.at, end, template);
+    queue.at = lane.at;
+    this.#nextLine += lane.rows;
+    return lane.rows > 0;
   }
 
   next(record: SourceRecord): ReadStep {

@@ -65,7 +65,8 @@ export class PlainRows {
     const { columns, fieldOf, fieldCount, zone, builder } = options;
     const isComplete = builder.fields.every((field) => columns.counts.some((count) => count.field === field));
     const timeField = fieldOf[columns.arrival.column];
-    if (zone.fixedOffsetSec === null || !isComplete || timeField < 0) return null;
+    if (columns.arrival.unit !== 'iso' || zone.fixedOffsetSec === null || !isComplete || timeField < 0)
+      return null;
     const plan = new Int32Array(fieldCount).fill(SKIP);
     plan[timeField] = TIME;
     columns.counts

@@ -5,11 +5,12 @@ import type { RowCollector } from './collector.js';
 import { TruncatedInput } from './container.js';
 import { CsvReader } from './csv.js';
 import { requireColumns } from './detect.js';
-import { findColumn, type KnownFormat, type Sample, spellings } from './format.js';
+import { findColumn, type KnownFormat, type PlainColumns, type Sample, spellings } from './format.js';
 import type { RowHandler } from './handler.js';
 import { JsonDocumentsReader } from './json-documents.js';
 import { pathTree } from './json-scan.js';
 import { JsonLinesReader } from './jsonl.js';
+import { PlainJson } from './plain-json.js';
 import { PlainRows } from './plain-rows.js';
 import { RowReject, SourceRecord } from './record.js';
 import type { RecordReader } from './record-reader.js';
@@ -105,7 +106,8 @@ export class RecordPump {
   readonly #builder: BlockBuilder;
   readonly #emit = (): void => this.#take();
   #reader: RecordReader | null = null;
-  #lane: PlainRows | null = null;
+  /** Takes plain rows of the present input; null = it has none. */
+  #takePlain: (() => void) | null = null;
   #fileName: string | null = null;
   #linesBefore = 0;
   #estimated = 0;
@@ -124,7 +126,7 @@ export class RecordPump {
    */
   begin(sample: Sample, linesBefore = 0): void {
     this.#reader = readerFor(sample, this.#format, linesBefore === 0);
-    this.#lane = this.#laneFor(this.#reader, sample);
+    this.#takePlain = this.#laneFor(this.#reader, sample);
     this.#fileName = sample.fileName;
     this.#linesBefore = linesBefore;
   }
@@ -139,13 +141,35 @@ export class RecordPump {
     return this.#linesBefore + (this.#reader?.linesRead ?? 0);
   }
 
-  #laneFor(reader: RecordReader, sample: Sample): PlainRows | null {
+  /** Lets the fast lane run until it meets a line that is not plain, or the end. */
+  #laneFor(reader: RecordReader, sample: Sample): (() => void) | null {
+    if (!('plain' in this.#format) || this.#format.plain === undefined) return null;
+    if (reader instanceof CsvReader) {
+      const lane = this.#csvLane(sample, this.#format.plain);
+      return lane === null ? null : () => this.#drive(lane, () => reader.lend(lane));
+    }
+    if (!(reader instanceof JsonLinesReader)) return null;
+    const lane = PlainJson.open({
+      columns: this.#format.plain,
+      blockSize: this.#format.blockSize,
+      builder: this.#builder,
+      tally: this.#state.tally,
+    });
+    return lane === null ? null : () => this.#drive(lane, () => reader.lend(lane));
+  }
+
+  #drive(lane: { readonly rows: number }, take: () => boolean): void {
+    while (take()) {
+      this.rowCount += lane.rows;
+      if (this.#builder.isFull) this.flush();
+    }
+  }
+
+  #csvLane(sample: Sample, columns: PlainColumns): PlainRows | null {
     const { zone } = this.#state.times;
-    if (!(reader instanceof CsvReader) || !('plain' in this.#format) || this.#format.plain === undefined)
-      return null;
     const names = this.#format.headerNames ?? sample.names;
     return PlainRows.open({
-      columns: this.#format.plain,
+      columns,
       fieldOf: this.#format.columns.map((column) => findColumn(column, names)),
       fieldCount: names.length,
       separator: this.#format.separator ?? ',',
@@ -184,7 +208,7 @@ export class RecordPump {
     const { rejects, tally } = this.#state;
     const reader = this.#reader!;
     for (;;) {
-      if (this.#lane !== null && !isCut) this.#takePlain(reader as CsvReader, this.#lane);
+      if (!isCut) this.#takePlain?.();
       const step = reader.next(this.#record);
       if (step === 'more' || step === 'end') return;
       tally.records += 1;
@@ -196,14 +220,6 @@ export class RecordPump {
         );
       else if (step === 'row') this.#read();
       else rejects.add(reader.problem!, this.#fileName, this.#linesBefore + reader.line);
-    }
-  }
-
-  /** Lets the fast lane run until it meets a line that is not plain, or the end. */
-  #takePlain(reader: CsvReader, lane: PlainRows): void {
-    while (reader.lend(lane)) {
-      this.rowCount += lane.rows;
-      if (this.#builder.isFull) this.flush();
     }
   }
 

@@ -8,8 +8,11 @@ import type { RowField, StagedRow } from './rows.js';
 
 export type RowColumn = Int32Column | Int64Column | BoolColumn | StringColumn | U64ListColumn;
 
-/** Rows of a block: a row's number in all blocks is its block's × BLOCK_ROWS + its place. */
-export const BLOCK_ROWS = 65_536;
+/** A row's number in all blocks is its block's, shifted, and its place in the block. */
+export const BLOCK_BITS = 16;
+export const PLACE_MASK = 0xffff;
+/** Rows of a block. */
+export const BLOCK_ROWS = 1 << BLOCK_BITS;
 
 export interface RowBlock {
   readonly rowCount: number;

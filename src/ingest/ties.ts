@@ -5,7 +5,8 @@
  * arrival and request id are one, and the most complete is kept.
  */
 import type { StringColumn } from '../types.js';
-import { BLOCK_ROWS, compareTimes, type RowBlock, type RowColumn } from './row-block.js';
+import { BLOCK_BITS, PLACE_MASK, type RowBlock, type RowColumn } from './row-block.js';
+import { RowHasher } from './row-hash.js';
 import type { RowField } from './rows.js';
 
 /** Rows in order of arrival, by their numbers, or a whole block of them; rows of one instant are never parted. */
@@ -48,12 +49,14 @@ export class TieResolver {
   readonly #fields: readonly RowField[];
   readonly #idIndex: number;
   readonly #turnIndex: number;
-  readonly #isId: readonly boolean[];
-  readonly #textHashes = new WeakMap<readonly string[], Float64Array>();
+  readonly #hasher: RowHasher;
+  /** Hash and turn of each row of the tie under way. */
+  #hashes = new Float64Array(64);
+  #turns = new Float64Array(64);
 
   constructor(fields: readonly RowField[]) {
     this.#fields = fields;
-    this.#isId = fields.map((field) => ID_FIELDS.includes(field));
+    this.#hasher = new RowHasher(fields.map((field) => !ID_FIELDS.includes(field)));
     this.#idIndex = fields.indexOf('requestId');
     this.#turnIndex = fields.indexOf('turn');
   }
@@ -74,42 +77,62 @@ export class TieResolver {
         kept += 1;
       } else {
         result ??= rows.slice();
-        const group = this.#order(blocks, rows.subarray(from, to));
-        for (const row of group) result[kept++] = row;
+        result.set(rows.subarray(from, to), kept);
+        kept += this.#order(blocks, result.subarray(kept, kept + to - from));
       }
       from = to;
     }
     return result === null ? run : { blocks, rows: result.subarray(0, kept) };
   }
 
-  #order(blocks: readonly RowBlock[], rows: Uint32Array): Uint32Array {
+  /** Orders the rows of one instant in place; how many of them stay, from the first on. */
+  #order(blocks: readonly RowBlock[], rows: Uint32Array): number {
     const count = rows.length;
-    const turns = new Float64Array(count);
-    const hashes = new Float64Array(count);
-    for (let i = 0; i < count; i++) {
-      turns[i] = this.#turn(blocks, rows[i]);
-      hashes[i] = this.#hash(blocks[Math.floor(rows[i] / BLOCK_ROWS)], rows[i] % BLOCK_ROWS);
+    if (this.#hashes.length < count) {
+      this.#hashes = new Float64Array(2 * count);
+      this.#turns = new Float64Array(2 * count);
     }
-    const compare = (a: number, b: number): number =>
-      turns[a] - turns[b] || hashes[a] - hashes[b] || this.#compareIds(blocks, rows[a], rows[b]);
-    const places = new Uint32Array(count);
-    for (let i = 0; i < count; i++) places[i] = i;
-    if (count > SMALL_TIE) places.sort(compare);
+    const hashes = this.#hashes;
+    const turns = this.#turns;
+    for (let i = 0; i < count; i++) {
+      hashes[i] = this.#hasher.hash(blocks[rows[i] >>> BLOCK_BITS], rows[i] & PLACE_MASK);
+      turns[i] = this.#turnIndex < 0 ? 0 : this.#turn(blocks, rows[i]);
+    }
+    if (count <= SMALL_TIE) this.#insert(blocks, rows);
     else {
-      // Insertion: most ties are a few rows.
-      for (let i = 1; i < count; i++) {
-        let at = i;
-        for (; at > 0 && compare(places[at - 1], i) > 0; at--) places[at] = places[at - 1];
-        places[at] = i;
+      const places = new Uint32Array(count);
+      for (let i = 0; i < count; i++) places[i] = i;
+      places.sort((a, b) => this.#compare(blocks, rows, a, b));
+      rows.set(places.map((place) => rows[place]));
+      hashes.set(Float64Array.from(places, (place) => hashes[place]));
+    }
+    this.findings.tiedRows += count - 1;
+    if (this.#idIndex >= 0) {
+      const kept = this.#withoutRepeats(blocks, rows.slice());
+      rows.set(kept);
+      return kept.length;
+    }
+    for (let i = 1; i < count; i++) if (hashes[i] === hashes[i - 1]) this.findings.lookAlikes += 1;
+    return count;
+  }
+
+  #compare(blocks: readonly RowBlock[], rows: Uint32Array, a: number, b: number): number {
+    const turns = this.#turns;
+    const hashes = this.#hashes;
+    return turns[a] - turns[b] || hashes[a] - hashes[b] || this.#compareIds(blocks, rows[a], rows[b]);
+  }
+
+  /** By insertion, with hashes and turns moving along: most ties are a few rows. */
+  #insert(blocks: readonly RowBlock[], rows: Uint32Array): void {
+    const hashes = this.#hashes;
+    const turns = this.#turns;
+    for (let i = 1; i < rows.length; i++) {
+      for (let at = i; at > 0 && this.#compare(blocks, rows, at - 1, at) > 0; at--) {
+        swap(rows, at);
+        swap(hashes, at);
+        swap(turns, at);
       }
     }
-    const ordered = places.map((place) => rows[place]);
-    this.findings.tiedRows += count - 1;
-    if (this.#idIndex >= 0) return this.#withoutRepeats(blocks, ordered);
-    for (let i = 1; i < count; i++) {
-      if (hashes[places[i]] === hashes[places[i - 1]]) this.findings.lookAlikes += 1;
-    }
-    return ordered;
   }
 
   /** Of rows with one request id, the one with most known values; then the one that produced most. */
@@ -131,8 +154,8 @@ export class TieResolver {
   }
 
   #completeness(blocks: readonly RowBlock[], row: number): number {
-    const block = blocks[Math.floor(row / BLOCK_ROWS)];
-    const at = row % BLOCK_ROWS;
+    const block = blocks[row >>> BLOCK_BITS];
+    const at = row & PLACE_MASK;
     let known = 0;
     let output = 0;
     block.columns.forEach((column, index) => {
@@ -145,14 +168,14 @@ export class TieResolver {
 
   #turn(blocks: readonly RowBlock[], row: number): number {
     if (this.#turnIndex < 0) return 0;
-    const column = blocks[Math.floor(row / BLOCK_ROWS)].columns[this.#turnIndex];
-    const at = row % BLOCK_ROWS;
+    const column = blocks[row >>> BLOCK_BITS].columns[this.#turnIndex];
+    const at = row & PLACE_MASK;
     return column === null || !isKnownAt(column, at) ? 0 : (column as { values: Int32Array }).values[at];
   }
 
   #text(blocks: readonly RowBlock[], row: number, index: number): string | null {
-    const column = blocks[Math.floor(row / BLOCK_ROWS)].columns[index] as StringColumn | null;
-    const code = column === null ? -1 : column.codes[row % BLOCK_ROWS];
+    const column = blocks[row >>> BLOCK_BITS].columns[index] as StringColumn | null;
+    const code = column === null ? -1 : column.codes[row & PLACE_MASK];
     return code < 0 ? null : column!.dictionary[code];
   }
 
@@ -166,52 +189,13 @@ export class TieResolver {
     }
     return 0;
   }
+}
 
-  /** 52 bits of all values but identifiers, which are random from ingest to ingest. */
-  #hash(block: RowBlock, at: number): number {
-    let low = 0x9e3779b9;
-    let high = 0x85ebca6b;
-    for (let index = 0; index < block.columns.length; index++) {
-      const column = block.columns[index];
-      if (column === null || this.#isId[index] || !isKnownAt(column, at)) continue;
-      let words = SINGLE;
-      let from = 0;
-      let to = 1;
-      if ('codes' in column) SINGLE[0] = this.#textHash(column.dictionary, column.codes[at]);
-      else if ('offsets' in column) {
-        words = wordsOf(column.values);
-        from = column.offsets[at] * 2;
-        to = column.offsets[at + 1] * 2;
-      } else if (column.values instanceof BigInt64Array) {
-        words = wordsOf(column.values);
-        from = at * 2;
-        to = from + 2;
-      } else SINGLE[0] = column.values[at];
-      low = Math.imul(low ^ (index + 1), 0x01000193);
-      for (let i = from; i < to; i++) {
-        low = Math.imul(low ^ words[i], 0x01000193);
-        low ^= low >>> 15;
-        high = Math.imul(high ^ (words[i] + 0x7f4a7c15), 0xc2b2ae35);
-        high ^= high >>> 13;
-      }
-    }
-    return (high >>> 0) * 1_048_576 + ((low >>> 0) & 0xfffff);
-  }
-
-  #textHash(dictionary: readonly string[], code: number): number {
-    let hashes = this.#textHashes.get(dictionary);
-    if (hashes === undefined) {
-      hashes = new Float64Array(dictionary.length).fill(-1);
-      this.#textHashes.set(dictionary, hashes);
-    }
-    if (hashes[code] < 0) {
-      let hash = 0x811c9dc5;
-      for (let i = 0; i < dictionary[code].length; i++)
-        hash = Math.imul(hash ^ dictionary[code].charCodeAt(i), 0x01000193);
-      hashes[code] = hash >>> 0;
-    }
-    return hashes[code];
-  }
+/** Exchanges an element with the one before it. */
+function swap(array: Uint32Array | Float64Array, at: number): void {
+  const value = array[at];
+  array[at] = array[at - 1];
+  array[at - 1] = value;
 }
 
 function isKnownAt(column: RowColumn, at: number): boolean {
@@ -219,32 +203,16 @@ function isKnownAt(column: RowColumn, at: number): boolean {
   return column.valid === null || column.valid[at] !== 0;
 }
 
-const SINGLE = new Uint32Array(1);
-const WORDS = new WeakMap<BigInt64Array | BigUint64Array, Uint32Array<ArrayBuffer>>();
-
-/** 64-bit values as 32-bit words. */
-function wordsOf(values: BigInt64Array | BigUint64Array): Uint32Array<ArrayBuffer> {
-  let words = WORDS.get(values);
-  if (words === undefined) {
-    words = new Uint32Array(values.buffer as ArrayBuffer, values.byteOffset, values.length * 2);
-    WORDS.set(values, words);
-  }
-  return words;
-}
-
 /** The place after the last row that arrives with row `from`. */
 export function endOfTie(blocks: readonly RowBlock[], rows: Uint32Array, from: number): number {
-  const block = blocks[Math.floor(rows[from] / BLOCK_ROWS)];
+  const { secs, nanos } = blocks[rows[from] >>> BLOCK_BITS];
+  const sec = secs[rows[from] & PLACE_MASK];
+  const nano = nanos[rows[from] & PLACE_MASK];
   let to = from + 1;
-  while (
-    to < rows.length &&
-    compareTimes(
-      block,
-      rows[from] % BLOCK_ROWS,
-      blocks[Math.floor(rows[to] / BLOCK_ROWS)],
-      rows[to] % BLOCK_ROWS,
-    ) === 0
-  )
-    to += 1;
+  for (; to < rows.length; to++) {
+    const block = blocks[rows[to] >>> BLOCK_BITS];
+    const at = rows[to] & PLACE_MASK;
+    if (block.nanos[at] !== nano || block.secs[at] !== sec) break;
+  }
   return to;
 }

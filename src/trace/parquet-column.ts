@@ -11,7 +11,7 @@ import { packDeltas } from './delta-packing.js';
 import { bytesOfTexts, numbersOfInts, numbersOfTexts, numbersOfWords } from './dictionaries.js';
 import type { GroupColumn } from './row-groups.js';
 import { compressSnappy } from './snappy.js';
-import { int32Range, int64Range, type Range, textRange, u64Range } from './statistics.js';
+import { int32Range, int64Range, type Range, textRange } from './statistics.js';
 import { i32, struct, writeThrift } from './thrift.js';
 
 /** Numbers of parquet.thrift. */
@@ -74,8 +74,10 @@ export class ColumnEncoder {
     switch (field.type) {
       case 'int32':
         return this.#int32(knownOf(column as Int32Column, rowCount, nullCount) as Int32Array);
-      case 'int64':
-        return this.#int64(knownOf(column as Int32Column, rowCount, nullCount) as never, false);
+      case 'int64': {
+        const values: BigInt64Array = knownOf(column as FixedColumn, rowCount, nullCount) as never;
+        return this.#int64(values, int64Range(values));
+      }
       case 'double':
         this.#body.append(bytesOf(knownOf(column as DoubleColumn, rowCount, nullCount)));
         return PLAIN_NOTHING;
@@ -87,7 +89,8 @@ export class ColumnEncoder {
           ? this.#constant(column.text, rowCount)
           : this.#strings(column as StringColumn, rowCount, nullCount);
       default:
-        return this.#int64(elementsOf(column as I64ListColumn, rowCount), field.type === 'u64list');
+        // Nobody looks for a range of list elements.
+        return this.#int64(elementsOf(column as I64ListColumn, rowCount), null);
     }
   }
 
@@ -101,9 +104,8 @@ export class ColumnEncoder {
     return this.#numbers(numbered.numbers, numbered.entries, range.range);
   }
 
-  #int64(values: BigInt64Array | BigUint64Array, isUnsigned: boolean): Encoded {
+  #int64(values: BigInt64Array | BigUint64Array, range: Range | null): Encoded {
     if (values.length === 0) return PLAIN_NOTHING;
-    const range = isUnsigned ? u64Range(values as BigUint64Array) : int64Range(values as BigInt64Array);
     if (this.#profile === 'standard' && packDeltas(values, this.#body)) {
       return { encoding: ENCODING.delta, dictionary: null, range };
     }

@@ -14,7 +14,7 @@ import { RUN_COLUMNS, type RunColumn } from './run-records.js';
 /** Name of the log in a run's folder; it is there only while the run is not finished. */
 export const RUN_LOG_NAME = 'requests.arrows';
 
-const HEADER_KEY = 'tokentide.run';
+export const HEADER_KEY = 'tokentide.run';
 
 export interface RunLog {
   /** Appends records and hands them to the operating system before it returns. */
@@ -70,7 +70,7 @@ export async function readRunLog(path: string): Promise<RunLogContent> {
 }
 
 /** Marks the end of an Arrow stream: continuation, then length 0. */
-const END_OF_STREAM_BYTES = 8;
+export const END_OF_STREAM_BYTES = 8;
 
 /** Where the last whole message ends. Layout: FF FF FF FF, int32 length of metadata, metadata, body. */
 function wholeMessagesEnd(bytes: Buffer): number {
@@ -86,7 +86,7 @@ function wholeMessagesEnd(bytes: Buffer): number {
 }
 
 /** `bodyLength` of a Message flatbuffer (Arrow's Message.fbs: the table's fourth field, int64, default 0). */
-function bodyLengthOf(metadata: Buffer): number {
+export function bodyLengthOf(metadata: Buffer): number {
   const table = metadata.readInt32LE(0);
   const vtable = table - metadata.readInt32LE(table);
   const slot = 4 + 3 * 2;
@@ -202,7 +202,8 @@ function offsetsOf(lengths: readonly number[]): Int32Array {
   return offsets;
 }
 
-function* recordsOfBatch(batch: Arrow.RecordBatch): Generator<RunRecord> {
+/** The records of one batch. */
+export function* recordsOfBatch(batch: Arrow.RecordBatch): Generator<RunRecord> {
   const columns = RUN_COLUMNS.map(({ name, code, type }) => ({ code, type, vector: batch.getChild(name) }));
   for (let row = 0; row < batch.numRows; row++) {
     const record: Record<string, unknown> = {};

@@ -46,6 +46,14 @@ export const mooncake: LogFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'start',
   blockSize: BLOCK_TOKENS,
+  plain: {
+    arrival: { column: TIME, unit: 'ms' },
+    counts: [
+      { column: INPUT, field: 'inputTokens' },
+      { column: OUTPUT, field: 'outputTokens' },
+    ],
+    blocks: { column: HASHES },
+  },
   // A turn without a time follows the one before it.
   isSequential: ({ bytes }) => bytes.includes('"session_id"'),
   detect,
