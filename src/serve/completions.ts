@@ -8,7 +8,7 @@ import { planAnswer } from './answer.js';
 import { ApiError, badRequest, contextOverflow } from './api-error.js';
 import { Faults, type RequestFaults } from './faults.js';
 import { Gateway } from './gateway.js';
-import { LiveRequest } from './live-request.js';
+import { LiveRequest, refusedRecord } from './live-request.js';
 import {
   type CompletionRequest,
   parseChatRequest,
@@ -374,28 +374,6 @@ export class CompletionService {
       });
       call.response.end(body);
     }
-    this.#options.onEnd({
-      responseId: call.responseId,
-      requestId: call.requestId,
-      replica: null,
-      stream: null,
-      status: 'refused',
-      httpStatus: error.status,
-      finishReason: null,
-      error: error.message,
-      headNs: call.headNs,
-      readNs: call.readNs,
-      queuedNs: null,
-      admittedNs: null,
-      firstTokenNs: null,
-      firstTokenPlannedNs: null,
-      lastTokenNs: null,
-      lastTokenPlannedNs: null,
-      endNs: this.nowNs(),
-      promptTokens: null,
-      cachedTokens: null,
-      outputTokens: 0,
-      preemptions: 0,
-    });
+    this.#options.onEnd(refusedRecord(call, error, this.nowNs()));
   }
 }

@@ -1,8 +1,10 @@
 /** A request between its head and its end: where it stands, what was sent, and the record that is made of it. */
+
 import type { ServerResponse } from 'node:http';
 import type { ServedRequest, ServedStatus } from '../types.js';
 import { nsToSec } from '../units.js';
 import type { Answer } from './answer.js';
+import type { ApiError } from './api-error.js';
 import { type AnswerIdentity, type ChunkTexts, chunkTexts, type UsageCounts, wholeAnswer } from './chunks.js';
 import type { CompletionRequest } from './openai-request.js';
 import { StreamWriter } from './stream-writer.js';
@@ -174,4 +176,40 @@ export class LiveRequest {
     });
     response.end(body, 'latin1');
   }
+}
+
+/** What was known of a request when it was refused. */
+export interface RefusedCall {
+  readonly responseId: string;
+  readonly requestId: string | null;
+  readonly headNs: number;
+  readonly readNs: number;
+}
+
+/** The record of a request that never reached an engine. */
+export function refusedRecord(call: RefusedCall, error: ApiError, endNs: number): ServedRequest {
+  const { responseId, requestId, headNs, readNs } = call;
+  return {
+    responseId,
+    requestId,
+    replica: null,
+    stream: null,
+    status: 'refused',
+    httpStatus: error.status,
+    finishReason: null,
+    error: error.message,
+    headNs,
+    readNs,
+    queuedNs: null,
+    admittedNs: null,
+    firstTokenNs: null,
+    firstTokenPlannedNs: null,
+    lastTokenNs: null,
+    lastTokenPlannedNs: null,
+    endNs,
+    promptTokens: null,
+    cachedTokens: null,
+    outputTokens: 0,
+    preemptions: 0,
+  };
 }
