@@ -7,6 +7,7 @@
  */
 import { type RandomStream, type Rng, randomStream } from '../random.js';
 import { createPromptWriter, MAX_BYTES_PER_TOKEN, type PromptWriter } from '../tokens/prompt.js';
+import type { WordPool } from '../tokens/word-pool.js';
 import type { SendPlan } from './plan.js';
 import type { BodyFrame, Protocol } from './protocol.js';
 
@@ -21,6 +22,8 @@ export interface BodyOptions {
   readonly seed: string;
   /** null = none: the same prompts in every run of this seed. */
   readonly salt: string | null;
+  /** Words that are one token each in the server's vocabulary. Default the bundled pool. */
+  readonly pool?: WordPool;
   /** Tokens that the server adds to every prompt (its chat template), taken off the prompt; 0 = leave it. */
   readonly templateTokens: number;
 }
@@ -44,7 +47,7 @@ export class BodyBuilder {
 
   constructor(options: BodyOptions) {
     this.#options = options;
-    this.#writer = createPromptWriter({ salt: options.salt });
+    this.#writer = createPromptWriter({ salt: options.salt, pool: options.pool });
     this.#prompts = randomStream(options.seed, 'prompts');
   }
 

@@ -1,5 +1,7 @@
 /** What is asked of the endpoint before the load: is it there, which model, does it take our requests, which template. */
-import type { ReplayOptions } from './options.js';
+import { promptPoolOf } from '../tokens/open.js';
+import type { WordPool } from '../tokens/word-pool.js';
+import { REPLAY_DEFAULTS, type ReplayOptions } from './options.js';
 import type { SendPlan } from './plan.js';
 import type { Protocol } from './protocol.js';
 import { type Target, withModel } from './target.js';
@@ -15,6 +17,8 @@ export interface Preparation {
   /** The target with the model's name and the HTTP version that the server speaks. */
   readonly target: Target;
   readonly templateTokens: number;
+  /** Words of prompts, one token each in the server's vocabulary. */
+  readonly pool: WordPool;
   readonly notes: readonly string[];
 }
 
@@ -26,6 +30,7 @@ export async function prepareEndpoint(
   plan: SendPlan,
 ): Promise<Preparation> {
   const signal = options.signal ?? null;
+  const pool = promptPoolOf(options.encoding ?? REPLAY_DEFAULTS.encoding);
   const notes: string[] = [];
   if (target.connection.insecure === true) {
     notes.push(
@@ -42,6 +47,7 @@ export async function prepareEndpoint(
   const reached = withModel(spoken.target, model);
   const trial = {
     target: reached,
+    pool,
     protocol,
     model,
     stream: plan.stream[0] === 1,
@@ -75,5 +81,5 @@ export async function prepareEndpoint(
     }
   }
   const { ignoreEos } = trial;
-  return { model, ignoreEos, conceded, target: reached, templateTokens, notes };
+  return { model, ignoreEos, conceded, target: reached, templateTokens, pool, notes };
 }

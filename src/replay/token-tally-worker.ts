@@ -1,9 +1,9 @@
 /** The worker thread of token-tally.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { createTokenCounter } from '../tokens/counter.js';
+import { openTokenizer } from '../tokens/open.js';
 import type { TallyReply, TallyRequest } from './token-tally.js';
 
-const counter = createTokenCounter((workerData as { encoding: string }).encoding);
+const counter = openTokenizer((workerData as { encoding: string }).encoding);
 
 parentPort?.on('message', ({ id, text, firstLength }: TallyRequest) => {
   const counted = {

@@ -11,6 +11,7 @@ import { monotonicNs } from '../clock.js';
 import { ToolError } from '../errors.js';
 import { randomOf } from '../random.js';
 import { buildPrompt } from '../tokens/prompt.js';
+import type { WordPool } from '../tokens/word-pool.js';
 import { NS_PER_SEC } from '../units.js';
 import { Exchange, type Outcome } from './exchange.js';
 import { describeFailure } from './failure.js';
@@ -79,6 +80,8 @@ export interface TrialOptions {
   readonly stream: boolean;
   readonly ignoreEos: boolean;
   readonly conceded?: readonly string[];
+  /** Default the bundled words. */
+  readonly pool?: WordPool;
   readonly extraBody: Readonly<Record<string, unknown>> | null;
   readonly signal: AbortSignal | null;
 }
@@ -174,7 +177,8 @@ interface TrialAnswer {
 async function sendTrial(options: TrialOptions, tokens: number, most: number): Promise<TrialAnswer> {
   const { target, protocol, signal } = options;
   const frame = protocol.frame({ ...options, maxOutputTokens: most });
-  const prompt = buildPrompt({ tokens, rng: randomOf(`trial ${performance.now()}`, 'prompts') });
+  const rng = randomOf(`trial ${performance.now()}`, 'prompts');
+  const prompt = buildPrompt({ tokens, rng, pool: options.pool });
   const body = Buffer.from(frame.before + prompt + frame.after);
   const stream = options.stream && protocol.streams !== false;
   const { status, httpStatus, error, inputTokens } = await exchangeOnce(

@@ -34,16 +34,21 @@ export interface PromptWriter {
   write(target: Uint8Array, offset: number, spec: PromptSpec): number;
 }
 
-/** The prompt as text: see PromptSpec. `salt` null or absent = none. */
-export function buildPrompt(spec: PromptSpec & { readonly salt?: string | null }): string {
+/** The prompt as text: see PromptSpec and createPromptWriter. `salt` null or absent = none. */
+export function buildPrompt(
+  spec: PromptSpec & { readonly salt?: string | null; readonly pool?: WordPool },
+): string {
   const bytes = Buffer.allocUnsafe(spec.tokens * MAX_BYTES_PER_TOKEN);
-  const end = createPromptWriter({ salt: spec.salt ?? null }).write(bytes, 0, spec);
+  const end = createPromptWriter({ salt: spec.salt ?? null, pool: spec.pool }).write(bytes, 0, spec);
   return bytes.toString('latin1', 0, end);
 }
 
-/** A writer for one salt. */
-export function createPromptWriter(options: { readonly salt: string | null }): PromptWriter {
-  const table = wordTable(loadWordPool());
+/** A writer for one salt. `pool` = words of another vocabulary; default the bundled ones. */
+export function createPromptWriter(options: {
+  readonly salt: string | null;
+  readonly pool?: WordPool;
+}): PromptWriter {
+  const table = wordTable(options.pool ?? loadWordPool());
   const [saltA, saltB, saltC] = saltKey(options.salt);
   return {
     write(target, offset, spec) {
@@ -80,10 +85,11 @@ interface WordTable {
   readonly firsts: Uint16Array;
 }
 
-let cachedTable: WordTable | null = null;
+const tables = new WeakMap<WordPool, WordTable>();
 
 function wordTable(pool: WordPool): WordTable {
-  if (cachedTable !== null) return cachedTable;
+  const known = tables.get(pool);
+  if (known !== undefined) return known;
   const bytes = new Uint8Array(pool.words.length * MAX_BYTES_PER_TOKEN);
   const lengths = new Uint8Array(pool.words.length);
   const firsts: number[] = [];
@@ -91,8 +97,9 @@ function wordTable(pool: WordPool): WordTable {
     lengths[i] = Buffer.from(bytes.buffer).write(` ${word}`, i * MAX_BYTES_PER_TOKEN, 'latin1');
     if (pool.hasFirst(word)) firsts.push(i);
   }
-  cachedTable = { bytes, lengths, firsts: Uint16Array.from(firsts) };
-  return cachedTable;
+  const table = { bytes, lengths, firsts: Uint16Array.from(firsts) };
+  tables.set(pool, table);
+  return table;
 }
 
 /**

@@ -38,6 +38,11 @@ export function parseWordPool(text: string): WordPool {
     words.push(word);
     if (first) firstWords.push(word);
   }
+  return wordPoolOf(words, firstWords);
+}
+
+/** A pool of these words. */
+export function wordPoolOf(words: readonly string[], firstWords: readonly string[]): WordPool {
   const all = new Set(words);
   const firsts = new Set(firstWords);
   return { words, firstWords, has: (word) => all.has(word), hasFirst: (word) => firsts.has(word) };

@@ -101,9 +101,9 @@ export const ENDPOINT_OPTIONS: readonly OptionSpec[] = [
   {
     key: 'encoding',
     type: 'string',
-    choices: TOKEN_ENCODINGS,
+    value: '<name|tokenizer.json>',
     default: REPLAY_DEFAULTS.encoding,
-    description: 'vocabulary for answers that come without usage',
+    description: `vocabulary of prompts, and of answers that come without usage: ${TOKEN_ENCODINGS.join(', ')} (their prompts are exact for Llama 3 and Qwen 3 too), or a Hugging Face file`,
   },
 ];
 

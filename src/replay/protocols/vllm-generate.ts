@@ -5,7 +5,7 @@
  * and no end mark: the orderly end of the response is the end, and tokens are counted from the text.
  */
 import { type AnswerSink, frameOf, PROMPT_PLACEHOLDER, type Protocol } from '../protocol.js';
-import { parseEvent, parseObject, readError, textOf, withExtra } from './json.js';
+import { member, parseEvent, parseObject, readError, textOf, withExtra } from './json.js';
 import { forcedLength, OPENAI_CONCESSIONS } from './openai.js';
 
 export const vllmGenerate: Protocol = {
@@ -18,11 +18,7 @@ export const vllmGenerate: Protocol = {
   readModels: () => [],
   framing: 'lines',
   endsWithResponse: true,
-  echoLength: (body) => {
-    const from = Buffer.from(body.buffer, body.byteOffset, body.length).indexOf(PROMPT_MEMBER);
-    const start = from + PROMPT_MEMBER.length;
-    return from === -1 ? 0 : body.indexOf(QUOTE, start) - start;
-  },
+  echoLength: (body) => textOf(member(JSON.parse(Buffer.from(body).toString('utf8')), 'prompt')).length,
   concessions: OPENAI_CONCESSIONS.filter(({ forcesLength }) => forcesLength === true),
   frame: (shape) =>
     frameOf(
@@ -45,9 +41,6 @@ export const vllmGenerate: Protocol = {
     if (!readError(document, null, sink)) readText(document['text'], sink);
   },
 };
-
-const PROMPT_MEMBER = '"prompt":"';
-const QUOTE = 34;
 
 function readText(text: unknown, sink: AnswerSink): void {
   sink.textSoFar(textOf(Array.isArray(text) ? text[0] : text));

@@ -362,7 +362,7 @@ test('an error object in a 200 is a stream error in every protocol; no JSON is o
           { atMs: 5, write },
           { atMs: 5, end: 'complete' },
         ],
-        { protocol: name, stream: false, contentType: 'application/json' },
+        { protocol: name, stream: false, contentType: 'application/json', body: BODY },
       ).outcome;
     const refused = play(JSON.stringify({ type: 'error', error: { type: 'x', message: 'model is gone' } }));
     assert.deepEqual([refused.status, refused.error], ['stream_error', 'model is gone'], name);
