@@ -28,6 +28,7 @@ const value = fc.oneof(
   fc.constantFrom(
     '{"choices":[{"delta":{"content":"naïve 🙂 日本"}}]}',
     '[DONE]',
+    '[DONE] ',
     '',
     ' leading blank',
     ':',
@@ -45,6 +46,7 @@ const line = fc.oneof(
     'id: 1',
     'retry: 10',
     'event: error',
+    'error: {"code":500}',
     'event:message',
     'database: x',
   ),
@@ -119,6 +121,14 @@ test('F04: comments, ids and empty events call nothing', () => {
     parse('id: 1\n\n: ping\n\n: ping\n\n:\n: OPENROUTER PROCESSING\n\ndata\n\ndata:\n\ndata: x\n\n'),
     [['x', null]],
   );
+});
+
+test('an error field is data of an event of type error', () => {
+  assert.deepEqual(parse('data: a\n\nerror: {"m":1}\n\ndata: b\n\n'), [
+    ['a', null],
+    ['{"m":1}', 'error'],
+    ['b', null],
+  ]);
 });
 
 test('one blank after the colon is taken off, not more; unknown fields that begin with data are none', () => {
