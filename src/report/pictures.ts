@@ -159,7 +159,7 @@ export function tickValues(from: number, to: number, wished: number): number[] {
   const step = unit * ([1, 2, 5, 10].find((factor) => factor * unit >= rough * 0.999) ?? 10);
   const ticks: number[] = [];
   for (let k = Math.ceil(from / step - 1e-9); k * step <= to + step * 1e-9; k++)
-    ticks.push(Number((k * step).toPrecision(6)));
+    ticks.push(Number((k * step).toPrecision(6)) + 0);
   return ticks;
 }
 

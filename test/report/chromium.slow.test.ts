@@ -192,6 +192,49 @@ test('a manifest can be copied', { skip }, async () => {
   await page.close();
 });
 
+test('a heat map and a row of intervals tell their values under the pointer, and save themselves as PNG', {
+  skip,
+}, async () => {
+  const page = await open('traces different', { ...DESK, dark: false });
+  const markAt = (selector: string) =>
+    page.evaluate<{ x: number; y: number; tip: string }>(
+      `(() => { const mark = [...document.querySelectorAll('${selector} [data-tip]')].find((m) => m.getClientRects().length > 0);
+        mark.scrollIntoView({ block: 'center', behavior: 'instant' }); const box = mark.getBoundingClientRect();
+        return { x: box.left + box.width / 2, y: box.top + box.height / 2, tip: mark.dataset.tip }; })()`,
+    );
+  for (const [figure, words] of [
+    ['#fig-heat', /% of requests with input tokens/],
+    ['#fig-fidelity', /ks_in/],
+  ] as const) {
+    const mark = await markAt(figure);
+    await page.mouse('mouseMoved', mark.x, mark.y);
+    const shown = await page.evaluate<string>(`document.querySelector('${figure} .tip').textContent`);
+    assert.equal(shown, mark.tip);
+    assert.match(shown, words);
+  }
+  /* The link that a save would follow is caught: name, type and size of what it holds. */
+  const saved = (figure: string) =>
+    page.evaluate<{ name: string; type: string; size: number; width: number }>(`new Promise((resolve) => {
+      HTMLAnchorElement.prototype.click = async function () {
+        const blob = await saving;
+        const image = await createImageBitmap(blob);
+        resolve({ name: this.download, type: blob.type, size: blob.size, width: image.width });
+      };
+      let saving;
+      const make = URL.createObjectURL;
+      URL.createObjectURL = (blob) => { saving = blob; return make.call(URL, blob); };
+      [...document.querySelectorAll('${figure} .acts button')].find((key) => key.textContent === 'PNG').click();
+    })`);
+  for (const id of ['heat', 'fidelity', 'ecdf-input']) {
+    const file = await saved(`#fig-${id}`);
+    assert.equal(file.name, `${id}.png`);
+    assert.equal(file.type, 'image/png');
+    assert.ok(file.size > 2_000 && file.width > 300, JSON.stringify(file));
+  }
+  assert.deepEqual(page.complaints, []);
+  await page.close();
+});
+
 test('the audit finds what is wrong', { skip }, async () => {
   const page = await open('trace', PHONE);
   const faults = async (audit: string, fault: string): Promise<string[]> => {

@@ -1,6 +1,7 @@
 /** Pages of comparisons, traces, models and simulations: their first words, and numbers that repeat the document. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { escapeHtml } from '../../src/report/html.js';
 import { isPicture } from '../../src/report/pictures.js';
 import { buildPage, type ReportInput } from '../../src/report/report.js';
 import { commonGrid, ecdfFromQuantiles } from '../../src/report/series/quantile-curves.js';
@@ -154,7 +155,8 @@ test('a model: what was chosen, whether its source drifted, and that a written o
   const moved = (model.drift ?? []).some((check) => check.floor !== null && check.value > check.floor);
   assert.equal(page.headline.tone, moved ? 'warn' : 'good');
   assert.match(textOf(page), /Beginnings that at least 1|How conversations go on/);
-  for (const warning of model.warnings) assert.ok(textOf(page).includes(warning.slice(1, 30)), warning);
+  for (const warning of model.warnings)
+    assert.ok(textOf(page).includes(escapeHtml(warning).slice(1, 30)), warning);
   const bursty = ofKind('bursty model', 'workload-model').document;
   assert.match(
     buildPage({ kind: 'workload-model', name: 'x', document: bursty }).headline.because,

@@ -123,7 +123,9 @@
       this.resetKey.setAttribute('aria-label', 'Reset zoom');
       const csv = button('CSV', () => this.saveCsv());
       csv.title = 'Save the chart’s numbers as CSV';
-      acts.append(zoomIn, zoomOut, this.resetKey, csv);
+      const png = button('PNG', () => this.savePng());
+      png.title = 'Save the chart as it is shown as PNG';
+      acts.append(zoomIn, zoomOut, this.resetKey, csv, png);
       this.figure.querySelector('.chart').prepend(tools);
     }
 
@@ -422,12 +424,105 @@
       const { spec } = this;
       const rows = spec.data[0].map((_, i) => spec.data.map((column) => column[i] ?? '').join(','));
       const text = [[spec.x.label, ...spec.series.map((s) => s.label)].map(cell).join(','), ...rows, ''].join('\n');
-      const link = document.createElement('a');
-      link.href = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
-      link.download = `${spec.id}.csv`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+      save(new Blob([text], { type: 'text/csv' }), `${spec.id}.csv`);
     }
+
+    savePng() {
+      const shown = this.holder.querySelector('canvas');
+      const legend = this.spec.series.flatMap((series, i) => (this.hidden[i] ? [] : [{ label: series.label, colour: colourOf(series.colour) }]));
+      savePicture(this.figure, shown, shown.width, shown.height, uPlot.pxRatio, legend);
+    }
+  }
+
+  function save(blob, name) {
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  /* A figure's picture with its title, legend and source on the page's colour. */
+  function savePicture(figure, image, width, height, ratio, legend) {
+    const head = 30 * ratio + (legend.length > 0 ? 20 * ratio : 0);
+    const canvas = document.createElement('canvas');
+    canvas.width = width + 24 * ratio;
+    canvas.height = height + head + 34 * ratio;
+    const ctx = canvas.getContext('2d');
+    const family = getComputedStyle(document.body).fontFamily;
+    ctx.fillStyle = colourOf('page');
+    ctx.fillRect(0, 0, canvas.width, canvas.height);
+    ctx.fillStyle = colourOf('ink');
+    ctx.font = `600 ${15 * ratio}px ${family}`;
+    ctx.fillText(figure.querySelector('h3').textContent, 12 * ratio, 20 * ratio);
+    ctx.font = `${11 * ratio}px ${family}`;
+    let left = 12 * ratio;
+    for (const { label, colour } of legend) {
+      ctx.fillStyle = colour;
+      ctx.fillRect(left, 32 * ratio, 16 * ratio, 4 * ratio);
+      ctx.fillStyle = colourOf('ink');
+      ctx.fillText(label, left + 21 * ratio, 38 * ratio);
+      left += 36 * ratio + ctx.measureText(label).width;
+    }
+    ctx.drawImage(image, 12 * ratio, head, width, height);
+    ctx.fillStyle = colourOf('muted');
+    const labels = [...figure.querySelectorAll('.y-label, .x-label')].map((label) => label.textContent);
+    if (labels.length === 2) ctx.fillText(`${labels[0]} against ${labels[1]}`, 12 * ratio, canvas.height - 20 * ratio);
+    ctx.fillText(figure.querySelector('.source').textContent, 12 * ratio, canvas.height - 6 * ratio, canvas.width - 24 * ratio);
+    canvas.toBlob((blob) => save(blob, `${figure.dataset.chart}.png`), 'image/png');
+  }
+
+  /* Finished pictures: values under the pointer, and a button that saves them. */
+  function bindPicture(holder) {
+    const figure = holder.closest('figure');
+    const tools = document.createElement('div');
+    tools.className = 'tools';
+    const acts = document.createElement('span');
+    acts.className = 'acts';
+    const png = button('PNG', () => {
+      const shown = [...holder.querySelectorAll('svg')].filter((svg) => svg.getClientRects().length > 0);
+      const sizes = shown.map((svg) => svg.viewBox.baseVal);
+      const width = sizes.reduce((sum, size) => sum + size.width, 0);
+      const whole = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+      let left = 0;
+      shown.forEach((svg, i) => {
+        const copy = svg.cloneNode(true);
+        const styled = svg.querySelectorAll('*');
+        copy.querySelectorAll('*').forEach((mark, k) => {
+          const style = getComputedStyle(styled[k]);
+          for (const name of ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'font-size', 'font-family']) mark.setAttribute(name, style.getPropertyValue(name));
+        });
+        const group = document.createElementNS('http://www.w3.org/2000/svg', 'g');
+        group.setAttribute('transform', `translate(${left} 0)`);
+        group.append(...copy.childNodes);
+        whole.append(group);
+        left += sizes[i].width;
+      });
+      const height = Math.max(...sizes.map((size) => size.height));
+      for (const [name, value] of [['width', width * 2], ['height', height * 2], ['viewBox', `0 0 ${width} ${height}`]]) whole.setAttribute(name, value);
+      const image = new Image();
+      image.addEventListener('load', () => savePicture(figure, image, width * 2, height * 2, 2, []));
+      image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(whole))}`;
+    });
+    png.title = 'Save the chart as PNG';
+    acts.append(png);
+    tools.append(acts);
+    holder.before(tools);
+    const tip = document.createElement('div');
+    tip.className = 'tip wrap';
+    tip.setAttribute('aria-hidden', 'true');
+    const hide = () => tip.remove();
+    holder.addEventListener('pointerleave', hide);
+    holder.addEventListener('pointermove', (event) => {
+      const mark = event.target.closest('[data-tip]');
+      if (!mark) return hide();
+      tip.textContent = mark.dataset.tip;
+      holder.append(tip);
+      const box = holder.getBoundingClientRect();
+      const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+      tip.style.left = `${Math.max(0, Math.min(x + 14, box.width - tip.offsetWidth))}px`;
+      tip.style.top = `${y + 16}px`;
+    });
   }
 
   const CLOCK_STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
@@ -491,6 +586,7 @@
     const figure = document.querySelector(`[data-chart="${spec.id}"]`);
     if (figure) charts.push(new Chart(spec, figure));
   }
+  document.querySelectorAll('.picture').forEach(bindPicture);
   const observer = new ResizeObserver((entries) => {
     for (const entry of entries) charts.find((chart) => chart.holder === entry.target)?.resize();
   });
