@@ -7,6 +7,7 @@ import { type IntervalHistogram, monitorEventLoopDelay, PerformanceObserver } fr
 import type { RealScheduler } from '../clock.js';
 import { NS_PER_MS } from '../units.js';
 import type { SenderHealth } from './messages.js';
+import type { RunHealth } from './validity.js';
 
 /** The probe's own period: it sees a delay beyond this as lateness. */
 const RESOLUTION_MS = 5;
@@ -68,6 +69,37 @@ export class HealthMonitor {
   stop(): void {
     this.#loop.disable();
     this.#observer.disconnect();
+  }
+}
+
+/** The same for the process that plans, builds prompts and records: it may be busy, but not without end. */
+export class OwnHealth {
+  readonly #loop: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  #startMs = performance.now();
+  #startCpu = process.cpuUsage();
+
+  constructor() {
+    this.#loop.enable();
+  }
+
+  /** Counts from now. */
+  restart(): void {
+    this.#loop.reset();
+    this.#startMs = performance.now();
+    this.#startCpu = process.cpuUsage();
+  }
+
+  read(): RunHealth {
+    const cpu = process.cpuUsage(this.#startCpu);
+    const elapsedMs = Math.max(1, performance.now() - this.#startMs);
+    return {
+      cpuShare: (cpu.user + cpu.system) / 1_000 / elapsedMs,
+      loopDelayP99Ms: this.#loop.count > 0 ? lateness(this.#loop.percentile(99)) : null,
+    };
+  }
+
+  stop(): void {
+    this.#loop.disable();
   }
 }
 

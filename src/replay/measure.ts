@@ -2,6 +2,7 @@
 import type { GaugeSummary } from '../types.js';
 import { BodyBuilder, type BodyOptions } from './bodies.js';
 import { Feeder } from './feeder.js';
+import { OwnHealth } from './health.js';
 import type { SenderHealth } from './messages.js';
 import { limitsOf, REPLAY_DEFAULTS, type ReplayOptions } from './options.js';
 import { runPhase } from './phase.js';
@@ -12,6 +13,7 @@ import type { Scraper } from './scrape.js';
 import { SenderPool } from './sender-pool.js';
 import { type Target, transportTargetOf } from './target.js';
 import { placeOf } from './transports/places.js';
+import type { RunHealth } from './validity.js';
 import { warmUpPlan } from './warm-up-plan.js';
 
 /** What a run was beside its records. */
@@ -19,6 +21,8 @@ export interface LiveRun {
   readonly interrupted: boolean;
   readonly cancelled: boolean;
   readonly health: readonly SenderHealth[];
+  /** This process. */
+  readonly run: RunHealth | null;
   readonly gauges: readonly GaugeSummary[] | null;
 }
 
@@ -53,6 +57,7 @@ export async function measure(context: MeasureOptions): Promise<LiveRun> {
     },
     onOutcomes: (outcomes, sender) => recorder.take(outcomes, sender),
   });
+  const own = new OwnHealth();
   try {
     await pool.start();
     const common = { pool, recorder, drainSec: drainOf(options), progress: options.progress ?? null, signal };
@@ -87,14 +92,19 @@ export async function measure(context: MeasureOptions): Promise<LiveRun> {
       feeder,
       measureFrom: options.unmeasured ?? 0,
       isMeasurement: true,
-      onStart: () => scraper?.start(),
+      onStart: () => {
+        own.restart();
+        scraper?.start();
+      },
     });
+    const run = own.read();
     const health = await pool.finish();
     if (result.interrupted) recorder.recordUnsent();
     await recorder.flush();
-    return { ...result, health, gauges: (await scraper?.stop()) ?? null };
+    return { ...result, health, run, gauges: (await scraper?.stop()) ?? null };
   } finally {
     pool.kill();
+    own.stop();
     await scraper?.stop();
   }
 }

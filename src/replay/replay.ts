@@ -9,19 +9,20 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { createRunLog, RUN_LOG_NAME, readRunLog } from '../trace/run-log.js';
-import type { RunRecord, RunSummary, TraceBatch } from '../types.js';
-import { formatDurationSec } from '../units.js';
+import { createRunLog, RUN_LOG_NAME } from '../trace/run-log.js';
+import { openSortedRunLog } from '../trace/run-log-sorted.js';
+import type { RunSummary, TraceBatch } from '../types.js';
+import { formatDurationSec, nsToMs } from '../units.js';
 import { headerOf } from './header.js';
 import { loopPlan, rampFactors, rampPlan } from './load-shape.js';
 import { drainOf, type LiveRun, measure } from './measure.js';
-import { checkReplayOptions, REPLAY_DEFAULTS, type ReplayOptions, sloOf } from './options.js';
+import { checkReplayOptions, limitsOf, REPLAY_DEFAULTS, type ReplayOptions, sloOf } from './options.js';
 import { type PlanOptions, planReplay, type SendPlan } from './plan.js';
 import { prepareEndpoint } from './prepare.js';
 import type { Protocol } from './protocol.js';
 import { protocolNamed } from './protocols/index.js';
 import { Recorder } from './recorder.js';
-import { checkRunFolder, clearRunFolder, finishRunFolder, sortRecords } from './run-folder.js';
+import { checkRunFolder, clearRunFolder, finishRunFolder } from './run-folder.js';
 import { openScraper, type Scraper } from './scrape.js';
 import { openSource } from './source.js';
 import { type RunHeader, summarizeRun } from './summary.js';
@@ -68,39 +69,46 @@ export async function replayTrace(options: ReplayOptions): Promise<RunSummary> {
       seed: String(options.seed ?? REPLAY_DEFAULTS.seed),
       salt,
       templateTokens: prepared.templateTokens,
+      pool: prepared.pool,
     };
     await clearRunFolder(options.outDir);
     const live = await record(options, header, (recorder) =>
       measure({ options, plan, target, protocol, recorder, scraper, senders, bodies }),
     );
-    const { records } = live;
-    const summary = summarizeRun({
-      header,
-      slo,
-      records,
-      interrupted: live.interrupted,
-      health: live.health,
-      moreSenders: Math.max(0, availableParallelism() - 1 - senders),
-      gauges: live.gauges,
-      extraNotes: live.cancelled
-        ? [
-            `requests that had not ended ${formatDurationSec(drainOf(options))} after the last one was sent were cancelled (--drain)`,
-          ]
-        : [],
-    });
-    await finishRunFolder(options.outDir, { summary, records });
-    return summary;
+    const log = await openSortedRunLog(join(options.outDir, RUN_LOG_NAME));
+    try {
+      const summary = summarizeRun({
+        header,
+        slo,
+        records: log,
+        interrupted: live.interrupted,
+        health: live.health,
+        run: live.run,
+        connectLimitMs: limitsOf(options).connectNs === null ? null : nsToMs(limitsOf(options).connectNs!),
+        moreSenders: Math.max(0, availableParallelism() - 1 - senders),
+        gauges: live.gauges,
+        extraNotes: live.cancelled
+          ? [
+              `requests that had not ended ${formatDurationSec(drainOf(options))} after the last one was sent were cancelled (--drain)`,
+            ]
+          : [],
+      });
+      await finishRunFolder(options.outDir, { summary, records: log });
+      return summary;
+    } finally {
+      log.close();
+    }
   } finally {
     source.close();
   }
 }
 
-/** Runs `live` with a recorder on a log, and returns what the log holds in the end. A log without records is removed. */
+/** Runs `live` with a recorder on a log. A log without records is removed when it fails. */
 async function record(
   options: ReplayOptions,
   header: RunHeader,
   live: (recorder: Recorder) => Promise<LiveRun>,
-): Promise<LiveRun & { readonly records: RunRecord[] }> {
+): Promise<LiveRun> {
   const logPath = join(options.outDir, RUN_LOG_NAME);
   const log = await createRunLog(logPath, JSON.stringify(header));
   const tally = new TokenTally(options.encoding ?? REPLAY_DEFAULTS.encoding);
@@ -116,7 +124,7 @@ async function record(
     await tally.close();
   }
   await log.close();
-  return { ...result, records: sortRecords((await readRunLog(logPath)).records) };
+  return result;
 }
 
 /** How turns leave; null = all by the schedule. */

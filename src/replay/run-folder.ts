@@ -55,7 +55,10 @@ async function runFilesIn(dir: string): Promise<string[]> {
 }
 
 /** Writes the finished run; run.json last, so that its presence means that all is there. Removes the log. */
-export async function finishRunFolder(dir: string, run: Run): Promise<void> {
+export async function finishRunFolder(
+  dir: string,
+  run: { readonly summary: RunSummary; readonly records: Iterable<RunRecord> },
+): Promise<void> {
   const meta = JSON.stringify({ schemaVersion: 1, kind: 'run-records', manifest: run.summary.manifest });
   await writeRunRecords(join(dir, REQUESTS_PARQUET), run.records, meta);
   await writeJson(join(dir, RUN_JSON), run.summary);

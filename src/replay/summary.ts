@@ -4,6 +4,7 @@ import { goodputOf, judgeSlo, type Slo } from '../slo.js';
 import type {
   GaugeSummary,
   Manifest,
+  RequestInstants,
   RunCounts,
   RunLoad,
   RunRecord,
@@ -11,10 +12,11 @@ import type {
   RunTarget,
   RunThroughput,
 } from '../types.js';
-import { nsToSec } from '../units.js';
+import { nsToMs, nsToSec } from '../units.js';
 import type { SenderHealth } from './messages.js';
-import { runNotes } from './notes.js';
-import { judgeValidity } from './validity.js';
+import { NoteTally } from './notes.js';
+import type { ConnectionFacts } from './transport.js';
+import { judgeValidity, type RunHealth, ValidityTally } from './validity.js';
 
 /** What a run is, known before its first request: kept in the log, so that a killed run can be summarised too. */
 export interface RunHeader {
@@ -34,10 +36,14 @@ export interface RunHeader {
 export interface SummaryInput {
   readonly header: RunHeader;
   readonly slo: Slo | null;
-  readonly records: readonly RunRecord[];
+  /** Every record, warm-up included; passed over once, and once more when there is an SLO. */
+  readonly records: Iterable<RunRecord>;
   readonly interrupted: boolean;
   readonly health: readonly SenderHealth[];
   readonly moreSenders: number;
+  /** The run's own process; null or absent = not measured. */
+  readonly run?: RunHealth | null;
+  readonly connectLimitMs?: number | null;
   /** null = no metrics page. */
   readonly gauges: readonly GaugeSummary[] | null;
   readonly extraNotes?: readonly string[];
@@ -46,9 +52,11 @@ export interface SummaryInput {
 /** Summarises the measured part of a run. */
 export function summarizeRun(input: SummaryInput): RunSummary {
   const { header, slo, interrupted, health, gauges } = input;
-  const measured = input.records.filter((record) => record.phase === 'measure');
-  const metrics = summarizeMetrics(measured);
-  const promptTokens = promptAccounting(measured);
+  const tally = new RunTally((header.load.retries ?? 0) > 0);
+  const metrics = summarizeMetrics(tally.through(input.records));
+  const counts = tally.counts();
+  const promptTokens = tally.promptTokens();
+  const measured = slo === null ? [] : instantsOf(input.records);
   return {
     schemaVersion: 1,
     kind: 'run',
@@ -57,85 +65,170 @@ export function summarizeRun(input: SummaryInput): RunSummary {
     load: header.load,
     startedUtc: header.startedUtc,
     interrupted,
-    counts: countsOf(measured),
+    counts,
     metrics,
-    throughput: throughputOf(measured),
+    throughput: tally.flow.result(),
     goodput: slo === null ? null : goodputOf(slo, measured),
     slo: slo === null ? [] : judgeSlo(slo, measured),
     validity: judgeValidity({
-      records: measured,
+      records: tally.validity,
       measured: header.measured,
       health,
       concurrency: header.load.concurrency,
       interrupted,
       moreSenders: input.moreSenders,
+      run: input.run,
+      connectLimitMs: input.connectLimitMs,
     }),
-    client: clientHealth(header.senders, health),
+    client: clientHealth(header.senders, health, input.run ?? null),
     server: gauges === null ? null : { gauges },
     promptTokens,
-    notes: [...header.notes, ...runNotes(measured, metrics, promptTokens), ...(input.extraNotes ?? [])],
+    notes: [
+      ...header.notes,
+      ...tally.notes.notes(metrics, promptTokens, counts),
+      ...(input.extraNotes ?? []),
+    ],
   };
 }
 
-/** Requests by how they ended. */
-export function countsOf(records: readonly RunRecord[]): RunCounts {
-  const byStatus: Record<string, number> = {};
-  for (const { status } of records) byStatus[status] = (byStatus[status] ?? 0) + 1;
-  return { offered: records.length, byStatus };
+/** Everything that one pass over the records tells. */
+class RunTally {
+  readonly flow = new FlowTally();
+  readonly notes = new NoteTally();
+  readonly validity = new ValidityTally();
+  readonly #countsAttempts: boolean;
+  readonly #byStatus: Record<string, number> = {};
+  #offered = 0;
+  #retried = 0;
+  #attempts = 0;
+  #compared = 0;
+  #exact = 0;
+  #signedSum = 0;
+
+  constructor(countsAttempts: boolean) {
+    this.#countsAttempts = countsAttempts;
+  }
+
+  /** The measured records, each counted on its way. */
+  *through(records: Iterable<RunRecord>): Generator<RunRecord> {
+    for (const record of records) {
+      if (record.phase !== 'measure') continue;
+      this.#add(record);
+      yield record;
+    }
+  }
+
+  counts(): RunCounts {
+    const counts = { offered: this.#offered, byStatus: this.#byStatus };
+    return this.#countsAttempts ? { ...counts, retried: this.#retried, attempts: this.#attempts } : counts;
+  }
+
+  /** What the server counted against what was asked, in tokens. */
+  promptTokens(): RunSummary['promptTokens'] {
+    const compared = this.#compared;
+    return {
+      compared,
+      exact: this.#exact,
+      meanSignedError: compared === 0 ? null : this.#signedSum / compared,
+    };
+  }
+
+  #add(record: RunRecord): void {
+    this.flow.add(record);
+    this.notes.add(record);
+    this.validity.add(record);
+    this.#offered += 1;
+    this.#byStatus[record.status] = (this.#byStatus[record.status] ?? 0) + 1;
+    this.#attempts += record.attempt;
+    if (record.attempt > 1) this.#retried += 1;
+    const { inputTokens, inputTokensAsked } = record;
+    if (inputTokens === null || inputTokensAsked === null) return;
+    this.#compared += 1;
+    if (inputTokens === inputTokensAsked) this.#exact += 1;
+    this.#signedSum += inputTokens - inputTokensAsked;
+  }
+}
+
+/** The measured requests without what an objective does not look at: chunks are most of a record's memory. */
+function instantsOf(records: Iterable<RunRecord>): RequestInstants[] {
+  const measured: RequestInstants[] = [];
+  for (const record of records) {
+    if (record.phase !== 'measure') continue;
+    measured.push({
+      status: record.status,
+      stream: record.stream,
+      intendedNs: record.intendedNs,
+      sentNs: record.sentNs,
+      firstByteNs: record.firstByteNs,
+      firstTokenNs: record.firstTokenNs,
+      firstAnswerTokenNs: record.firstAnswerTokenNs,
+      lastTokenNs: record.lastTokenNs,
+      endNs: record.endNs,
+      outputTokens: record.outputTokens,
+      inputTokens: record.inputTokens,
+      tokensInFirstChunk: record.tokensInFirstChunk,
+      chunkNs: null,
+    });
+  }
+  return measured;
 }
 
 /**
  * Flow over the window from the first intended instant to the last end. `inputTokensPerSec` counts the prompts of ok
  * requests, by the server where it counted.
  */
-export function throughputOf(records: readonly RunRecord[]): RunThroughput {
-  let firstNs = Number.POSITIVE_INFINITY;
-  let lastNs = Number.NEGATIVE_INFINITY;
-  let sent = 0;
-  let ok = 0;
-  let okTokens = 0;
-  let allTokens = 0;
-  let inputTokens = 0;
-  for (const record of records) {
-    firstNs = Math.min(firstNs, record.intendedNs);
-    lastNs = Math.max(lastNs, record.endNs ?? record.intendedNs);
-    if (record.sentNs !== null) sent += 1;
-    allTokens += record.outputTokens ?? 0;
-    if (record.status !== 'ok') continue;
-    ok += 1;
-    okTokens += record.outputTokens ?? 0;
-    inputTokens += record.inputTokens ?? record.inputTokensAsked ?? 0;
-  }
-  const windowSec = records.length === 0 ? 0 : nsToSec(lastNs - firstNs);
-  const perSec = (count: number): number => (windowSec > 0 ? count / windowSec : 0);
-  return {
-    windowSec,
-    sentPerSec: perSec(sent),
-    okPerSec: perSec(ok),
-    okOutputTokensPerSec: perSec(okTokens),
-    allOutputTokensPerSec: perSec(allTokens),
-    inputTokensPerSec: perSec(inputTokens),
-  };
+export function throughputOf(records: Iterable<RunRecord>): RunThroughput {
+  const flow = new FlowTally();
+  for (const record of records) flow.add(record);
+  return flow.result();
 }
 
-/** What the server counted against what was asked, in tokens. */
-function promptAccounting(records: readonly RunRecord[]): RunSummary['promptTokens'] {
-  let compared = 0;
-  let exact = 0;
-  let signedSum = 0;
-  for (const { inputTokens, inputTokensAsked } of records) {
-    if (inputTokens === null || inputTokensAsked === null) continue;
-    compared += 1;
-    if (inputTokens === inputTokensAsked) exact += 1;
-    signedSum += inputTokens - inputTokensAsked;
+class FlowTally {
+  #firstNs = Number.POSITIVE_INFINITY;
+  #lastNs = Number.NEGATIVE_INFINITY;
+  #sent = 0;
+  #ok = 0;
+  #okTokens = 0;
+  #allTokens = 0;
+  #inputTokens = 0;
+
+  add(record: RunRecord): void {
+    this.#firstNs = Math.min(this.#firstNs, record.intendedNs);
+    this.#lastNs = Math.max(this.#lastNs, record.endNs ?? record.intendedNs);
+    if (record.sentNs !== null) this.#sent += 1;
+    this.#allTokens += record.outputTokens ?? 0;
+    if (record.status !== 'ok') return;
+    this.#ok += 1;
+    this.#okTokens += record.outputTokens ?? 0;
+    this.#inputTokens += record.inputTokens ?? record.inputTokensAsked ?? 0;
   }
-  return { compared, exact, meanSignedError: compared === 0 ? null : signedSum / compared };
+
+  result(): RunThroughput {
+    const windowSec = this.#lastNs < this.#firstNs ? 0 : nsToSec(this.#lastNs - this.#firstNs);
+    const perSec = (count: number): number => (windowSec > 0 ? count / windowSec : 0);
+    return {
+      windowSec,
+      sentPerSec: perSec(this.#sent),
+      okPerSec: perSec(this.#ok),
+      okOutputTokensPerSec: perSec(this.#okTokens),
+      allOutputTokensPerSec: perSec(this.#allTokens),
+      inputTokensPerSec: perSec(this.#inputTokens),
+    };
+  }
 }
 
-function clientHealth(senders: number, health: readonly SenderHealth[]): RunSummary['client'] {
+function clientHealth(
+  senders: number,
+  health: readonly SenderHealth[],
+  run: RunHealth | null,
+): RunSummary['client'] {
   const most = (value: (one: SenderHealth) => number | null): number | null => {
     const values = health.map(value).filter((one) => one !== null);
     return values.length === 0 ? null : Math.max(...values);
+  };
+  const known = (value: (facts: ConnectionFacts) => number): number | null => {
+    const facts = health.flatMap((one) => one.connections ?? []);
+    return facts.length === 0 ? null : facts.reduce((sum, one) => sum + value(one), 0);
   };
   return {
     senders,
@@ -146,5 +239,18 @@ function clientHealth(senders: number, health: readonly SenderHealth[]): RunSumm
     cpuShare: most((one) => one.cpuShare),
     cpuWaitShare: most((one) => one.cpuWaitShare),
     connectionsOpened: health.reduce((sum, one) => sum + one.connectionsOpened, 0),
+    connectionsReused: known((facts) => facts.reused),
+    dnsTotalMs: known((facts) => nsToMs(facts.dnsNs)),
+    connectTotalMs: known((facts) => nsToMs(facts.connectNs)),
+    processes: [
+      ...health.map((one, i) => ({
+        name: `sender ${i}`,
+        cpuShare: one.cpuShare,
+        cpuWaitShare: one.cpuWaitShare,
+        loopDelayP99Ms: one.loopDelayP99Ms,
+        gcMaxMs: one.gcMaxMs,
+      })),
+      ...(run === null ? [] : [{ name: 'run', ...run, cpuWaitShare: null, gcMaxMs: null }]),
+    ],
   };
 }

@@ -8,11 +8,12 @@ import { EXIT } from '../errors.js';
 import { percentileSorted } from '../metrics.js';
 import type { Check, RunRecord, RunSummary } from '../types.js';
 import { formatCount, formatMs, formatRatio, nsToMs, nsToSec, significant } from '../units.js';
+import { Growing } from './growing.js';
 import type { SenderHealth } from './messages.js';
 
 export interface ValidityInput {
-  /** The measured requests, every one that was offered. */
-  readonly records: readonly RunRecord[];
+  /** The measured requests, every one that was offered; or what was gathered from them. */
+  readonly records: Iterable<RunRecord> | ValidityTally;
   /** Requests that the plan measures: each must be on record, however it ended. */
   readonly measured: number;
   readonly health: readonly SenderHealth[];
@@ -20,6 +21,16 @@ export interface ValidityInput {
   readonly interrupted: boolean;
   /** Senders that could be added on this machine. */
   readonly moreSenders: number;
+  /** The run's own process, beside its senders; null or absent = not measured. */
+  readonly run?: RunHealth | null;
+  /** Longest time to open a connection, ms; null or absent = no limit. */
+  readonly connectLimitMs?: number | null;
+}
+
+/** What the process that plans, builds prompts and records did to itself. */
+export interface RunHealth {
+  readonly cpuShare: number;
+  readonly loopDelayP99Ms: number | null;
 }
 
 /**
@@ -35,11 +46,18 @@ const MIN_DURATION_SEC = 1;
 const MIN_RATE_RATIO = 0.99;
 const MAX_LOOP_DELAY_MS = 5;
 const MAX_CPU_SHARE = 0.9;
+/** It may be busy, but must still feed the senders; their look-ahead carries 1 s. */
+const MAX_RUN_CPU_SHARE = 0.98;
+const MAX_GC_PAUSE_MS = 100;
+/** Beyond this the system itself gives up. */
+const NO_CONNECT_LIMIT_MS = 600_000;
 const MAX_CPU_WAIT_SHARE = 0.1;
 
 /** Judges a run. */
 export function judgeValidity(input: ValidityInput): RunSummary['validity'] {
-  const checks = checksOf(input);
+  const { records } = input;
+  const tally = records instanceof ValidityTally ? records : ValidityTally.of(records);
+  const checks = checksOf(input, tally);
   const failed = checks.filter((check) => !check.pass);
   const lag = checks[0];
   if (failed.length === 0) {
@@ -67,47 +85,136 @@ export function exitStatusOf(summary: RunSummary): number {
   return summary.slo.every((term) => term.met) ? EXIT.ok : EXIT.sloMissed;
 }
 
-function checksOf(input: ValidityInput): Check[] {
-  const { records, health, concurrency, moreSenders } = input;
+/** Gathers what the checks need, record by record: 16 bytes a request. */
+export class ValidityTally {
+  readonly #lagMs = new Growing((length) => new Float64Array(length));
+  readonly #connectMs = new Growing((length) => new Float64Array(length));
+  records = 0;
+  unsent = 0;
+  ok = 0;
+  okCounted = 0;
+  promptsCompared = 0;
+  promptsExact = 0;
+  readonly #intended = new Extent();
+  readonly #sentIntended = new Extent();
+  readonly #sent = new Extent();
+  readonly #end = new Extent();
+
+  static of(records: Iterable<RunRecord>): ValidityTally {
+    const tally = new ValidityTally();
+    for (const record of records) tally.add(record);
+    return tally;
+  }
+
+  add(record: RunRecord): void {
+    this.records += 1;
+    this.#intended.add(record.intendedNs);
+    this.#end.add(record.endNs ?? record.intendedNs);
+    if (record.status === 'unsent') this.unsent += 1;
+    if (record.status === 'ok') {
+      this.ok += 1;
+      if (record.outputTokensSource === 'usage') this.okCounted += 1;
+    }
+    if (record.inputTokens !== null && record.inputTokensAsked !== null) {
+      this.promptsCompared += 1;
+      if (record.inputTokens === record.inputTokensAsked) this.promptsExact += 1;
+    }
+    if (record.sentNs === null) return;
+    this.#lagMs.push(ownLagMs(record));
+    if (record.connectNs !== null) this.#connectMs.push(nsToMs(record.connectNs));
+    this.#sentIntended.add(record.intendedNs);
+    this.#sent.add(record.sentNs);
+  }
+
+  /** Lateness of the client's own, ms, rising. */
+  lags(): Float64Array {
+    return this.#lagMs.take().sort();
+  }
+
+  /** Time to open connections, ms, rising; over the requests that opened one. */
+  connects(): Float64Array {
+    return this.#connectMs.take().sort();
+  }
+
+  /** Requests that left on a connection that was open ÷ requests that left; null = none left. */
+  get reuseRatio(): number | null {
+    const { length } = this.#lagMs;
+    return length === 0 ? null : 1 - this.#connectMs.length / length;
+  }
+
+  /** Mean gap between intended instants; null for fewer than two. */
+  get meanGapMs(): number | null {
+    return this.records < 2 ? null : nsToMs(this.#intended.span) / (this.records - 1);
+  }
+
+  /** Planned span ÷ real span of the sends: 1 = the offered rate is the planned one. */
+  get rateRatio(): number | null {
+    if (this.#lagMs.length < 2 || this.#sentIntended.span === 0 || this.#sent.span === 0) return null;
+    return this.#sentIntended.span / this.#sent.span;
+  }
+
+  get durationSec(): number {
+    return this.records === 0 ? 0 : nsToSec(this.#end.last - this.#intended.first);
+  }
+}
+
+class Extent {
+  first = Number.POSITIVE_INFINITY;
+  last = Number.NEGATIVE_INFINITY;
+
+  add(value: number): void {
+    this.first = Math.min(this.first, value);
+    this.last = Math.max(this.last, value);
+  }
+
+  get span(): number {
+    return this.last - this.first;
+  }
+}
+
+function checksOf(input: ValidityInput, tally: ValidityTally): Check[] {
+  const { health, concurrency, moreSenders, run } = input;
   const overload =
     moreSenders > 0
       ? `raise --senders by ${moreSenders}, lower the rate (--rate x0.5), or move the client to a machine of its own`
       : 'lower the rate (--rate x0.5), or move the client to a machine of its own';
-  const sent = records.filter((record) => record.sentNs !== null);
-  const lags = Float64Array.from(sent, ownLagMs).sort();
-  const gapMs = meanGapMs(records);
-  const unsent = records.filter((record) => record.status === 'unsent').length;
+  const lags = tally.lags();
+  const limitMs = sendLagLimitMs(tally.meanGapMs);
   const most = (value: (one: SenderHealth) => number | null): number | null => {
     const values = health.map(value).filter((one) => one !== null);
     return values.length === 0 ? null : Math.max(...values);
   };
+  const share = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole);
+  const unsentAdvice = input.interrupted
+    ? 'let the run come to its end, or shorten it with --window or --requests'
+    : concurrency === null
+      ? overload
+      : 'raise --concurrency or --drain: requests still waited behind the cap when the run ended';
   return [
-    atMost('send_lag_p99', percentileSorted(lags, 0.99), sendLagLimitMs(gapMs), 'ms', overload),
-    atMost(
-      'unsent',
-      unsent,
-      0,
-      'requests',
-      input.interrupted
-        ? 'let the run come to its end, or shorten it with --window or --requests'
-        : concurrency === null
-          ? overload
-          : 'raise --concurrency or --drain: requests still waited behind the cap when the run ended',
-    ),
+    atMost('send_lag_p99', percentileSorted(lags, 0.99), limitMs, 'ms', overload),
+    atMost('send_lag_p50', percentileSorted(lags, 0.5), limitMs, 'ms', overload),
+    atMost('unsent', tally.unsent, 0, 'requests', unsentAdvice),
     atLeast(
       'recorded',
-      records.length,
+      tally.records,
       input.measured,
       'requests',
       'the run was killed before it ended: run it again and let it end, or stop it with Ctrl-C',
     ),
     ...(concurrency === null
-      ? [atLeast('achieved_rate', rateRatio(sent), MIN_RATE_RATIO, 'ratio', overload)]
+      ? [atLeast('achieved_rate', tally.rateRatio, MIN_RATE_RATIO, 'ratio', overload)]
       : []),
     atMost(
       'loop_delay_p99',
       most((one) => one.loopDelayP99Ms),
       MAX_LOOP_DELAY_MS,
+      'ms',
+      overload,
+    ),
+    atMost(
+      'gc_pause_max',
+      most((one) => one.gcMaxMs),
+      MAX_GC_PAUSE_MS,
       'ms',
       overload,
     ),
@@ -119,22 +226,58 @@ function checksOf(input: ValidityInput): Check[] {
       overload,
     ),
     atMost(
+      'run_cpu_share',
+      run?.cpuShare ?? null,
+      MAX_RUN_CPU_SHARE,
+      'ratio',
+      'the process that builds prompts and records has no room: lower the rate (--rate x0.5), or write --keep-chunks no',
+    ),
+    atMost(
       'cpu_wait',
       most((one) => one.cpuWaitShare),
       MAX_CPU_WAIT_SHARE,
       'ratio',
       'other processes took the cores that the client needed: stop them, or move the client to a machine of its own',
     ),
+    // The next four describe the server's side and the path to it: their limits are what could spoil a run at all.
+    atLeast(
+      'connection_reuse',
+      tally.reuseRatio,
+      0,
+      'ratio',
+      'open connections before the load with --preconnect; a server that closes after each answer costs a handshake each',
+    ),
+    atMost(
+      'connect_p99',
+      percentileSorted(tally.connects(), 0.99),
+      input.connectLimitMs ?? NO_CONNECT_LIMIT_MS,
+      'ms',
+      'look-up, TCP and TLS are no part of TTFT; open connections before the load with --preconnect',
+    ),
+    atLeast(
+      'prompts_as_asked',
+      share(tally.promptsExact, tally.promptsCompared),
+      0,
+      'ratio',
+      'the server counts other prompt lengths than asked: --calibrate-prompts takes its chat template off',
+    ),
+    atLeast(
+      'server_counts',
+      share(tally.okCounted, tally.ok),
+      0,
+      'ratio',
+      'the server tells no token counts: ask it for usage in streams, or name its vocabulary with --encoding',
+    ),
     atLeast(
       'duration',
-      durationSec(records),
+      tally.durationSec,
       MIN_DURATION_SEC,
       's',
       'measure longer: a wider --window, more --requests, or a lower --speed',
     ),
     atLeast(
       'completed',
-      records.filter((record) => record.status === 'ok').length,
+      tally.ok,
       1,
       'requests',
       'no request was answered: look at the errors, and at the server’s log',
@@ -146,43 +289,6 @@ function checksOf(input: ValidityInput): Check[] {
 export function ownLagMs(record: RunRecord): number {
   const releasedNs = record.releasedNs ?? record.intendedNs;
   return nsToMs(Math.max(0, record.sentNs! - releasedNs - (record.connectNs ?? 0)));
-}
-
-/** Mean gap between intended instants; null for fewer than two. */
-function meanGapMs(records: readonly RunRecord[]): number | null {
-  if (records.length < 2) return null;
-  const { first, last } = extent(records, (record) => record.intendedNs);
-  return nsToMs(last - first) / (records.length - 1);
-}
-
-/** Planned span ÷ real span of the sends: 1 = the offered rate is the planned one. */
-function rateRatio(sent: readonly RunRecord[]): number | null {
-  if (sent.length < 2) return null;
-  const planned = extent(sent, (record) => record.intendedNs);
-  const real = extent(sent, (record) => record.sentNs!);
-  if (planned.last === planned.first) return null;
-  return real.last > real.first ? (planned.last - planned.first) / (real.last - real.first) : null;
-}
-
-function durationSec(records: readonly RunRecord[]): number {
-  if (records.length === 0) return 0;
-  const { first } = extent(records, (record) => record.intendedNs);
-  const { last } = extent(records, (record) => record.endNs ?? record.intendedNs);
-  return nsToSec(last - first);
-}
-
-function extent(
-  records: readonly RunRecord[],
-  instantOf: (record: RunRecord) => number,
-): { readonly first: number; readonly last: number } {
-  let first = Number.POSITIVE_INFINITY;
-  let last = Number.NEGATIVE_INFINITY;
-  for (const record of records) {
-    const value = instantOf(record);
-    first = Math.min(first, value);
-    last = Math.max(last, value);
-  }
-  return { first, last };
 }
 
 function atMost(check: string, value: number | null, limit: number, unit: string, advice: string): Check {
@@ -214,6 +320,10 @@ function describeFailure(check: Check): string {
       return `the client’s event loop was late: p99 ${value}, limit ${show(check.limit)}`;
     case 'cpu_share':
       return `a sender used ${value} of a core, limit ${show(check.limit)}`;
+    case 'gc_pause_max':
+      return `a collection of garbage stopped a sender for ${value}, limit ${show(check.limit)}`;
+    case 'run_cpu_share':
+      return `the run’s own process used ${value} of a core, limit ${show(check.limit)}`;
     case 'cpu_wait':
       return `a sender waited for a core ${value} of the time, limit ${show(check.limit)}`;
     case 'duration':

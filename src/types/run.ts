@@ -136,6 +136,23 @@ export interface ClientHealth {
   /** Time that the worst sender was ready to run but had no core ÷ elapsed, 0–1; null = the system does not tell. */
   readonly cpuWaitShare: number | null;
   readonly connectionsOpened: number;
+  /** Requests that left on an open connection; null or absent = not counted. */
+  readonly connectionsReused?: number | null;
+  /** Time to look up names and to open connections, ms in all; no part of any latency. */
+  readonly dnsTotalMs?: number | null;
+  readonly connectTotalMs?: number | null;
+  /** Each process of the client: the senders, and the one that builds prompts and records (`run`). */
+  readonly processes?: readonly ProcessHealth[];
+}
+
+/** One process of the client over the measured part of a run. */
+export interface ProcessHealth {
+  readonly name: string;
+  /** CPU seconds ÷ elapsed seconds, 0–1+. */
+  readonly cpuShare: number;
+  readonly cpuWaitShare: number | null;
+  readonly loopDelayP99Ms: number | null;
+  readonly gcMaxMs: number | null;
 }
 
 /** Result of one SLO term on a run. */

@@ -26,7 +26,7 @@ const steady = (lateMs: (i: number) => number = () => 0.05): RunRecord[] =>
 const judge = (input: Partial<ValidityInput>): RunSummary['validity'] =>
   judgeValidity({
     records: steady(),
-    measured: (input.records ?? steady()).length,
+    measured: [...((input.records ?? steady()) as RunRecord[])].length,
     health: [health()],
     concurrency: null,
     interrupted: false,
@@ -45,12 +45,19 @@ test('a run that kept its schedule is valid, and says what it was held to', () =
     validity.checks.map((check) => check.check),
     [
       'send_lag_p99',
+      'send_lag_p50',
       'unsent',
       'recorded',
       'achieved_rate',
       'loop_delay_p99',
+      'gc_pause_max',
       'cpu_share',
+      'run_cpu_share',
       'cpu_wait',
+      'connection_reuse',
+      'connect_p99',
+      'prompts_as_asked',
+      'server_counts',
       'duration',
       'completed',
     ],
@@ -95,7 +102,7 @@ test('F25: a stall of one second shows in the lag and not in the rate; drifting 
   const stall = judge({ records: steady((i) => (i >= 400 && i < 600 ? 1_000 - (i - 400) * 5 : 0.05)) });
   assert.deepEqual(failed(stall), ['send_lag_p99']);
   const drift = judge({ records: steady((i) => i * 0.06) });
-  assert.deepEqual(failed(drift), ['send_lag_p99', 'achieved_rate']);
+  assert.deepEqual(failed(drift), ['send_lag_p99', 'send_lag_p50', 'achieved_rate']);
   assert.match(drift.because, /reached 98\.8 % of the planned rate/);
 });
 
@@ -120,9 +127,29 @@ test('a starved or overloaded sender makes it invalid; the worst sender counts',
     [{ cpuWaitShare: 0.3 }, 'cpu_wait'],
     [{ cpuShare: 0.97 }, 'cpu_share'],
     [{ loopDelayP99Ms: 25 }, 'loop_delay_p99'],
+    [{ gcMaxMs: 140 }, 'gc_pause_max'],
   ];
   for (const [bad, check] of cases)
     assert.deepEqual(failed(judge({ health: [health(), health(bad)] })), [check]);
+});
+
+test('the path to the server and its counts are told beside the client’s own: F17, F31', () => {
+  const records = steady().map((one, i) => ({
+    ...one,
+    connectNs: i < 100 ? (i + 1) * MS : null,
+    sentNs: one.sentNs! + (i < 100 ? (i + 1) * MS : 0),
+    inputTokens: i < 250 ? 9 : 7,
+    outputTokensSource: i < 500 ? ('usage' as const) : ('tokenizer' as const),
+  }));
+  const validity = judge({ records, connectLimitMs: 10_000, run: { cpuShare: 0.4, loopDelayP99Ms: 2 } });
+  const value = (name: string): number | null => validity.checks.find(({ check }) => check === name)!.value;
+  assert.equal(value('connection_reuse'), 0.9);
+  assert.ok(Math.abs(value('connect_p99')! - 99.01) < 1e-9);
+  assert.equal(value('prompts_as_asked'), 0.75);
+  assert.equal(value('server_counts'), 0.5);
+  assert.equal(value('run_cpu_share'), 0.4);
+  assert.equal(validity.verdict, 'valid');
+  assert.deepEqual(failed(judge({ run: { cpuShare: 1.1, loopDelayP99Ms: 50 } })), ['run_cpu_share']);
 });
 
 test('what could not be measured is null and does not fail', () => {

@@ -3,9 +3,9 @@ import { runLines } from '../../inspect/result-lines.js';
 import { REPLAY_DEFAULTS } from '../../replay/options.js';
 import { replayTrace } from '../../replay/replay.js';
 import { exitStatusOf } from '../../replay/validity.js';
-import type { RateSpec } from '../../units.js';
 import type { CommandSpec } from '../command.js';
 import { ENDPOINT_OPTIONS, endpointSettings, urlsOf } from './endpoint-options.js';
+import { LOAD_OPTIONS, loadSettings } from './load-options.js';
 import { fitScreen } from './screen.js';
 
 export const command: CommandSpec = {
@@ -42,32 +42,7 @@ export const command: CommandSpec = {
     },
     { key: 'force', type: 'boolean', description: 'replace the run that the folder holds' },
     ...ENDPOINT_OPTIONS,
-    { key: 'speed', type: 'number', description: 'time runs so many times faster; 0.5 = half as fast' },
-    {
-      key: 'rate',
-      type: 'rate',
-      value: '<x2|20/s>',
-      description:
-        'factor of the trace’s rate, or mean rate to reach; scales time, so bursts keep their shape',
-    },
-    {
-      key: 'window',
-      type: 'window',
-      value: '<a..b>',
-      description: 'part of the trace, in its own time, e.g. 10m..20m',
-    },
-    {
-      key: 'maxGap',
-      type: 'duration',
-      description: 'longest gap between two sends, in replay time; longer ones are cut to it',
-    },
-    { key: 'requests', type: 'integer', description: 'at most so many requests' },
-    { key: 'maxOutput', type: 'integer', description: 'longest output asked for, tokens' },
-    {
-      key: 'concurrency',
-      type: 'integer',
-      description: 'most requests in flight; the wait for a place is its own figure',
-    },
+    ...LOAD_OPTIONS,
     {
       key: 'warmup',
       type: 'integer',
@@ -124,13 +99,7 @@ export const command: CommandSpec = {
       url: urlsOf(options['url'])[0],
       outDir: dir,
       force: options['force'] === true,
-      speed: options['speed'] as number | undefined,
-      rate: options['rate'] as RateSpec | undefined,
-      window: options['window'] as { fromSec: number; toSec: number | null } | undefined,
-      maxGapSec: options['maxGap'] as number | undefined,
-      requests: options['requests'] as number | undefined,
-      maxOutput: options['maxOutput'] as number | undefined,
-      concurrency: options['concurrency'] as number | undefined,
+      ...loadSettings(options),
       warmup: options['warmup'] as number,
       slo: options['slo'] as string[] | undefined,
       stream: options['noStream'] === true ? 'never' : 'trace',

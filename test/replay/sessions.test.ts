@@ -1,0 +1,187 @@
+/** Whole runs with turns that wait for answers, retries and a closed loop, against the scripted endpoint. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RunRecord, TraceRow } from '../../src/types.js';
+import { answer, bodyOf, lengthOf, promptOf, replay, rowsAt, thrown } from './scripted-run.js';
+
+interface Message {
+  readonly role: string;
+  readonly content: string;
+}
+const messagesOf = (request: { readonly body: string }): readonly Message[] =>
+  (JSON.parse(request.body) as { messages: Message[] }).messages;
+
+/** Two sessions of three turns and a lone request; prompts grow by answer and 6 tokens. */
+function sessionRows(): TraceRow[] {
+  const rows = rowsAt([0, 20, 40, 60, 80, 100, 120], { outputTokens: 4 });
+  const place = [
+    ['a', 1],
+    ['b', 1],
+    ['a', 2],
+    ['b', 2],
+    [null, null],
+    ['a', 3],
+    ['b', 3],
+  ] as const;
+  return rows.map((row, i) => ({
+    ...row,
+    sessionId: place[i][0],
+    turn: place[i][1],
+    inputTokens: 10 + ((place[i][1] ?? 1) - 1) * (4 + 6),
+    thinkNs: (place[i][1] ?? 1) > 1 ? 15_000_000n : null,
+  }));
+}
+
+const byIndex = (records: readonly RunRecord[]): RunRecord[] =>
+  [...records].sort((a, b) => a.index - b.index);
+
+for (const senders of [1, 2]) {
+  test(`closed sessions with ${senders} senders: think time after each answer, conversations exact, all accounted for`, async () => {
+    const { summary, records, endpoint } = await replay(
+      (request) => answer(request, { atMs: 60, usage: false }),
+      { rows: sessionRows(), sessions: 'closed', history: 'synthetic', senders },
+    );
+    assert.deepEqual(summary.counts.byStatus, { ok: 7 });
+    const rows = byIndex(records);
+    for (const [parent, child] of [
+      [0, 2],
+      [2, 5],
+      [1, 3],
+      [3, 6],
+    ]) {
+      assert.equal(rows[child].parentIndex, parent);
+      const waitedNs = rows[child].intendedNs - rows[parent].endNs!;
+      assert.ok(waitedNs >= 15e6 && waitedNs < 16e6, `${waitedNs}`);
+      assert.ok(rows[child].sentNs! >= rows[child].intendedNs);
+    }
+    assert.equal(rows[4].parentIndex, null);
+    const third = endpoint.requests.map(messagesOf).filter((messages) => messages.length === 5);
+    assert.equal(third.length, 2);
+    for (const messages of third) {
+      assert.deepEqual(
+        messages.map(({ role }) => role),
+        ['user', 'assistant', 'user', 'assistant', 'user'],
+      );
+      assert.deepEqual(
+        messages.map(({ content }) => lengthOf(content)),
+        [10, 4, 6, 4, 6],
+      );
+    }
+    assert.deepEqual(
+      rows.map(({ inputTokensAsked }) => inputTokensAsked),
+      [10, 10, 20, 20, 10, 30, 30],
+    );
+    assert.deepEqual(summary.load.sessions, {
+      mode: 'closed',
+      answers: 'synthetic',
+      sessions: 3,
+      followers: 4,
+      withHistory: 4,
+    });
+    assert.match(summary.notes.join('\n'), /3 first turns left by the schedule, 4 later ones/);
+  });
+}
+
+test('the real answers stand in the conversation, counted by the server', async () => {
+  const { records, endpoint } = await replay((request) => answer(request, { atMs: 1 }), {
+    rows: sessionRows(),
+    sessions: 'hybrid',
+    maxOutput: 3,
+  });
+  const rows = byIndex(records);
+  const lasts = endpoint.requests.map(messagesOf).filter((messages) => messages.length === 5);
+  for (const messages of lasts)
+    assert.deepEqual([messages[1].content, messages[3].content], [' one one one', ' one one one']);
+  assert.deepEqual(
+    rows.map(({ inputTokensAsked }) => inputTokensAsked),
+    [10, 10, 19, 19, 10, 28, 28],
+  );
+});
+
+test('a failed turn ends its session: what follows is skipped, counted, and no fault of the client', async () => {
+  const { summary, records } = await replay(
+    (request) =>
+      bodyOf(request).max_tokens === 5
+        ? { status: 500, steps: [{ atMs: 1, end: 'complete' }] }
+        : answer(request, { atMs: 1 }),
+    {
+      rows: sessionRows().map((row, i) => (i === 0 ? { ...row, outputTokens: 5 } : row)),
+      sessions: 'closed',
+      slo: ['goodput >= 0.5'],
+    },
+  );
+  assert.deepEqual(summary.counts, { offered: 7, byStatus: { http_error: 1, ok: 4, skipped: 2 } });
+  const skipped = records.filter(({ status }) => status === 'skipped');
+  assert.deepEqual(
+    skipped.map(({ index, error, attempt, sentNs, endNs }) => [index, error, attempt, sentNs, endNs]),
+    [
+      [2, 'parent_failed', 0, null, null],
+      [5, 'parent_failed', 0, null, null],
+    ],
+  );
+  assert.equal(summary.goodput, 4 / 7);
+  assert.ok(summary.validity.checks.find(({ check }) => check === 'unsent')!.pass);
+  assert.match(summary.notes.join('\n'), /2 turns were never due, because a turn before them failed/);
+});
+
+test('open sessions keep the recorded instants, and the run says so', async () => {
+  const { summary, records } = await replay((request) => answer(request, { atMs: 60 }), {
+    rows: sessionRows(),
+  });
+  assert.deepEqual(
+    byIndex(records).map(({ intendedNs }) => intendedNs / 1e6),
+    [0, 20, 40, 60, 80, 100, 120],
+  );
+  assert.match(summary.notes.join('\n'), /--sessions open, the default/);
+});
+
+test('retries: the run counts requests once and attempts apart', async () => {
+  const seen = new Set<string>();
+  const { summary, records, endpoint } = await replay(
+    (request) => {
+      const prompt = promptOf(request);
+      if (seen.has(prompt)) return answer(request);
+      seen.add(prompt);
+      return bodyOf(request).max_tokens === 3
+        ? { status: 429, headers: { 'retry-after': '0' }, steps: [{ atMs: 0, end: 'complete' }] }
+        : answer(request);
+    },
+    { retries: 2 },
+  );
+  assert.equal(endpoint.requests.length, 15);
+  assert.deepEqual(summary.counts, { offered: 12, byStatus: { ok: 12 }, retried: 3, attempts: 15 });
+  assert.equal(records.filter(({ phase }) => phase === 'retried').length, 3);
+  const again = records.filter(({ attempt, phase }) => attempt === 2 && phase === 'measure');
+  assert.ok(again.every(({ lastSentNs, sentNs }) => lastSentNs! - sentNs! >= 500e6));
+  assert.ok(summary.metrics.e2e!.max! >= 500);
+  assert.match(summary.notes.join('\n'), /3 requests were sent more than once/);
+});
+
+test('a closed loop keeps the cap full, and its requests are intended when a place is free', async () => {
+  const { summary, records, endpoint } = await replay((request) => answer(request, { atMs: 25 }), {
+    closedLoop: true,
+    concurrency: 3,
+  });
+  assert.equal(endpoint.maxOpen, 3);
+  assert.deepEqual(summary.counts.byStatus, { ok: 12 });
+  assert.ok(records.every(({ releasedNs, intendedNs }) => releasedNs === intendedNs));
+  assert.ok(summary.metrics['response.e2e']!.max! < 200);
+  assert.equal(summary.load.closedLoop, true);
+  await assert.rejects(
+    replay((request) => answer(request), { closedLoop: true }),
+    thrown('BAD_VALUE', /--concurrency/),
+  );
+});
+
+test('a looped trace: every pass has its own prompts, and every request its own row', async () => {
+  const { summary, records, endpoint } = await replay((request) => answer(request), {
+    rows: rowsAt([0, 10, 20]),
+    loop: { kind: 'passes', passes: 3 },
+  });
+  assert.deepEqual(summary.counts.byStatus, { ok: 9 });
+  assert.deepEqual(
+    byIndex(records).map(({ index }) => index),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8],
+  );
+  assert.equal(new Set(endpoint.requests.map(promptOf)).size, 9);
+});
