@@ -13,6 +13,7 @@ import { type Instant, RowCollector } from './collector.js';
 import type { KnownFormat } from './format.js';
 import { openFormat } from './handler.js';
 import { inputNotes } from './input-notes.js';
+import { KeptTexts, withTexts } from './kept-texts.js';
 import { type IngestMap, parseIngestMap, readIngestMap } from './map.js';
 import { Pseudonyms } from './pseudonyms.js';
 import { countRows, QualityJudge, type TimeFacts } from './quality.js';
@@ -50,6 +51,8 @@ export interface IngestOptions {
    * tokenizer.json. Default: such lengths are unknown.
    */
   readonly tokenizer?: string;
+  /** Path of a file for prompts and answers, JSON lines keyed by request id; default: text is dropped. */
+  readonly keepText?: string;
   /** Rows kept in memory before they are sorted on disk, bytes; default 256 MiB. */
   readonly sortBudgetBytes?: number;
   readonly compat?: 'parquetjs' | null;
@@ -87,20 +90,39 @@ export async function ingest(options: IngestOptions): Promise<IngestResult> {
   const map = await mapOf(options.map);
   const zone = parseZone(options.tz ?? 'UTC');
   const counter = options.tokenizer === undefined ? null : await openTextCounter(options.tokenizer);
-  const choice = await chooseInputs({
+  const chosen = await chooseInputs({
     ...options,
     map,
     zone,
     allowTruncated: options.allowTruncated ?? false,
   });
-  const read = readerOf(options, choice, map, zone, counter);
+  let texts: KeptTexts | null = null;
+  let read: Reading | null = null;
   try {
+    let choice = chosen;
+    if (options.keepText !== undefined) {
+      const { format, places } = withTexts(chosen.format);
+      choice = { ...chosen, format };
+      texts = new KeptTexts(options.keepText, places);
+    }
+    read = readerOf(options, choice, { map, zone, counter, texts });
     await read.all();
-    return await writeOut(options, choice, read, map, zone, counter);
+    const result = await writeOut(options, choice, read, { map, zone, counter, texts });
+    texts?.finish();
+    return result;
   } finally {
-    read.rows.dispose();
-    await choice.remove();
+    read?.rows.dispose();
+    texts?.abandon();
+    await chosen.remove();
   }
+}
+
+/** What reading and writing share beside the options. */
+interface Setting {
+  readonly map: IngestMap | null;
+  readonly zone: Zone;
+  readonly counter: TextCounter | null;
+  readonly texts: KeptTexts | null;
 }
 
 /** The reading of all inputs, and what it leaves. */
@@ -109,6 +131,8 @@ interface Reading {
   readonly rejects: RejectTable;
   readonly tally: RowTally;
   readonly blockSize: number | null;
+  /** What joining records found. */
+  readonly notes: readonly string[];
   readonly files: readonly { readonly name: string; readonly rows: number; readonly rejected: number }[];
   all(): Promise<void>;
 }
@@ -116,12 +140,10 @@ interface Reading {
 function readerOf(
   options: IngestOptions,
   { format, inputs }: ChosenInputs,
-  map: IngestMap | null,
-  zone: Zone,
-  counter: TextCounter | null,
+  { map, zone, counter, texts }: Setting,
 ): Reading {
   const key = options.keepIds === true ? null : (options.pseudonymKey ?? randomBytes(32));
-  const handler = openFormat(format, new Pseudonyms(key), counter?.count ?? null);
+  const handler = openFormat(format, new Pseudonyms(key), counter?.count ?? null, texts);
   const rows = new RowCollector(format.fills, options.sortBudgetBytes);
   const rejects = new RejectTable(options.strict ?? false);
   const tally = new RowTally();
@@ -136,10 +158,13 @@ function readerOf(
     get blockSize() {
       return handler.blockSize ?? null;
     },
+    get notes() {
+      return handler.notes?.() ?? [];
+    },
     async all() {
       for (const input of inputs) {
         const before = { rows: rows.rowCount + pump.pendingRows, rejected: rejects.total };
-        const isLarge = await isParallelReadable(input, format, zone);
+        const isLarge = texts === null && (await isParallelReadable(input, format, zone));
         if (isLarge) {
           pump.flush();
           const from = await readInParallel({
@@ -172,9 +197,7 @@ async function writeOut(
   options: IngestOptions,
   choice: ChosenInputs,
   read: Reading,
-  map: IngestMap | null,
-  zone: Zone,
-  counter: TextCounter | null,
+  { map, zone, counter, texts }: Setting,
 ): Promise<IngestResult> {
   const { format, inputs } = choice;
   const { rows, rejects, tally } = read;
@@ -192,6 +215,8 @@ async function writeOut(
     times,
     isMapped: map !== null,
     tokenizer: counter?.name ?? null,
+    texts,
+    joined: read.notes,
   });
   const manifest = await manifestOf(options, format, inputs);
   let quality: TraceQuality | null = null;
@@ -343,6 +368,7 @@ async function manifestOf(
       name: options.name,
       keepIds: options.keepIds,
       allowTruncated: options.allowTruncated,
+      keepText: options.keepText === undefined ? undefined : true,
       tokenizer: options.tokenizer === undefined ? undefined : basename(options.tokenizer),
     },
     inputs: [

@@ -1,8 +1,10 @@
 /** Notes of the data-quality report about the inputs as a whole. */
+import { basename } from 'node:path';
 import { formatCount, formatDurationSec } from '../units.js';
 import type { ChosenInputs } from './choose-inputs.js';
 import type { RowCollector } from './collector.js';
 import { findColumn, type KnownFormat, type Sample, spellings } from './format.js';
+import type { KeptTexts } from './kept-texts.js';
 import { countRows, type TimeFacts } from './quality.js';
 import type { RowTally } from './tally.js';
 
@@ -14,9 +16,22 @@ export interface NoteFacts {
   readonly isMapped: boolean;
   /** Name of the tokenizer that counted texts; null = none was given. */
   readonly tokenizer: string | null;
+  /** Where prompts and answers went; null = they were dropped. */
+  /** What joining records found. */
+  readonly joined: readonly string[];
+  readonly texts: Pick<KeptTexts, 'path' | 'rows'> | null;
 }
 
-export function inputNotes({ choice, rows, tally, times, isMapped, tokenizer }: NoteFacts): string[] {
+export function inputNotes({
+  choice,
+  rows,
+  tally,
+  times,
+  isMapped,
+  tokenizer,
+  texts,
+  joined,
+}: NoteFacts): string[] {
   const { format, inputs } = choice;
   const notes: string[] = [];
   for (const { source } of inputs) {
@@ -38,9 +53,19 @@ export function inputNotes({ choice, rows, tally, times, isMapped, tokenizer }: 
       `lengths of ${countRows(tally.estimatedRows)} counted from their text with ${tokenizer}: estimates, without the chat template's own tokens; the text is not kept`,
     );
   }
+  notes.push(...joined);
+  if (texts !== null) {
+    notes.push(
+      `TEXT KEPT: prompts and answers of ${countRows(texts.rows)} are in ${basename(texts.path)}, keyed by request id; the trace holds none, that file holds what people wrote`,
+    );
+  }
   if (format.arrivalDerivation !== undefined) notes.push(`arrivals are derived: ${format.arrivalDerivation}`);
   if (rows.outOfOrderRows > 0)
-    notes.push(`${countRows(rows.outOfOrderRows)} out of order: all rows were sorted by arrival`);
+    notes.push(
+      format.joins === true
+        ? `${countRows(rows.outOfOrderRows)} complete only after later ones, as records are joined: all rows were sorted by arrival`
+        : `${countRows(rows.outOfOrderRows)} out of order: all rows were sorted by arrival`,
+    );
   if (rows.runsOnDisk > 0)
     notes.push(
       `more rows than fit the memory set aside: sorted on disk in ${formatCount(rows.runsOnDisk + 1)} runs`,

@@ -130,6 +130,13 @@ export class SourceRecord {
     return this.#times;
   }
 
+  /** The same for a part of the value: `length` bytes from its `offset`; null = it is no such time. */
+  timePart(column: number, offset: number, length: number, unit: TimeUnit): TimeReader | null {
+    const start = this.starts[column] + offset;
+    const end = Math.min(start + length, this.ends[column]);
+    return this.#times.read(this.bytes, start, end, unit) ? this.#times : null;
+  }
+
   /** A length of time in ns, ≥ 0, from a number in the given unit; null = unknown. */
   durationNs(column: number, unit: Exclude<TimeUnit, 'iso'>): bigint | null {
     if (this.isUnknown(column)) return null;

@@ -59,6 +59,9 @@ export class StagedRow {
   httpStatus: number | null = null;
   ttftNs: bigint | null = null;
   durationNs: bigint | null = null;
+  /** Texts as JSON, set by formats that hold them inside other fields and only when they are asked for. */
+  promptText: string | null = null;
+  answerText: string | null = null;
   /** Storage for block ids, reused from row to row. */
   readonly hashes = new U64List();
 
@@ -95,5 +98,7 @@ export class StagedRow {
     this.httpStatus = null;
     this.ttftNs = null;
     this.durationNs = null;
+    this.promptText = null;
+    this.answerText = null;
   }
 }

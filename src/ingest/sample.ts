@@ -8,6 +8,8 @@ import { JsonDocumentsReader } from './json-documents.js';
 
 /** Keys under which exports wrap their records. */
 const WRAPPER_KEYS = ['records', 'data', 'value', 'items', 'observations', 'logs', 'rows', 'results'];
+/** Text logs whose lines begin with a time in brackets look like JSON arrays. */
+const STAMPED = /^\s*\[\d{4}-\d\d-\d\d[ T]\d\d:/;
 /** Records that are looked at. */
 const SAMPLED_RECORDS = 200;
 
@@ -22,7 +24,8 @@ export function takeSamples(fileName: string, bytes: Buffer, separator = ','): S
     return [{ fileName, bytes, shape: 'parquet', names: [] }];
   }
   const first = firstByte(bytes);
-  if (first === '{' || first === '[') return jsonViews(fileName, bytes);
+  if ((first === '{' || first === '[') && !STAMPED.test(bytes.toString('latin1', 0, 256)))
+    return jsonViews(fileName, bytes);
   const firstLine = bytes.toString('utf8').trimStart().split('\n', 1)[0];
   const shape = /[,;\t|]/.test(firstLine) ? 'csv' : 'text';
   return [{ fileName, bytes, shape, names: shape === 'csv' ? csvNames(bytes, separator) : [] }];

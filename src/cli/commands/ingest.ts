@@ -76,6 +76,13 @@ export const command: CommandSpec = {
         'count texts whose lengths are not logged: cl100k_base, o200k_base or a tokenizer.json (estimates; no text is kept)',
     },
     {
+      key: 'keepText',
+      type: 'string',
+      value: '<texts.jsonl>',
+      description:
+        'also write prompts and answers, as people wrote them, to this file, keyed by request id (default: text is dropped)',
+    },
+    {
       key: 'rateCurve',
       type: 'string',
       value: '<rate.csv>',
@@ -116,6 +123,7 @@ export const command: CommandSpec = {
       pseudonymKey: await keyOf(options['pseudonymKeyFile'] as string | undefined),
       allowTruncated: options['allowTruncated'] as boolean | undefined,
       tokenizer: options['tokenizer'] as string | undefined,
+      keepText: options['keepText'] as string | undefined,
       compat: (options['compat'] as 'parquetjs' | undefined) ?? null,
       signal,
       progress: io.progress,

@@ -25,8 +25,9 @@ export const aibrix: ManyRowsFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'start',
   blockSize: null,
+  texts: { prompt: [], answer: [] },
   detect: (sample) => detectByKeys(aibrix, sample),
-  open: ({ pseudonyms, countTokens }) => ({
+  open: ({ pseudonyms, countTokens, keepsText }) => ({
     readAll(record, row, emit) {
       const requests = jsonCell(record, REQUESTS);
       if (!Array.isArray(requests)) throw new RowReject('requests is no list');
@@ -40,6 +41,7 @@ export const aibrix: ManyRowsFormat = {
         row.outputTokens = countAt(request, ['output_length']);
         row.sessionId = pseudonyms.of('session', textAt(request, ['session_id']));
         row.model = textAt(request, ['model']);
+        if (keepsText && prompt !== null) row.promptText = JSON.stringify(prompt);
         emit();
       }
       return requests.length > 0;

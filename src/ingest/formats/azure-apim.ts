@@ -3,6 +3,7 @@
  * correlation id, in whatever order they come. Long messages are split over several rows with rising sequence numbers,
  * of which one has the counts; so rows are grouped before anything is counted.
  */
+import { formatCount } from '../../units.js';
 import { RowReject, type SourceRecord } from '../record.js';
 import type { StagedRow } from '../rows.js';
 import { detectByKeys } from './detect-keys.js';
@@ -82,9 +83,13 @@ export const azureApim: ManyRowsFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
+  joins: true,
   detect: (sample) => detectByKeys(azureApim, sample),
   open: ({ pseudonyms }) => {
     const requests = new Map<string, Request>();
+    let llmOnly = 0;
+    let gatewayOnly = 0;
+    let joined = 0;
     return {
       readAll(record) {
         const id = record.text(CORRELATION);
@@ -98,8 +103,13 @@ export const azureApim: ManyRowsFormat = {
       },
       finish(row, emit) {
         for (const [id, { llmTime, gatewayTime, isSuccess, ...known }] of requests) {
-          // A gateway row without its counterpart is traffic of another kind.
-          if (llmTime === null) continue;
+          // A gateway row without its counterpart is traffic of another kind, or its counts were not logged.
+          if (llmTime === null) {
+            gatewayOnly += 1;
+            continue;
+          }
+          if (gatewayTime === null) llmOnly += 1;
+          else joined += 1;
           Object.assign(row, known, gatewayTime ?? llmTime);
           row.requestId = pseudonyms.of('request', id);
           const byCode = statusOfHttp(known.httpStatus);
@@ -108,9 +118,28 @@ export const azureApim: ManyRowsFormat = {
         }
         requests.clear();
       },
+      notes: () => joinNotes(joined, llmOnly, gatewayOnly),
     };
   },
 };
+
+/** Both sides of the join, counted: nothing goes missing unseen. */
+function joinNotes(joined: number, llmOnly: number, gatewayOnly: number): string[] {
+  const notes: string[] = [];
+  if (llmOnly > 0) {
+    const share =
+      joined === 0 ? '(none has one: was that table exported too?)' : `(${formatCount(joined)} have both)`;
+    notes.push(
+      `${formatCount(llmOnly)} requests have no row in GatewayLogs ${share}: kept, with status and duration unknown`,
+    );
+  }
+  if (gatewayOnly > 0) {
+    notes.push(
+      `${formatCount(gatewayOnly)} requests of GatewayLogs have no row in ApiManagementGatewayLlmLog: left out, as calls of no model or without logged counts`,
+    );
+  }
+  return notes;
+}
 
 function readLlmRow(record: SourceRecord, request: Request): void {
   const stamp = stampOf(record);

@@ -76,6 +76,7 @@ export const bedrock: LogFormat = {
   arrivalBasis: 'unknown',
   timeOrigin: 'epoch',
   blockSize: null,
+  texts: { prompt: ['input.inputBodyJson'], answer: ['output.outputBodyJson'] },
   detect: (sample) => detectByKeys(bedrock, sample),
   open: ({ pseudonyms }) => ({
     read(record, row) {

@@ -29,6 +29,7 @@ import { perfAnalyzerIntervals } from './perf-analyzer-intervals.js';
 import { perfAnalyzerSchedule } from './perf-analyzer-schedule.js';
 import { qwenBailian } from './qwen-bailian.js';
 import { sglang } from './sglang.js';
+import { sglangText } from './sglang-text.js';
 import { shareGpt } from './sharegpt.js';
 import { splitwiseSim } from './splitwise-sim.js';
 import { tgi } from './tgi.js';
@@ -66,15 +67,16 @@ export const LOG_FORMATS: readonly LogFormat[] = [
   bedrock,
   azureOpenAi,
   vertexAi,
-  vllmLog,
   baseten,
   perfAnalyzerIntervals,
 ];
 
 /** Formats whose records and requests are not one to one. */
 export const MANY_ROWS_FORMATS: readonly ManyRowsFormat[] = [
+  vllmLog,
   otlpGenAi,
   sglang,
+  sglangText,
   azureApim,
   weka,
   aibrix,

@@ -12,5 +12,6 @@ export const langfuseCsv: LogFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
+  texts: { prompt: ['input'], answer: ['output'] },
   open: ({ pseudonyms }) => langfuseHandler(pseudonyms),
 };

@@ -80,6 +80,7 @@ export const langfuse: LogFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
+  texts: { prompt: ['input'], answer: ['output'] },
   detect: (sample) => detectByKeys(langfuse, sample),
   open: ({ pseudonyms }) => langfuseHandler(pseudonyms),
 };

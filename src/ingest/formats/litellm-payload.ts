@@ -95,6 +95,7 @@ export const litellmPayload: LogFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
+  texts: { prompt: ['messages'], answer: ['response'] },
   detect: (sample) => detectByKeys(litellmPayload, sample),
   open: ({ pseudonyms }) => ({
     read(record, row) {

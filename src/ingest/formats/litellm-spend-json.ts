@@ -13,6 +13,7 @@ export const litellmSpendJson: LogFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
+  texts: { prompt: ['messages'], answer: ['response'] },
   detect: (sample) => detectByKeys(litellmSpendJson, sample),
   open: ({ pseudonyms }) => spendLogHandler(pseudonyms),
 };

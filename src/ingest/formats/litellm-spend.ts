@@ -73,6 +73,7 @@ export const litellmSpend: LogFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
+  texts: { prompt: ['messages'], answer: ['response'] },
   open: ({ pseudonyms }) => spendLogHandler(pseudonyms),
 };
 

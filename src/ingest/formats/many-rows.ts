@@ -23,6 +23,8 @@ export interface ManyRowsHandler {
   readAll(record: SourceRecord, row: StagedRow, emit: Emit): boolean;
   /** Emits what was left open. */
   finish?(row: StagedRow, emit: Emit): void;
+  /** What joining found that a person should know, when all inputs are read. */
+  notes?(): readonly string[];
   /** Tokens per block id, where the records say it. */
   readonly blockSize?: number | null;
 }

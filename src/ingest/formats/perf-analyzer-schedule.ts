@@ -35,8 +35,9 @@ export const perfAnalyzerSchedule: ManyRowsFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'start',
   blockSize: null,
+  texts: { prompt: [], answer: [] },
   detect: (sample: Sample): Detection => detectByColumns(perfAnalyzerSchedule, sample),
-  open: ({ countTokens }) => ({
+  open: ({ countTokens, keepsText }) => ({
     readAll(record, row, emit) {
       const time = record.text(TIME)?.replace(/^\[\s*(.*?)\s*\]$/, '$1');
       if (time === undefined) throw new RowReject('timestamp is missing');
@@ -50,6 +51,8 @@ export const perfAnalyzerSchedule: ManyRowsFormat = {
       row.maxOutputTokens = countAt(payload, ['max_tokens'], ['max_completion_tokens']);
       row.outputTokens = valueAt(payload, ['ignore_eos']) === true ? row.maxOutputTokens : null;
       row.model = textAt(payload, ['model']);
+      if (keepsText && texts.length > 0)
+        row.promptText = JSON.stringify(texts.length === 1 ? texts[0] : texts);
       const stream = valueAt(payload, ['stream']);
       row.stream = typeof stream === 'boolean' ? stream : null;
       row.operation = 'messages' in payload ? 'chat' : 'prompt' in payload ? 'completion' : null;

@@ -28,8 +28,9 @@ export const shareGpt: ManyRowsFormat = {
   arrivalBasis: 'unknown',
   timeOrigin: 'start',
   blockSize: null,
+  texts: { prompt: [], answer: [] },
   detect: (sample) => detectByKeys(shareGpt, sample),
-  open: ({ pseudonyms, countTokens }) => ({
+  open: ({ pseudonyms, countTokens, keepsText }) => ({
     readAll(record, row, emit) {
       const session = record.text(ID);
       const turns = shareGptTurns({ conversations: jsonCell(record, CONVERSATIONS) });
@@ -45,6 +46,10 @@ export const shareGpt: ManyRowsFormat = {
         row.inputTokens =
           countTokens === null ? null : prompt.reduce((sum, text) => sum + countTokens(text), 0);
         row.outputTokens = countTokens?.(answer) ?? null;
+        if (keepsText) {
+          row.promptText = JSON.stringify(prompt);
+          row.answerText = JSON.stringify(answer);
+        }
         emit();
       }
       return turns.length > 0;

@@ -56,6 +56,7 @@ export const vertexAi: LogFormat = {
   arrivalBasis: 'log_write',
   timeOrigin: 'epoch',
   blockSize: null,
+  texts: { prompt: ['full_request', 'request_payload'], answer: ['full_response', 'response_payload'] },
   detect: (sample) => detectByKeys(vertexAi, sample),
   open: ({ pseudonyms }) => ({
     read(record, row) {

@@ -23,6 +23,7 @@ export const vllmCustom: ManyRowsFormat = {
   arrivalBasis: 'unknown',
   timeOrigin: 'start',
   blockSize: null,
+  texts: { prompt: ['prompt'], answer: [] },
   detect: (sample) => {
     const found = detectByKeys(vllmCustom, sample);
     const isForeign = ['timestamp', 'requests', 'messages', 'model', 'input_tokens'].some((name) =>

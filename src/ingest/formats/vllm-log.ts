@@ -1,19 +1,27 @@
 /**
- * vLLM's text log with `--enable-log-requests`: one line per request as it arrives. The lines lack the year and the
- * zone, so that only the times between requests are known; they lack token counts, unless the prompt's token ids are
- * logged. The HTTP server's access lines, which alone have a status, share no key with them and cannot be joined.
+ * vLLM's text log with `--enable-log-requests`: a line as each request arrives, and, depending on version and flags, lines
+ * with its prompt, its answer and its end, joined by request id. The lines lack the year and the zone, so that only the
+ * times between requests are known; prompt lengths come from logged token ids, or from the prompt's text where a tokenizer
+ * is given. Logs without end lines say nothing of how requests ended. The HTTP server's access lines, which alone have a
+ * status, share no key with the others and cannot be joined; engine statistics are no requests.
  */
-import type { Operation } from '../../types.js';
-import type { Detection, LogFormat, Sample } from '../format.js';
+import type { Operation, TraceStatus } from '../../types.js';
+import type { Detection, Sample } from '../format.js';
 import { RowReject } from '../record.js';
-import { parseVllmRequestLine } from './vllm-line.js';
+import type { StagedRow } from '../rows.js';
+import type { Emit, ManyRowsContext, ManyRowsFormat, ManyRowsHandler } from './many-rows.js';
+import { parseVllmLine, parseVllmRequestLine, type VllmLine, type VllmStamp } from './vllm-line.js';
+import { YearlessCalendar } from './yearless-calendar.js';
 
 const LINE = 0;
 
 /** Never in a text log: the line is one field. */
 const NO_SEPARATOR = '\u0001';
 
-export const vllmLog: LogFormat = {
+/** Requests held open for their end lines; beyond it the oldest is taken as it is, so that memory does not grow. */
+const MOST_OPEN = 100_000;
+
+export const vllmLog: ManyRowsFormat = {
   name: 'vllm-log',
   title: 'vLLM text log with request lines',
   sourceUrl: 'https://docs.vllm.ai',
@@ -24,39 +32,27 @@ export const vllmLog: LogFormat = {
     {
       name: 'line',
       required: true,
-      meaning: '`Received request <id>: …`: time to the second, id, max_tokens, token ids where logged',
+      meaning:
+        '`Received request <id>: …`: time, id, max_tokens, prompt or token ids where logged; `Finished`, `Aborted` and `Generated response` lines end it',
     },
   ],
-  fills: ['inputTokens', 'maxOutputTokens', 'requestId', 'adapter', 'operation'],
+  fills: [
+    'inputTokens',
+    'outputTokens',
+    'maxOutputTokens',
+    'requestId',
+    'adapter',
+    'operation',
+    'status',
+    'durationNs',
+  ],
   arrivalBasis: 'arrival',
   timeOrigin: 'start',
   blockSize: null,
-  isSequential: true,
+  texts: { prompt: [], answer: [] },
+  joins: true,
   detect,
-  open: ({ pseudonyms }) => {
-    const calendar = new YearlessCalendar();
-    return {
-      read(record, row) {
-        const line = parseVllmRequestLine(record.text(LINE) ?? '');
-        if (line === null) return false;
-        const sec = calendar.secondsOf(line.month, line.day, line.clock);
-        if (sec === null) throw new RowReject('the line has no valid date and time');
-        const fraction = line.clock.slice(9);
-        row.sec = sec;
-        row.nanos = Number(fraction.padEnd(9, '0').slice(0, 9));
-        row.places = Math.min(fraction.length, 9);
-        row.isDate = false;
-        row.hasZone = true;
-        row.localKind = 'plain';
-        row.inputTokens = line.promptTokenIds;
-        row.maxOutputTokens = line.maxTokens;
-        row.requestId = pseudonyms.of('request', line.requestId);
-        row.adapter = line.adapter;
-        row.operation = operationOf(line.requestId);
-        return true;
-      },
-    };
-  },
+  open: (context) => new LineJoin(context),
 };
 
 function detect(sample: Sample): Detection {
@@ -68,48 +64,148 @@ function detect(sample: Sample): Detection {
     : { score: 0, reason: 'it has no line `Received request …`' };
 }
 
+const NS_PER_SEC = 1_000_000_000n;
+
+interface Instant {
+  readonly sec: number;
+  readonly nanos: number;
+  readonly places: number;
+}
+
+/** What the lines of one request said; null = not seen. */
+interface OpenRequest {
+  readonly arrival: Instant;
+  readonly operation: Operation | null;
+  readonly adapter: string | null;
+  readonly maxOutputTokens: number | null;
+  inputTokens: number | null;
+  prompt: string | null;
+  outputTokens: number | null;
+  answer: string | null;
+}
+
+class LineJoin implements ManyRowsHandler {
+  readonly #context: ManyRowsContext;
+  readonly #calendar = new YearlessCalendar();
+  readonly #open = new Map<string, OpenRequest>();
+
+  constructor(context: ManyRowsContext) {
+    this.#context = context;
+  }
+
+  readAll(record: { text(column: number): string | null }, row: StagedRow, emit: Emit): boolean {
+    const line = parseVllmLine(record.text(LINE) ?? '');
+    if (line === null) return false;
+    const instant = this.#instantOf(line);
+    const known = this.#open.get(line.requestId);
+    if (line.kind === 'received') {
+      // An id that comes again is another request.
+      if (known !== undefined) this.#close(line.requestId, known, null, 'unknown', row, emit);
+      this.#begin(line, instant, row, emit);
+      return true;
+    }
+    // What began before the log has no arrival: its other lines say nothing that could be used.
+    if (known === undefined) return false;
+    if (line.kind === 'details') {
+      known.inputTokens ??= line.promptTokenIds;
+      known.prompt ??= line.prompt;
+      return true;
+    }
+    if (line.kind === 'generated') this.#addAnswer(known, line);
+    const status = statusOf(line);
+    if (status !== null) this.#close(line.requestId, known, instant, status, row, emit);
+    return true;
+  }
+
+  finish(row: StagedRow, emit: Emit): void {
+    for (const [id, request] of this.#open) this.#close(id, request, null, 'unknown', row, emit);
+  }
+
+  #instantOf({ month, day, clock }: VllmStamp): Instant {
+    const sec = this.#calendar.secondsOf(month, day, clock);
+    if (sec === null) throw new RowReject('the line has no valid date and time');
+    const fraction = clock.slice(9);
+    return {
+      sec,
+      nanos: Number(fraction.padEnd(9, '0').slice(0, 9)),
+      places: Math.min(fraction.length, 9),
+    };
+  }
+
+  #begin(line: VllmLine & { kind: 'received' }, arrival: Instant, row: StagedRow, emit: Emit): void {
+    this.#open.set(line.requestId, {
+      arrival,
+      operation: operationOf(line.requestId),
+      adapter: line.adapter,
+      maxOutputTokens: line.maxTokens,
+      inputTokens: line.promptTokenIds,
+      prompt: line.prompt,
+      outputTokens: null,
+      answer: null,
+    });
+    if (this.#open.size <= MOST_OPEN) return;
+    const [oldest] = this.#open;
+    this.#close(oldest[0], oldest[1], null, 'unknown', row, emit);
+  }
+
+  /** Parts of a streamed answer add up; the whole answer stands for all of them. */
+  #addAnswer(request: OpenRequest, line: VllmLine & { kind: 'generated' }): void {
+    if (line.outputTokenIds !== null)
+      request.outputTokens = line.isDelta
+        ? (request.outputTokens ?? 0) + line.outputTokenIds
+        : line.outputTokenIds;
+    if (line.output !== null)
+      request.answer = line.isDelta ? (request.answer ?? '') + line.output : line.output;
+  }
+
+  #close(
+    id: string,
+    request: OpenRequest,
+    end: Instant | null,
+    status: TraceStatus,
+    row: StagedRow,
+    emit: Emit,
+  ): void {
+    const { countTokens, pseudonyms, keepsText } = this.#context;
+    const { arrival, prompt, answer } = request;
+    this.#open.delete(id);
+    Object.assign(row, arrival);
+    row.isDate = false;
+    row.hasZone = true;
+    row.localKind = 'plain';
+    row.inputTokens = request.inputTokens ?? (prompt === null ? null : (countTokens?.(prompt) ?? null));
+    row.outputTokens = request.outputTokens ?? (answer === null ? null : (countTokens?.(answer) ?? null));
+    row.maxOutputTokens = request.maxOutputTokens;
+    row.requestId = pseudonyms.of('request', id);
+    row.adapter = request.adapter;
+    row.operation = request.operation;
+    row.status = status;
+    if (end !== null) row.durationNs = spanNs(arrival, end);
+    if (keepsText) {
+      row.promptText = prompt === null ? null : JSON.stringify(prompt);
+      row.answerText = answer === null ? null : JSON.stringify(answer);
+    }
+    emit();
+  }
+}
+
+/** How a line ends its request; null = it does not. */
+function statusOf(line: VllmLine): TraceStatus | null {
+  if (line.kind === 'finished') return 'ok';
+  if (line.kind === 'aborted') return 'cancelled';
+  if (line.kind !== 'generated' || (line.finishReason === null && line.isDelta)) return null;
+  return line.finishReason === 'abort' ? 'cancelled' : line.finishReason === 'error' ? 'stream_error' : 'ok';
+}
+
+function spanNs(from: Instant, to: Instant): bigint | null {
+  const ns = BigInt(to.sec - from.sec) * NS_PER_SEC + BigInt(to.nanos - from.nanos);
+  return ns < 0n ? null : ns;
+}
+
 /** vLLM names requests after the endpoint that took them. */
 function operationOf(requestId: string): Operation | null {
   if (requestId.startsWith('chatcmpl-') || requestId.startsWith('resp_')) return 'chat';
   if (requestId.startsWith('cmpl-')) return 'completion';
   if (requestId.startsWith('embd-')) return 'embedding';
   return requestId.startsWith('rerank-') ? 'rerank' : null;
-}
-
-const DAYS_BEFORE = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
-const DAYS_IN = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-const HALF_YEAR_DAYS = 183;
-const DAY_SEC = 86_400;
-
-/**
- * Seconds from the first time to each other one, dates without a year. A jump of more than half a year backwards is the
- * turn of the year; a 29 February shows that its year has one.
- */
-class YearlessCalendar {
-  #yearStart = 0;
-  #isLeap = false;
-  #previousDay: number | null = null;
-  #firstSec: number | null = null;
-
-  /** null when there is no such date or time. */
-  secondsOf(month: number, day: number, clock: string): number | null {
-    const [hour, minute, second] = clock.split(/[:.]/).map(Number);
-    const isDate = month >= 1 && month <= 12 && day >= 1 && day <= DAYS_IN[month - 1];
-    if (!isDate || hour > 23 || minute > 59 || second > 60) return null;
-    if (month === 2 && day === 29) this.#isLeap = true;
-    let dayNumber = this.#yearStart + this.#dayOfYear(month, day);
-    if (this.#previousDay !== null && this.#previousDay - dayNumber > HALF_YEAR_DAYS) {
-      this.#yearStart += this.#isLeap ? 366 : 365;
-      this.#isLeap = month === 2 && day === 29;
-      dayNumber = this.#yearStart + this.#dayOfYear(month, day);
-    }
-    this.#previousDay = dayNumber;
-    const sec = dayNumber * DAY_SEC + hour * 3_600 + minute * 60 + second;
-    this.#firstSec ??= sec;
-    return sec - this.#firstSec;
-  }
-
-  #dayOfYear(month: number, day: number): number {
-    return DAYS_BEFORE[month - 1] + day - 1 + (this.#isLeap && month > 2 ? 1 : 0);
-  }
 }

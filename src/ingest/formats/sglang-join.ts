@@ -1,0 +1,123 @@
+/**
+ * SGLang's two events of a request, received and finished, joined by request id in whatever order they come; shared by the
+ * JSON and the text form of its log.
+ */
+import type { TraceStatus } from '../../types.js';
+import type { RowField, StagedRow } from '../rows.js';
+import type { TimeReader } from '../time.js';
+import { backdate } from './instants.js';
+import type { Emit, ManyRowsContext } from './many-rows.js';
+
+export const SGLANG_FILLS: readonly RowField[] = [
+  'inputTokens',
+  'outputTokens',
+  'cachedTokens',
+  'maxOutputTokens',
+  'requestId',
+  'stream',
+  'status',
+  'durationNs',
+];
+
+/** An instant as the source wrote it. */
+export type Stamp = Pick<StagedRow, 'sec' | 'nanos' | 'places' | 'isDate' | 'hasZone' | 'localKind'>;
+
+/** The time just read, kept. */
+export function stampOf({ sec, nanos, places, isDate, hasZone, localKind }: TimeReader): Stamp {
+  return { sec, nanos, places, isDate, hasZone, localKind };
+}
+
+/** What both events say; null = not logged. */
+export interface SglangEvent {
+  readonly id: string;
+  readonly stamp: Stamp;
+  readonly stream: boolean | null;
+  readonly maxOutputTokens: number | null;
+  readonly prompt: string | null;
+}
+
+/** What the end of a request says. */
+export interface SglangEnd {
+  readonly inputTokens: number | null;
+  readonly outputTokens: number | null;
+  readonly cachedTokens: number | null;
+  readonly durationNs: bigint | null;
+  readonly status: TraceStatus;
+  readonly answer: string | null;
+}
+
+interface Pending extends Omit<SglangEvent, 'id' | 'stamp'>, SglangEnd {
+  readonly received: Stamp | null;
+  readonly finished: Stamp | null;
+}
+
+const NOTHING: Pending = {
+  received: null,
+  finished: null,
+  stream: null,
+  maxOutputTokens: null,
+  prompt: null,
+  inputTokens: null,
+  outputTokens: null,
+  cachedTokens: null,
+  durationNs: null,
+  status: 'unknown',
+  answer: null,
+};
+
+/** Joins events into rows. */
+export class SglangJoin {
+  readonly #context: ManyRowsContext;
+  readonly #open = new Map<string, Pending>();
+
+  constructor(context: ManyRowsContext) {
+    this.#context = context;
+  }
+
+  received(event: SglangEvent, row: StagedRow, emit: Emit): void {
+    const known = this.#merged(event);
+    this.#settle(event.id, { ...known, received: known.received ?? event.stamp }, row, emit);
+  }
+
+  finished(event: SglangEvent, end: SglangEnd, row: StagedRow, emit: Emit): void {
+    const known = this.#merged(event);
+    this.#settle(event.id, { ...known, ...end, finished: known.finished ?? event.stamp }, row, emit);
+  }
+
+  /** What is open at the end was received and not seen to finish, or finished and not seen to arrive. */
+  finish(row: StagedRow, emit: Emit): void {
+    for (const [id, pending] of this.#open) this.#emit(id, pending, row, emit);
+    this.#open.clear();
+  }
+
+  #merged({ id, stream, maxOutputTokens, prompt }: SglangEvent): Pending {
+    const known = this.#open.get(id) ?? NOTHING;
+    return {
+      ...known,
+      stream: known.stream ?? stream,
+      maxOutputTokens: known.maxOutputTokens ?? maxOutputTokens,
+      prompt: this.#context.keepsText === true ? (known.prompt ?? prompt) : null,
+    };
+  }
+
+  #settle(id: string, pending: Pending, row: StagedRow, emit: Emit): void {
+    if (pending.received === null || pending.finished === null) {
+      this.#open.set(id, pending);
+      return;
+    }
+    this.#open.delete(id);
+    this.#emit(id, pending, row, emit);
+  }
+
+  #emit(id: string, pending: Pending, row: StagedRow, emit: Emit): void {
+    const { received, finished, prompt, answer, ...known } = pending;
+    Object.assign(row, known, received ?? finished);
+    row.requestId = this.#context.pseudonyms.of('request', id);
+    if (received === null && pending.durationNs !== null) backdate(row, pending.durationNs);
+    if (this.#context.keepsText === true) {
+      row.promptText = prompt === null ? null : JSON.stringify(prompt);
+      row.answerText = answer === null ? null : JSON.stringify(answer);
+    }
+    emit();
+  }
+}
