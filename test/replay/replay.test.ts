@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ToolError } from '../../src/errors.js';
 import { chatDone, chatRole, chatToken, type ScriptedAnswer } from '../../src/replay/testing/script.js';
-import { answer, lengthOf, promptOf, ROWS, replay, rowsAt, thrown } from './scripted-run.js';
+import { answer, bodyOf, lengthOf, promptOf, ROWS, replay, rowsAt, thrown } from './scripted-run.js';
 
 test('a run: every row is sent as planned, counted by the server as asked, and on disk', async () => {
   const { summary, records, endpoint, dir } = await replay((request) => answer(request), {
@@ -221,10 +221,13 @@ test('Ctrl-C: nothing more is sent, the rest is unsent, what is in flight may en
 
 test('what has not ended when the drain limit passes is cancelled, with what came', async () => {
   const stuck: ScriptedAnswer = { steps: [{ atMs: 0, write: chatToken('Hello') }] };
-  const { summary, records } = await replay((request) => (request.index === 1 ? stuck : answer(request)), {
-    rows: rowsAt([0, 10, 20]),
-    drainSec: 0.2,
-  });
+  const { summary, records } = await replay(
+    (request) => (bodyOf(request).max_tokens === 4 ? stuck : answer(request)),
+    {
+      rows: rowsAt([0, 10, 20]),
+      drainSec: 0.2,
+    },
+  );
   assert.deepEqual(
     records.map((one) => [one.status, one.chunks]),
     [

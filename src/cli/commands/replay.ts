@@ -1,12 +1,14 @@
 /** `tokentide replay`: a trace → an endpoint, on exact time; prints what was measured and whether it counts. */
+import { ToolError } from '../../errors.js';
 import { runLines } from '../../inspect/result-lines.js';
 import { REPLAY_DEFAULTS } from '../../replay/options.js';
 import { replayTrace } from '../../replay/replay.js';
 import { exitStatusOf } from '../../replay/validity.js';
-import type { CommandSpec } from '../command.js';
+import type { CommandContext, CommandSpec } from '../command.js';
 import { ENDPOINT_OPTIONS, endpointSettings, urlsOf } from './endpoint-options.js';
 import { LOAD_OPTIONS, loadSettings } from './load-options.js';
 import { fitScreen } from './screen.js';
+import { runSelfTest } from './self-test.js';
 
 export const command: CommandSpec = {
   name: 'replay',
@@ -20,8 +22,9 @@ export const command: CommandSpec = {
   arguments: [
     {
       name: 'trace',
-      description: 'trace Parquet, as `tokentide ingest` or `synthesize` writes it',
-      required: true,
+      description:
+        'trace Parquet, as `tokentide ingest` or `synthesize` writes it; not needed with --self-test',
+      required: false,
     },
   ],
   options: [
@@ -29,16 +32,14 @@ export const command: CommandSpec = {
       key: 'url',
       type: 'strings',
       value: '<url>',
-      required: true,
-      description: 'endpoint: its origin, API root or full address; repeatable (see --affinity)',
+      description: 'needed; endpoint: its origin, API root or full address; repeatable (see --affinity)',
     },
     {
       key: 'output',
       short: 'o',
       type: 'string',
       value: '<folder>',
-      required: true,
-      description: 'folder of the run',
+      description: 'needed; folder of the run',
     },
     { key: 'force', type: 'boolean', description: 'replace the run that the folder holds' },
     ...ENDPOINT_OPTIONS,
@@ -79,6 +80,12 @@ export const command: CommandSpec = {
       default: 'yes',
       description: 'keep the instant of every chunk (8 bytes each); itl needs it',
     },
+    {
+      key: 'selfTest',
+      type: 'boolean',
+      description:
+        'measure no endpoint but this machine, against a server that does nothing: the highest rates it can vouch for',
+    },
     { key: 'noTrial', type: 'boolean', description: 'send no trial request before the load' },
     {
       key: 'blockSize',
@@ -88,10 +95,14 @@ export const command: CommandSpec = {
   ],
   examples: [
     'tokentide replay conv.parquet --url http://localhost:8000 --window 10m..20m --slo "p99(ttft) < 500ms" -o run',
-    'tokentide replay conv.parquet --url https://api.example.com/v1 --model m --rate 2/s --no-ignore-eos -o run',
+    'tokentide replay chats.parquet --url http://localhost:8000 --sessions closed --retries 2 -o run',
+    'tokentide replay --self-test',
   ],
   async run(context) {
     const { args, options, io, signal } = context;
+    if (options['selfTest'] === true)
+      return runSelfTest(context, (await endpointSettings(context)).senders ?? 'auto');
+    requireAll(context);
     const dir = options['output'] as string;
     const summary = await replayTrace({
       ...(await endpointSettings(context)),
@@ -121,3 +132,18 @@ export const command: CommandSpec = {
     return exitStatusOf(summary);
   },
 };
+
+/** What a replay needs and a self-test does not. Throws USAGE with everything that is missing. */
+function requireAll({ args, options }: CommandContext): void {
+  const missing = [
+    ...(args[0] === undefined ? ['a trace'] : []),
+    ...(options['url'] === undefined ? ['--url'] : []),
+    ...(options['output'] === undefined ? ['-o'] : []),
+  ];
+  if (missing.length === 0) return;
+  throw new ToolError({
+    code: 'USAGE',
+    message: `replay needs ${missing.join(', ')}`,
+    hint: 'write for example: tokentide replay trace.parquet --url http://localhost:8000 -o run',
+  });
+}
