@@ -25,6 +25,7 @@ import {
   replicasOverTime,
   sortedTrials,
 } from './plan-figures.js';
+import { studySections } from './plan-study.js';
 import { metricTable, provenanceSection, sloTable } from './shared-sections.js';
 import {
   countValue,
@@ -42,14 +43,19 @@ export function planPage(input: PlanReportInput): Page {
   const { plan, files } = input;
   const front = present([attainmentByReplicas(plan), limitUseByReplicas(plan)]);
   const overTime = present([offeredRate(plan), replicasOverTime(plan)]);
+  const study = studySections(plan);
   const confirmed = plan.trials.find((trial) => trial.role === 'confirm');
   const sections: (Section | null)[] = [
     evidenceSection(plan, front),
+    study.front,
+    study.overTime,
     noteSection('Before you trust this plan', plan.warnings),
     confirmed === undefined ? null : confirmedSection(confirmed, plan.trials),
     costSection(plan),
     plan.autoscaler === null ? null : autoscalerSection(plan.autoscaler),
-    figureSection('load', 'Load over time', overTime),
+    study.autoscaling,
+    study.breaks,
+    figureSection('load', 'Load over time', overTime, { nav: 'Load' }),
     files.length === 0
       ? null
       : {
@@ -70,7 +76,7 @@ export function planPage(input: PlanReportInput): Page {
     headline: planHeadline(plan),
     tiles: planTiles(plan),
     sections: present(sections),
-    charts: [...front, ...overTime].map((item) => item.chart),
+    charts: [...front, ...study.figures, ...overTime].map((item) => item.chart),
     footer: html`Made by tokentide ${plan.manifest.version}.`,
   };
 }
@@ -168,6 +174,7 @@ function confirmedSection(trial: FleetTrial, trials: readonly FleetTrial[]): Sec
   return {
     id: 'confirmed',
     title: `What ${formatCount(trial.replicas)} ${trial.replicas === 1 ? 'replica delivers' : 'replicas deliver'}`,
+    nav: 'Delivered',
     intro: html`The confirming trial on seed <code>${trial.seed}</code>${others > 0 ? html`; the table above has the other ${countValue(others)}` : null}.`,
     body: html`${trial.slo.length === 0 ? null : sloTable(trial.slo)}${metricTable(trial.metrics, SIMULATED_METRICS)}
 ${facts([

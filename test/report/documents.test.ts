@@ -208,6 +208,33 @@ test('simulations: verdict by objective; an autoscaled fleet is drawn over time;
   assert.match(both(true, true, 2).verdict, /first one uses fewer/);
 });
 
+test('a simulated plan: front with the recommended fleet, attainment of both fleets, outcomes and break tests', () => {
+  const { plan } = ofKind('simulated plan', 'capacity-plan');
+  const page = buildPage(documents['simulated plan']);
+  const front = page.charts.find((chart) => chart.id === 'plan-front')!;
+  assert.ok(!isPicture(front));
+  assert.deepEqual(
+    front.series.map((series) => series.label),
+    ['recommended', 'fixed, on the front', 'dominated'],
+  );
+  assert.deepEqual(
+    front.data[1].map((value, i) => [front.data[0][i], value]).filter(([, value]) => value !== null),
+    [[6, 0.996]],
+  );
+  const time = page.charts.find((chart) => chart.id === 'plan-attainment-time')!;
+  assert.ok(!isPicture(time));
+  assert.equal(time.data[1][60], Number(plan.attainmentOverTime!.windows[60].ratio!.toPrecision(5)));
+  assert.equal(time.data[1][20], null, 'a window without requests has no share');
+  const text = textOf(page);
+  for (const test of plan.breakTests!) assert.ok(text.includes(test.text));
+  for (const one of [plan.autoscaling!.recommended, plan.autoscaling!.recipe])
+    assert.ok(text.includes(one.label));
+  assert.ok(text.includes('not recovered'));
+  const bare = buildPage(documents['plan']);
+  for (const id of ['front', 'attainment', 'scaling', 'breaks'])
+    assert.ok(!bare.sections.some((section) => section.id === id), id);
+});
+
 test('an ECDF from quantiles is exact at the quantiles and jumps where they repeat', () => {
   const probs = [0, 0.25, 0.5, 0.75, 1];
   const values = [1, 2, 2, 2, 10];

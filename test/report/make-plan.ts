@@ -1,6 +1,6 @@
 /** Makes capacity plans for the report's tests: made runs of fleets of rising size, with thresholds and cost. */
 import { randomOf } from '../../src/random.js';
-import type { CapacityPlan, FleetTrial } from '../../src/types.js';
+import type { CapacityPlan, FleetOutcome, FleetTrial, ParetoPoint } from '../../src/types.js';
 import { MADE_MANIFEST, makeRun } from './make-run.js';
 
 const SLO = 'p99(ttft) < 2s, goodput >= 0.99';
@@ -87,6 +87,116 @@ export function makePlan(seed = 'plan'): CapacityPlan {
       recommendation: 'Apply keda.yaml, and calibrate the engine on your hardware with tokentide profile.',
     },
     files: ['plan.json', 'report.html', 'hpa.yaml', 'keda.yaml'],
+  };
+}
+
+/** The same plan with its fleets simulated over the day: attainment, autoscaling study, break tests, cost front. */
+export function makeSimulatedPlan(): CapacityPlan {
+  const plan = makePlan();
+  const fixed = makeOutcome(`${plan.replicas} replicas`, plan.replicas!, 0.999);
+  const found = makeOutcome('running 20, 2 to 6 replicas', 2.4, 0.996);
+  const recipe = makeOutcome('running 9, 2 to 6 replicas', 3.1, 0.999);
+  const broken = makeOutcome('2 to 6 replicas', 2.6, 0.8);
+  const point = (label: string, costPerHour: number, goodput: number): ParetoPoint => ({
+    choice: 'llama3-8b-h100',
+    fleet: label.includes('running') ? 'autoscaled' : 'static',
+    label,
+    costPerHour,
+    goodput,
+    tightest: { term: 'p99(ttft) < 2s', value: 1_000, limit: 2_000, unit: 'ms', met: goodput > 0.99, n: 9 },
+    met: goodput > 0.99,
+    dominatedBy: null,
+    chosen: false,
+  });
+  return {
+    ...plan,
+    attainmentOverTime: fixed.attainment,
+    autoscaling: {
+      kind: 'hpa',
+      windowGoal: 0.95,
+      scrapeSec: 15,
+      coldStartSec: 90,
+      static: fixed,
+      recipe,
+      recommended: found,
+      confirm: [found, { ...found, met: false, timeToRecoverSec: null }],
+      candidates: [9, 20, 40].map((target) => ({
+        signal: 'running',
+        target,
+        minReplicas: 2,
+        scaleDownWindowSec: 300,
+        met: target < 40,
+        metOverTime: target < 40,
+        goodput: 1 - target / 1_000,
+        windowsMetRatio: target < 40 ? 0.97 : 0.8,
+        replicaHours: 100 - target,
+        costPerHour: null,
+      })),
+      savingRatio: 0.2,
+      because: 'the cheapest of 3 settings that holds on fresh draws',
+    },
+    breakTests: [
+      {
+        id: 'growth',
+        text: '20 % more traffic',
+        static: fixed,
+        autoscaled: found,
+        because: 'both keep the SLO',
+      },
+      {
+        id: 'lost-replica',
+        text: 'a replica dies at 8:00',
+        static: broken,
+        autoscaled: null,
+        because: 'the fixed fleet misses it for 3 min',
+      },
+    ],
+    pareto: [
+      { ...point('1 replica', 2.5, 0.4) },
+      { ...point('2 replicas', 5, 0.93) },
+      { ...point('running 20', 6, 0.996), chosen: true },
+      { ...point('3 replicas', 7.5, 0.97), dominatedBy: 'running 20' },
+      { ...point('4 replicas', 10, 0.999) },
+    ],
+  };
+}
+
+function makeOutcome(label: string, meanReplicas: number, goodput: number): FleetOutcome {
+  const windows = Array.from({ length: 144 }, (_, i) => {
+    const offered = i === 20 ? 0 : 18_000;
+    const ratio = offered === 0 ? null : i === 60 ? goodput - 0.1 : goodput;
+    return {
+      fromSec: i * 600,
+      offered,
+      good: offered * (ratio ?? 0),
+      ratio,
+      met: ratio === null ? null : ratio > 0.95,
+    };
+  });
+  return {
+    label,
+    autoscaler: { kind: 'static', replicas: 4 },
+    initialReplicas: 4,
+    seed: '1',
+    met: goodput > 0.99,
+    metOverTime: goodput > 0.99,
+    slo: [],
+    goodput,
+    attainment: { windowSec: 600, windows, metRatio: 0.98, worst: windows[60] },
+    replicaHours: meanReplicas * 24,
+    meanReplicas,
+    peakReplicas: 6,
+    flaps: 1,
+    cutOff: 0,
+    unserved: 0,
+    timeToRecoverSec: 600,
+    cost: {
+      pricePerReplicaHour: 2.5,
+      perHour: 2.5 * meanReplicas,
+      perMillionOutputTokens: 1,
+      perMillionTokens: 1,
+      perThousandGoodRequests: 1,
+    },
   };
 }
 
