@@ -33,6 +33,7 @@ export interface ResponseListener {
   /** The request's bytes go to the socket now. */
   onSent(): void;
   onHead(status: number, contentType: string | null, facts?: HeadFacts): void;
+  /** The bytes are valid during the call only. */
   onData(bytes: Uint8Array): void;
   /** The response is complete. */
   onEnd(): void;

@@ -266,7 +266,8 @@ export class Exchange implements ResponseListener {
       this.#abort();
       return;
     }
-    this.#body.push(bytes);
+    // Copied: transports read into a buffer that they use again.
+    this.#body.push(Buffer.from(bytes));
     this.#bodyBytes += bytes.length;
   }
 

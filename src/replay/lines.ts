@@ -28,7 +28,8 @@ export class LineParser {
       from = i + 1;
     }
     if (from === bytes.length) return;
-    this.#partial.push(from === 0 ? bytes : bytes.subarray(from));
+    // Copied: transports read into a buffer that they use again.
+    this.#partial.push(Buffer.from(bytes.subarray(from)));
     this.#partialBytes += bytes.length - from;
     if (this.#partialBytes > this.#maxBytes) throw new SseOverflowError(this.#maxBytes);
   }

@@ -64,7 +64,8 @@ export class SseParser {
       from = i + 1;
     }
     if (from < bytes.length) {
-      this.#partial.push(from === 0 ? bytes : bytes.subarray(from));
+      // Copied: transports read into a buffer that they use again.
+      this.#partial.push(Buffer.from(bytes.subarray(from)));
       this.#partialBytes += bytes.length - from;
       this.#checkSize(this.#partialBytes + this.#dataLength);
     }

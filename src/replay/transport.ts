@@ -54,6 +54,8 @@ export interface ConnectionOptions {
   readonly unixSocket?: string | null;
   /** Default '1.1'. */
   readonly http?: '1.1' | '2';
+  /** What carries HTTP/1.1. Default `socket`. */
+  readonly engine?: 'socket' | 'undici';
 }
 
 /** Connections as the user asks for them: `auto` = HTTP/2 where the server offers it by ALPN. */

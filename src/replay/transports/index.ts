@@ -2,13 +2,16 @@
 import type { Transport, TransportTarget } from '../transport.js';
 import { createUndiciTransport } from '../undici-transport.js';
 import { createHttp2Transport } from './http2-transport.js';
+import { createSocketTransport } from './socket-transport.js';
 
 /** What a transport needs beside its target. */
 export interface TransportOptions extends TransportTarget {
   readonly nowNs: () => number;
 }
 
-/** Creates the transport that `connection.http` names. */
+/** Creates the transport that `connection.http` and `.engine` name. */
 export function createTransport(options: TransportOptions): Transport {
-  return options.connection?.http === '2' ? createHttp2Transport(options) : createUndiciTransport(options);
+  const { http, engine } = options.connection ?? {};
+  if (http === '2') return createHttp2Transport(options);
+  return engine === 'undici' ? createUndiciTransport(options) : createSocketTransport(options);
 }

@@ -232,15 +232,18 @@ test('servers that lie: content-length too long, too short, chunk sizes that are
     [`${head}transfer-encoding: chunked\r\n\r\n5\r\ndata:\r\n0\r\n\r\n`, 'truncated', /no_finish_reason/],
     ['', 'connection_error', /closed_before_response/],
   ];
-  for (const [bytes, status, error] of answers) {
-    const { outcomes } = await withRawServer(
-      (socket) => socket.end(bytes),
-      (url) => send({ url, count: 1, limits: { totalNs: 2_000 * MS } }),
-    );
-    const [outcome] = outcomes;
-    assert.equal(outcome.status, status, `${JSON.stringify(bytes.slice(-60))}: ${outcome.error}`);
-    if (error === null) assert.equal(outcome.error, null);
-    else assert.match(outcome.error!, error);
+  for (const engine of ['socket', 'undici'] as const) {
+    for (const [bytes, status, error] of answers) {
+      const { outcomes } = await withRawServer(
+        (socket) => socket.end(bytes),
+        (url) => send({ url, count: 1, limits: { totalNs: 2_000 * MS }, connection: { engine } }),
+      );
+      const [outcome] = outcomes;
+      const what = `${engine} ${JSON.stringify(bytes.slice(-60))}: ${outcome.error}`;
+      assert.equal(outcome.status, status, what);
+      if (error === null) assert.equal(outcome.error, null);
+      else assert.match(outcome.error!, error, what);
+    }
   }
 });
 

@@ -28,6 +28,7 @@ interface Way {
 
 const WAYS: Way[] = [
   { name: 'HTTP/1.1', endpoint: {}, connection: {}, shares: false },
+  { name: 'HTTP/1.1 by undici', endpoint: {}, connection: { engine: 'undici' }, shares: false },
   { name: 'HTTP/2 without TLS', endpoint: { http2: true }, connection: { http: '2' }, shares: true },
   ...(certificates === null
     ? []
@@ -36,6 +37,12 @@ const WAYS: Way[] = [
           name: 'HTTP/1.1 over TLS',
           endpoint: { tls: certificates.server },
           connection: { ca: certificates.ca },
+          shares: false,
+        },
+        {
+          name: 'HTTP/1.1 over TLS by undici',
+          endpoint: { tls: certificates.server },
+          connection: { ca: certificates.ca, engine: 'undici' as const },
           shares: false,
         },
         {
