@@ -3,80 +3,30 @@
  * reason and line; sorts by arrival; and writes the trace with its data-quality report inside, whole or not at all.
  */
 import { randomBytes } from 'node:crypto';
-import { basename } from 'node:path';
 import { ToolError } from '../errors.js';
-import { createManifest, hashInput, sha256Hex } from '../manifest.js';
 import { writeTrace } from '../trace/write.js';
-import type { ProgressListener, TraceBatch, TraceMeta, TraceMetaDraft, TraceQuality } from '../types.js';
+import type { ProgressListener, TraceBatch, TraceMetaDraft, TraceQuality } from '../types.js';
 import { type ChosenInput, type ChosenInputs, chooseInputs } from './choose-inputs.js';
-import { type Instant, RowCollector } from './collector.js';
+import { RowCollector } from './collector.js';
 import type { KnownFormat } from './format.js';
 import { openFormat } from './handler.js';
 import { inputNotes } from './input-notes.js';
 import { KeptTexts, withTexts } from './kept-texts.js';
 import { type IngestMap, parseIngestMap, readIngestMap } from './map.js';
+import type { IngestOptions, IngestResult } from './options.js';
 import { Pseudonyms } from './pseudonyms.js';
-import { countRows, QualityJudge, type TimeFacts } from './quality.js';
+import { countRows, QualityJudge } from './quality.js';
 import { isParallelReadable, readInParallel } from './read-parallel.js';
 import { RecordPump, readRecords, readRecordsFrom } from './read-records.js';
+import { RECOVERED_FIELDS, SessionRecovery } from './recover-sessions.js';
 import { RejectTable } from './rejects.js';
 import { RowTally } from './tally.js';
 import { openTextCounter, type TextCounter } from './text-counter.js';
 import { TimeReader } from './time.js';
+import { manifestOf, nameOf, startUtc, timeFacts } from './trace-meta.js';
 import { parseZone, type Zone } from './zone.js';
 
-export interface IngestOptions {
-  /** Files, folders or patterns, in any order; `-` = standard input. */
-  readonly inputs: readonly string[];
-  /** Path of the trace. */
-  readonly output: string;
-  /** Name of a format; default `auto`. */
-  readonly format?: string;
-  /** Mapping: its path, or the mapping itself (checked or plain). Goes before `format`. */
-  readonly map?: string | IngestMap | object;
-  /** Zone of times that name none: UTC, +05:30 or an IANA name. Default UTC, whatever the host's zone. */
-  readonly tz?: string;
-  /** Any bad row is fatal. */
-  readonly strict?: boolean;
-  /** Name of the trace; default: the first input's. */
-  readonly name?: string;
-  /** Keep identifiers as they are. Default: keyed pseudonyms. */
-  readonly keepIds?: boolean;
-  /** Secret that the pseudonyms depend on; default: random, so that they cannot be joined with another ingest. */
-  readonly pseudonymKey?: string;
-  /** Keep the rows of a compressed file that ends early. */
-  readonly allowTruncated?: boolean;
-  /**
-   * Tokenizer for texts whose lengths are not logged: cl100k_base, o200k_base, or the path of a Hugging Face
-   * tokenizer.json. Default: such lengths are unknown.
-   */
-  readonly tokenizer?: string;
-  /** Path of a file for prompts and answers, JSON lines keyed by request id; default: text is dropped. */
-  readonly keepText?: string;
-  /** Rows kept in memory before they are sorted on disk, bytes; default 256 MiB. */
-  readonly sortBudgetBytes?: number;
-  readonly compat?: 'parquetjs' | null;
-  readonly signal?: AbortSignal;
-  readonly progress?: ProgressListener;
-}
-
-export interface IngestResult {
-  readonly output: string;
-  readonly rows: number;
-  readonly bytes: number;
-  readonly contentHash: string;
-  readonly format: {
-    readonly name: string;
-    readonly title: string;
-    /** Why this format. */
-    readonly reason: string;
-    /** What came second in detection; null = nothing else came near, or the format was given. */
-    readonly second: string | null;
-  };
-  readonly meta: TraceMeta;
-  readonly quality: TraceQuality;
-  readonly files: readonly { readonly name: string; readonly rows: number; readonly rejected: number }[];
-}
+export type { IngestOptions, IngestResult } from './options.js';
 
 /**
  * Turns logs into a trace. Throws ToolError: FILE_NOT_FOUND, FILE_EMPTY, FILE_UNREADABLE, FORMAT_UNKNOWN,
@@ -219,12 +169,13 @@ async function writeOut(
     joined: read.notes,
   });
   const manifest = await manifestOf(options, format, inputs);
+  const recovery = recoveryOf(options, format, read.blockSize);
   let quality: TraceQuality | null = null;
   let draft: TraceMetaDraft | null = null;
   const written = await writeTrace({
     path: options.output,
-    batches: judged(rows, judge),
-    columns: format.fills,
+    batches: judged(rows, judge, recovery),
+    columns: recovery === null ? format.fills : [...new Set([...format.fills, ...RECOVERED_FIELDS])],
     meta: () => {
       rejects.addRows(REPEATED, rows.tieFindings.duplicates);
       quality = judge.report({
@@ -232,7 +183,7 @@ async function writeOut(
         tally,
         ties: rows.tieFindings,
         outOfOrderRows: rows.outOfOrderRows,
-        notes,
+        notes: [...notes, ...(recovery?.notes() ?? [])],
       });
       draft = {
         schemaVersion: 1,
@@ -272,19 +223,30 @@ const NO_REQUEST = 'no request';
 const NOT_SELECTED = 'not selected by the mapping';
 
 /** The sorted rows as batches, judged on the way. */
-function* judged(rows: RowCollector, judge: QualityJudge): Generator<TraceBatch> {
+function* judged(
+  rows: RowCollector,
+  judge: QualityJudge,
+  recovery: SessionRecovery | null,
+): Generator<TraceBatch> {
   for (const block of rows.sorted()) {
     judge.add(block);
-    yield rows.batchOf(block);
+    const batch = rows.batchOf(block);
+    yield recovery === null ? batch : recovery.add(batch);
   }
 }
 
-/** Name of a trace by that of its first input, an archive's by its own. */
-function nameOf(input: string): string {
-  const name = input
-    .split(':')[0]
-    .replace(/(\.(csv|jsonl|ndjson|json|log|txt|parquet|gz|zst|tar|tgz|tsv))+$/i, '');
-  return name === '' ? 'trace' : name;
+function recoveryOf(
+  { recoverSessions = false }: IngestOptions,
+  format: KnownFormat,
+  blockSize: number | null,
+): SessionRecovery | null {
+  if (!recoverSessions) return null;
+  if (format.fills.includes('blockHashes') && blockSize !== null) return new SessionRecovery(blockSize);
+  throw new ToolError({
+    code: 'BAD_VALUE',
+    message: `sessions cannot be recovered: ${format.name} has no block ids here`,
+    hint: 'leave --recover-sessions out; sessions that the source names are kept anyway',
+  });
 }
 
 async function mapOf(map: IngestOptions['map']): Promise<IngestMap | null> {
@@ -322,59 +284,5 @@ function noRows(inputs: readonly ChosenInput[], rejects: RejectTable, tally: Row
         ? `the mapping's filter left none of ${countRows(tally.filteredRows)} of ${names}`
         : `${names} has no rows`,
     hint: tally.filteredRows > 0 ? 'check where: in the mapping' : 'was the log cut off after its header?',
-  });
-}
-
-const YEAR_2000_SEC = 946_684_800;
-
-function timeFacts(read: Reading, format: KnownFormat, zoneName: string, isZoneGiven: boolean): TimeFacts {
-  const start = read.rows.start();
-  const isEpoch =
-    format.timeOrigin === 'epoch' || (format.timeOrigin === 'auto' && start.sec > YEAR_2000_SEC);
-  return {
-    resolutionNs: 10 ** (9 - read.tally.places),
-    origin: isEpoch ? 'epoch' : 'start',
-    zoneName,
-    isZoneGiven,
-    start,
-  };
-}
-
-/** The first arrival as RFC 3339 with the digits that the source wrote. */
-function startUtc({ sec, nanos }: Instant, places: number): string {
-  const whole = new Date(sec * 1_000).toISOString().slice(0, 19);
-  const fraction = String(nanos).padStart(9, '0').slice(0, places);
-  return fraction === '' ? `${whole}Z` : `${whole}.${fraction}Z`;
-}
-
-async function manifestOf(
-  options: IngestOptions,
-  format: KnownFormat,
-  inputs: readonly ChosenInput[],
-): Promise<TraceMeta['manifest']> {
-  const { map } = options;
-  return createManifest({
-    command: 'ingest',
-    options: {
-      format: format.name,
-      map:
-        map === undefined
-          ? undefined
-          : typeof map === 'string'
-            ? basename(map)
-            : sha256Hex(JSON.stringify(map)),
-      tz: options.tz,
-      strict: options.strict,
-      name: options.name,
-      keepIds: options.keepIds,
-      allowTruncated: options.allowTruncated,
-      keepText: options.keepText === undefined ? undefined : true,
-      tokenizer: options.tokenizer === undefined ? undefined : basename(options.tokenizer),
-    },
-    inputs: [
-      ...inputs.map(({ source }) => source.manifest()),
-      ...(typeof map === 'string' ? [await hashInput(map)] : []),
-    ],
-    timestamp: false,
   });
 }

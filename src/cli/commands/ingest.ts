@@ -76,6 +76,11 @@ export const command: CommandSpec = {
         'count texts whose lengths are not logged: cl100k_base, o200k_base or a tokenizer.json (estimates; no text is kept)',
     },
     {
+      key: 'recoverSessions',
+      type: 'boolean',
+      description: 'tell sessions, parents and turns from block ids where the source names no sessions',
+    },
+    {
       key: 'keepText',
       type: 'string',
       value: '<texts.jsonl>',
@@ -123,6 +128,7 @@ export const command: CommandSpec = {
       pseudonymKey: await keyOf(options['pseudonymKeyFile'] as string | undefined),
       allowTruncated: options['allowTruncated'] as boolean | undefined,
       tokenizer: options['tokenizer'] as string | undefined,
+      recoverSessions: options['recoverSessions'] as boolean | undefined,
       keepText: options['keepText'] as string | undefined,
       compat: (options['compat'] as 'parquetjs' | undefined) ?? null,
       signal,

@@ -1,37 +1,10 @@
 /**
- * Who follows whom: by the log's session and parent ids, or recovered from prefix block hashes.
- *
- * Recovery, STATISTICS §1.4: a request follows the most recent earlier one whose complete blocks (at least two) are all
- * a prefix of it and whose prompt is shorter, the longest such prefix first. Cost: linear in block references.
+ * Who follows whom: by the log's session and parent ids, or recovered from prefix block hashes (stats/prefix-links.ts), or
+ * as readers of one document. Cost: linear in block references.
  */
-import type { BlockLists, PrefixReuse } from '../../stats/lru-curve.js';
+import type { PrefixReuse } from '../../stats/lru-curve.js';
 
-/** Blocks that a prompt must fill before it can be told apart from a shared head. */
-export const LEAST_BLOCKS = 2;
-
-/** Row of the request that each row follows, −1 = none. */
-export function parentsByPrefix(lists: BlockLists, inputTokens: ArrayLike<number>): Int32Array {
-  const { offsets, numbers, blockSize, distinct } = lists;
-  const n = offsets.length - 1;
-  const parents = new Int32Array(n).fill(-1);
-  // Requests by their last complete block, newest first; ids are chained, so that block names the whole prefix.
-  const newestAt = new Int32Array(distinct).fill(-1);
-  const olderAt = new Int32Array(n).fill(-1);
-  for (let i = 0; i < n; i++) {
-    const from = offsets[i];
-    const complete = Math.min(Math.floor(inputTokens[i] / blockSize), offsets[i + 1] - from);
-    for (let k = complete; k >= LEAST_BLOCKS && parents[i] < 0; k--) {
-      let q = newestAt[numbers[from + k - 1]];
-      while (q >= 0 && inputTokens[q] >= inputTokens[i]) q = olderAt[q];
-      parents[i] = q;
-    }
-    if (complete < LEAST_BLOCKS) continue;
-    const last = numbers[from + complete - 1];
-    olderAt[i] = newestAt[last];
-    newestAt[last] = i;
-  }
-  return parents;
-}
+export { LEAST_BLOCKS, parentsByPrefix } from '../../stats/prefix-links.js';
 
 /** Readers of one document: a request follows the last one on the same document, i.e. sharing more than the head. */
 export function parentsByDocument(reuse: PrefixReuse, headBlocks: Int32Array): Int32Array {
