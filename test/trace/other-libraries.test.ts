@@ -13,7 +13,7 @@ import { openTrace, readTraceRows } from '../../src/trace/read.js';
 import { TRACE_COLUMNS } from '../../src/trace/schema.js';
 import { writeTrace } from '../../src/trace/write.js';
 import type { TraceRow } from '../../src/types.js';
-import { META, temporaryFolder, traceRows } from './traces.js';
+import { META, runSql, temporaryFolder, traceRows } from './traces.js';
 
 /** Rows whose integers fit JavaScript numbers, as parquetjs-lite needs. */
 const SMALL_ROWS: readonly TraceRow[] = Array.from({ length: 500 }, (_, i) =>
@@ -160,6 +160,7 @@ for name, file in json.loads(sys.argv[2]).items():
     plain = lambda v: [str(x) for x in v] if isinstance(v, list) else str(v) if isinstance(v, int) and not isinstance(v, bool) else v
     out[name] = {
         'types': [[f.name, str(f.type)] for f in table.schema],
+        'required': [f.name for f in table.schema if not f.nullable],
         'kind': json.loads(table.schema.metadata[b'tokentide'])['kind'],
         'rows': [[plain(v) for v in row.values()] for row in table.to_pylist()],
     }
@@ -180,6 +181,7 @@ print(json.dumps(out))
   const expectedTypes = TRACE_COLUMNS.map(({ disk, type }) => [disk, PYARROW_TYPES[type]]);
   for (const [name, found] of Object.entries(JSON.parse(run.stdout) as Record<string, PyarrowFile>)) {
     assert.deepEqual(found.types, expectedTypes, name);
+    assert.deepEqual(found.required, ['arrival_ns', 'operation', 'status'], name);
     assert.equal(found.kind, 'trace');
     assert.deepEqual(found.rows, expectedRows, name);
   }
@@ -187,6 +189,7 @@ print(json.dumps(out))
 
 interface PyarrowFile {
   readonly types: string[][];
+  readonly required: string[];
   readonly kind: string;
   readonly rows: unknown[][];
 }
@@ -198,3 +201,77 @@ const PYARROW_TYPES: Readonly<Record<string, string>> = {
   string: 'string',
   u64list: 'list<element: uint64>',
 };
+
+test('pyarrow reads many row groups, steps and dictionaries, and our ranges and counts of unknown values', {
+  skip: PYTHON === null ? 'no Python with pyarrow (set TOKENTIDE_PYTHON)' : false,
+}, async (context) => {
+  const path = join(temporaryFolder(context), 't.parquet');
+  await writeTrace({ path, meta: META, batches: [batchFromRows(SMALL_ROWS)], rowGroupSize: 64, threads: 2 });
+  const script = `
+import json, sys, pyarrow.compute as pc, pyarrow.parquet as pq
+file = pq.ParquetFile(sys.argv[1])
+groups, told = [], 0
+for g in range(file.num_row_groups):
+    table = file.read_row_group(g)
+    table.validate(full=True)
+    meta = file.metadata.row_group(g)
+    assert meta.num_rows == table.num_rows
+    for c in range(meta.num_columns):
+        chunk = meta.column(c)
+        column = table.column(chunk.path_in_schema.split('.')[0])
+        stats = chunk.statistics
+        if '.' in chunk.path_in_schema or stats is None: continue
+        assert stats.null_count == column.null_count, chunk.path_in_schema
+        if not stats.has_min_max: continue
+        told += 1
+        least, most = pc.min_max(column).as_py().values()
+        assert (stats.min, stats.max) == (least, most), (chunk.path_in_schema, stats, least, most)
+    groups += table.to_pylist()
+encodings = sorted({e for g in range(file.num_row_groups) for c in range(file.metadata.num_columns) for e in file.metadata.row_group(g).column(c).encodings})
+print(json.dumps({'groups': file.num_row_groups, 'told': told, 'encodings': encodings, 'rows': [[r['arrival_ns'], r['input_tokens'], r['model'], r['block_hashes'], r['ttft_ns'], r['stream'], r['status']] for r in groups]}))
+`;
+  const run = spawnSync(PYTHON!, ['-c', script, path], { encoding: 'utf8', maxBuffer: 1 << 28 });
+  assert.equal(run.status, 0, run.stderr);
+  const found = JSON.parse(run.stdout);
+  assert.equal(found.groups, 8);
+  assert.ok(found.told >= 8 * 5, `${found.told} ranges`);
+  assert.deepEqual(found.encodings, ['DELTA_BINARY_PACKED', 'PLAIN', 'PLAIN_DICTIONARY', 'RLE']);
+  assert.deepEqual(
+    found.rows,
+    SMALL_ROWS.map((row) => [
+      Number(row.arrivalNs),
+      row.inputTokens,
+      row.model,
+      row.blockHashes?.map(Number) ?? null,
+      row.ttftNs === null ? null : Number(row.ttftNs),
+      row.stream,
+      row.status,
+    ]),
+  );
+});
+
+test('DuckDB reads the columns that are never unknown as such, and its filters use our ranges rightly', async (context) => {
+  const path = join(temporaryFolder(context), 't.parquet');
+  await writeTrace({ path, meta: META, batches: [batchFromRows(SMALL_ROWS)], rowGroupSize: 64 });
+  const required = await runSql(
+    `SELECT name FROM parquet_schema('${path}') WHERE repetition_type = 'REQUIRED' ORDER BY name`,
+  );
+  assert.deepEqual(required.flat(), ['arrival_ns', 'operation', 'status']);
+  const count = async (where: string): Promise<unknown> =>
+    Number((await runSql(`SELECT count(*) FROM '${path}' WHERE ${where}`))[0][0]);
+  const rows = (test: (row: TraceRow) => boolean): number => SMALL_ROWS.filter(test).length;
+  assert.equal(
+    await count('arrival_ns > 400000002800 AND input_tokens < 1400'),
+    rows(({ arrivalNs, inputTokens }) => arrivalNs > 400n * 1_000_000_007n && (inputTokens ?? 1e9) < 1_400),
+  );
+  assert.equal(
+    await count("model >= 'größe 🙂'"),
+    rows(({ model }) => model !== null),
+  );
+  assert.equal(await count("request_id = 'request-77'"), 1);
+  assert.equal(await count('list_contains(block_hashes, 302002)'), 1);
+  assert.equal(
+    await count("status = 'timeout' AND ttft_ns IS NULL"),
+    rows((row) => row.status === 'timeout' && row.ttftNs === null),
+  );
+});
