@@ -269,7 +269,7 @@ test('DuckDB reads the columns that are never unknown as such, and its filters u
     rows(({ model }) => model !== null),
   );
   assert.equal(await count("request_id = 'request-77'"), 1);
-  assert.equal(await count('list_contains(block_hashes, 302002)'), 1);
+  assert.equal(await count('list_contains(block_hashes, 302001)'), 1);
   assert.equal(
     await count("status = 'timeout' AND ttft_ns IS NULL"),
     rows((row) => row.status === 'timeout' && row.ttftNs === null),
