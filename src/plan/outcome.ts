@@ -86,6 +86,7 @@ export async function simulateOutcome(conditions: FleetConditions, run: FleetRun
   return {
     label: run.label,
     autoscaler,
+    initialReplicas: judged.timeline[0]?.ready ?? 0,
     seed,
     met,
     metOverTime: met && (attainment.metRatio ?? 0) >= conditions.windowGoal,

@@ -79,8 +79,12 @@ export async function searchScaler<S extends SettingScore>(
       : start;
     let at = await score(rounded(from), limit);
     for (const factor of FACTORS) {
+      // A kind of move that did not help is not tried again before the steps shrink.
+      const useless = new Set<string>();
       while (at !== null) {
-        const next = await improve(at, factor, options.mostMinReplicas, (setting) => score(setting, limit));
+        const next = await improve(at, factor, useless, options.mostMinReplicas, (setting) =>
+          score(setting, limit),
+        );
         if (next === null) break;
         at = next;
       }
@@ -96,34 +100,40 @@ function budgetAfter(i: number, signals: number, first: number, budget: number):
 async function improve<S extends SettingScore>(
   at: ScoredSetting<S>,
   factor: number,
+  useless: Set<string>,
   mostMinReplicas: number,
   score: (setting: ScalerSetting) => Promise<ScoredSetting<S> | null>,
 ): Promise<ScoredSetting<S> | null> {
   const moves = at.score.feasible ? cheaper(at.setting, factor) : safer(at.setting, factor);
-  for (const move of moves) {
-    if (move.minReplicas < 1 || move.minReplicas > mostMinReplicas) continue;
+  for (const [kind, move] of Object.entries(moves)) {
+    if (useless.has(kind) || move.minReplicas < 1 || move.minReplicas > mostMinReplicas) continue;
     const next = await score(rounded(move));
     if (next !== null && isBetter(next.score, at.score)) return next;
+    useless.add(kind);
   }
   return null;
 }
 
-function cheaper(at: ScalerSetting, factor: number): ScalerSetting[] {
-  const shorter = Math.max(LEAST_DOWN_WINDOW_SEC, Math.round(at.scaleDownWindowSec / 2));
-  return [
-    { ...at, minReplicas: at.minReplicas - 1 },
-    { ...at, target: at.target * factor },
-    { ...at, minReplicas: at.minReplicas - 1, target: at.target / factor },
-    { ...at, scaleDownWindowSec: shorter },
-  ];
+type Moves = Readonly<Record<string, ScalerSetting>>;
+
+function cheaper(at: ScalerSetting, factor: number): Moves {
+  return {
+    higher: { ...at, target: at.target * factor },
+    fewer: { ...at, minReplicas: at.minReplicas - 1 },
+    shorter: {
+      ...at,
+      scaleDownWindowSec: Math.max(LEAST_DOWN_WINDOW_SEC, Math.round(at.scaleDownWindowSec / 2)),
+    },
+    fewerAndLower: { ...at, minReplicas: at.minReplicas - 1, target: at.target / factor },
+  };
 }
 
-function safer(at: ScalerSetting, factor: number): ScalerSetting[] {
-  return [
-    { ...at, target: at.target / factor },
-    { ...at, minReplicas: at.minReplicas + 1 },
-    { ...at, minReplicas: at.minReplicas + 1, target: at.target / factor },
-  ];
+function safer(at: ScalerSetting, factor: number): Moves {
+  return {
+    lower: { ...at, target: at.target / factor },
+    more: { ...at, minReplicas: at.minReplicas + 1 },
+    moreAndLower: { ...at, minReplicas: at.minReplicas + 1, target: at.target / factor },
+  };
 }
 
 /** A person's number: three digits. */

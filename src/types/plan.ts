@@ -92,6 +92,8 @@ export interface FleetOutcome {
   /** For people: `4 replicas`, `running 20, 1 to 4 replicas`. */
   readonly label: string;
   readonly autoscaler: AutoscalerSpec;
+  /** Ready at the first arrival. */
+  readonly initialReplicas: number;
   readonly seed: string;
   /** The SLO over the whole run. */
   readonly met: boolean;
