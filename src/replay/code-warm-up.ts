@@ -10,7 +10,7 @@ import type { Scheduler } from '../clock.js';
 import type { Protocol } from './protocol.js';
 import { Sender, type SendJob } from './sender.js';
 import { ANSWER_SHAPES } from './testing/protocol-answers.js';
-import { createUndiciTransport } from './undici-transport.js';
+import { createTransport } from './transports/index.js';
 
 export interface WarmUpOptions {
   readonly scheduler: Scheduler;
@@ -37,7 +37,7 @@ export async function warmUpCode(options: WarmUpOptions): Promise<number> {
   });
   const { port } = server.address() as { port: number };
   const { scheduler, housekeeping, protocol, keepChunks } = options;
-  const transport = createUndiciTransport({
+  const transport = createTransport({
     url: `http://127.0.0.1:${port}/`,
     headers: ['authorization', 'Bearer warm-up'],
     nowNs: scheduler.nowNs,

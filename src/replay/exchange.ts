@@ -123,8 +123,7 @@ export class Exchange implements ResponseListener {
   }
 
   /** Looks at the limits; the sender calls it every few milliseconds. */
-  checkLimits(): void {
-    const nowNs = this.#options.nowNs();
+  checkLimits(nowNs = this.#options.nowNs()): void {
     const { connectNs, firstByteNs, idleNs, totalNs, graceNs, lingerNs } = this.#options.limits;
     if (this.#settledNs !== null) {
       if (nowNs - this.#settledNs >= lingerNs) this.#abort();

@@ -301,7 +301,8 @@ export class Sender {
     this.#sweeping = true;
     this.#options.housekeeping.callAt(this.#options.housekeeping.nowNs() + SWEEP_NS, () => {
       this.#sweeping = false;
-      for (const exchange of this.#exchanges) exchange.checkLimits();
+      const nowNs = this.#options.scheduler.nowNs();
+      for (const exchange of this.#exchanges) exchange.checkLimits(nowNs);
       if (this.#exchanges.size > 0) this.#sweepLater();
     });
   }

@@ -28,6 +28,8 @@ export class HttpParseError extends Error {
 
 const MAX_HEAD_BYTES = 64 * 1024;
 const MAX_SIZE_LINE_BYTES = 1_024;
+/** More would be no exact number. */
+const MAX_SIZE_DIGITS = 13;
 
 type State = 'head' | 'length' | 'size' | 'chunk' | 'chunk-end' | 'trailers' | 'until-close' | 'complete';
 
@@ -145,7 +147,7 @@ export class ResponseReader {
         size = size * 16 + digit;
       }
       // The usual case: digits, CR, LF in one read.
-      if (i > at && bytes[i] === CR && bytes[i + 1] === LF) {
+      if (i > at && i - at <= MAX_SIZE_DIGITS && bytes[i] === CR && bytes[i + 1] === LF) {
         this.#startChunk(size);
         return i + 2;
       }
