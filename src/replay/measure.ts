@@ -92,9 +92,9 @@ export async function measure(context: MeasureOptions): Promise<LiveRun> {
       feeder,
       measureFrom: options.unmeasured ?? 0,
       isMeasurement: true,
-      onStart: () => {
+      onStart: (t0Ns) => {
         own.restart();
-        scraper?.start();
+        scraper?.start(t0Ns);
       },
     });
     const run = own.read();

@@ -95,8 +95,13 @@ export interface ReplayOptions {
   readonly preconnect?: number;
   /** Default true. */
   readonly keepChunks?: boolean;
-  /** null = the endpoint's own /metrics if it answers; `none` = no scraping. */
+  /**
+   * null = the endpoint's own /metrics if it answers, of every address; several replicas' pages with commas; `none` = no
+   * scraping.
+   */
   readonly metricsUrl?: string | null;
+  /** Page of a DCGM exporter (or several, with commas): use and power of GPUs. */
+  readonly dcgmUrl?: string | null;
   /** Send one small request first, and refuse to load an endpoint that refuses it. Default true. */
   readonly trial?: boolean;
   /** Learn how many tokens the chat template adds, and take them off every prompt. Default false. */

@@ -23,8 +23,8 @@ export interface PhaseOptions {
   readonly drainSec: number;
   readonly progress: ProgressListener | null;
   readonly signal: AbortSignal | null;
-  /** Called when the clock starts. */
-  readonly onStart?: () => void;
+  /** Called when the clock starts, with its instant on the monotonic clock. */
+  readonly onStart?: (startNs: number) => void;
 }
 
 export interface PhaseResult {
@@ -49,7 +49,7 @@ export async function runPhase(options: PhaseOptions): Promise<PhaseResult> {
   const startNs = monotonicNs() + LEAD_NS + Math.round((primedBytes / LEAD_BYTES_PER_SEC) * NS_PER_SEC);
   recorder.begin({ plan, startNs, measureFrom: options.measureFrom }, options.isMeasurement ? startNs : null);
   pool.startClock(startNs);
-  options.onStart?.();
+  options.onStart?.(startNs);
 
   let stoppedNs: number | null = null;
   let unsent = 0;

@@ -11,7 +11,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createRunLog, RUN_LOG_NAME } from '../trace/run-log.js';
 import { openSortedRunLog } from '../trace/run-log-sorted.js';
-import type { RunSummary, TraceBatch } from '../types.js';
+import type { RunSummary, ServerSample, TraceBatch } from '../types.js';
 import { formatDurationSec, nsToMs } from '../units.js';
 import { headerOf } from './header.js';
 import { loopPlan, rampFactors, rampPlan } from './load-shape.js';
@@ -23,7 +23,8 @@ import type { Protocol } from './protocol.js';
 import { protocolNamed } from './protocols/index.js';
 import { Recorder } from './recorder.js';
 import { checkRunFolder, clearRunFolder, finishRunFolder } from './run-folder.js';
-import { openScraper, type Scraper } from './scrape.js';
+import { openScraper, type Scraper, scrapersTogether } from './scrape.js';
+import { ServerLog } from './server-log.js';
 import { openSource } from './source.js';
 import { type RunHeader, summarizeRun } from './summary.js';
 import { parseTarget, type Target } from './target.js';
@@ -55,7 +56,8 @@ export async function replayTrace(options: ReplayOptions): Promise<RunSummary> {
     });
     const prepared = await prepareEndpoint(options, given, protocol, plan);
     const { target } = prepared;
-    const scraper = await scraperOf(options, target);
+    const serverLog = new ServerLog(options.outDir);
+    const scraper = await scraperOf(options, target, serverLog);
     const senders = chooseSenders(options, plan);
     const salt = saltOf(options);
     const header = headerOf({ options, source, plan, target, protocol, prepared, senders, salt });
@@ -75,6 +77,7 @@ export async function replayTrace(options: ReplayOptions): Promise<RunSummary> {
     const live = await record(options, header, (recorder) =>
       measure({ options, plan, target, protocol, recorder, scraper, senders, bodies }),
     );
+    await serverLog.close();
     const log = await openSortedRunLog(join(options.outDir, RUN_LOG_NAME));
     try {
       const summary = summarizeRun({
@@ -173,9 +176,21 @@ function chooseSenders(options: ReplayOptions, plan: SendPlan): number {
   return Math.max(1, Math.min(wanted, availableParallelism() - 1));
 }
 
-async function scraperOf(options: ReplayOptions, target: Target): Promise<Scraper | null> {
-  if (options.metricsUrl === 'none') return null;
-  return openScraper(options.metricsUrl ?? `${target.origin}/metrics`, options.metricsUrl != null);
+async function scraperOf(options: ReplayOptions, target: Target, log: ServerLog): Promise<Scraper | null> {
+  const onSample = (sample: ServerSample): void => log.append(sample);
+  const { metricsUrl, dcgmUrl } = options;
+  const origins = [target.url, ...target.otherPlaces.map(({ url }) => url)].map((url) => new URL(url).origin);
+  const pages =
+    metricsUrl == null ? [...new Set(origins)].map((origin) => `${origin}/metrics`) : metricsUrl.split(',');
+  const server =
+    metricsUrl === 'none'
+      ? null
+      : await openScraper(pages, metricsUrl != null, { onSample, source: 'server' });
+  const gpu =
+    dcgmUrl == null
+      ? null
+      : await openScraper(dcgmUrl.split(','), true, { onSample, source: 'gpu', flag: '--dcgm-url' });
+  return scrapersTogether([server, gpu]);
 }
 
 function saltOf(options: ReplayOptions): string | null {

@@ -8,6 +8,7 @@ import { RUN_LOG_NAME, readRunLog } from '../trace/run-log.js';
 import { readRunRecords, writeRunRecords } from '../trace/run-records.js';
 import type { RunRecord, RunSummary } from '../types.js';
 import { formatCount } from '../units.js';
+import { SERVER_JSONL } from './server-log.js';
 import { type RunHeader, summarizeRun } from './summary.js';
 
 export const RUN_JSON = 'run.json';
@@ -48,7 +49,7 @@ export async function clearRunFolder(dir: string): Promise<void> {
 
 async function runFilesIn(dir: string): Promise<string[]> {
   const found: string[] = [];
-  for (const name of [RUN_JSON, REQUESTS_PARQUET, RUN_LOG_NAME]) {
+  for (const name of [RUN_JSON, REQUESTS_PARQUET, RUN_LOG_NAME, SERVER_JSONL]) {
     if (await exists(join(dir, name))) found.push(name);
   }
   return found;

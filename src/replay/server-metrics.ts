@@ -1,18 +1,25 @@
 /**
- * The servers' own metrics in one vocabulary: which names mean the same, how replicas' series add up, and summaries over
- * a run. Sources: vllm/v1/metrics/loggers.py (names since 0.10 and before), sglang's metrics collector, TGI's and
- * llama.cpp's /metrics pages.
+ * The servers' own metrics in one vocabulary: which names mean the same, how replicas' series add up, samples over the
+ * run, and summaries. Sources: vllm/v1/metrics/loggers.py (names since 0.10 and before); sglang's metrics collector; TGI's
+ * metrics reference; llama.cpp server's /metrics; Triton's metrics page and its TensorRT-LLM backend's families;
+ * dcgm-exporter's default-counters.csv.
  */
 import type { GaugeSummary } from '../types.js';
 import type { PrometheusPage } from './prometheus.js';
 
+/** A metric of a server: its name, or `name{label=value}`; `scale` brings it to our unit. */
+type MetricSource = string | { readonly name: string; readonly scale: number };
+
 interface MetricMapping {
   readonly name: string;
   /** First one present wins: servers export old and new names side by side. */
-  readonly sources: readonly string[];
-  /** Gauges of several replicas add up (requests) or average (shares); counters add up. */
+  readonly sources: readonly MetricSource[];
+  /** Gauges of several replicas add up (requests, watts) or average (shares); counters add up. */
   readonly kind: 'gauge-sum' | 'gauge-mean' | 'counter';
 }
+
+const TRT_REQUESTS = 'nv_trt_llm_request_metrics';
+const TRT_BLOCKS = 'nv_trt_llm_kv_cache_block_metrics';
 
 const MAPPINGS: readonly MetricMapping[] = [
   {
@@ -22,6 +29,9 @@ const MAPPINGS: readonly MetricMapping[] = [
       'sglang:num_running_reqs',
       'tgi_batch_current_size',
       'llamacpp:requests_processing',
+      `${TRT_REQUESTS}{request_type=scheduled}`,
+      `${TRT_REQUESTS}{request_type=active}`,
+      'trtllm_num_requests_running',
     ],
     kind: 'gauge-sum',
   },
@@ -32,6 +42,9 @@ const MAPPINGS: readonly MetricMapping[] = [
       'sglang:num_queue_reqs',
       'tgi_queue_size',
       'llamacpp:requests_deferred',
+      `${TRT_REQUESTS}{request_type=waiting}`,
+      'trtllm_num_requests_waiting',
+      'nv_inference_pending_request_count',
     ],
     kind: 'gauge-sum',
   },
@@ -42,13 +55,30 @@ const MAPPINGS: readonly MetricMapping[] = [
       'vllm:gpu_cache_usage_perc',
       'sglang:token_usage',
       'llamacpp:kv_cache_usage_ratio',
+      `${TRT_BLOCKS}{kv_cache_block_type=fraction}`,
+      'trtllm_kv_cache_utilization',
     ],
     kind: 'gauge-mean',
   },
   { name: 'preemptions', sources: ['vllm:num_preemptions_total'], kind: 'counter' },
   {
+    name: 'requests_finished',
+    sources: [
+      'vllm:request_success_total',
+      'sglang:num_requests_total',
+      'tgi_request_success',
+      'nv_inference_request_success',
+    ],
+    kind: 'counter',
+  },
+  {
     name: 'prompt_tokens',
-    sources: ['vllm:prompt_tokens_total', 'sglang:prompt_tokens_total', 'llamacpp:prompt_tokens_total'],
+    sources: [
+      'vllm:prompt_tokens_total',
+      'sglang:prompt_tokens_total',
+      'tgi_request_input_length_sum',
+      'llamacpp:prompt_tokens_total',
+    ],
     kind: 'counter',
   },
   {
@@ -56,17 +86,59 @@ const MAPPINGS: readonly MetricMapping[] = [
     sources: [
       'vllm:generation_tokens_total',
       'sglang:generation_tokens_total',
+      'tgi_request_generated_tokens_sum',
       'llamacpp:tokens_predicted_total',
     ],
     kind: 'counter',
   },
+  {
+    name: 'gpu_usage',
+    sources: [{ name: 'DCGM_FI_DEV_GPU_UTIL', scale: 0.01 }, 'nv_gpu_utilization'],
+    kind: 'gauge-mean',
+  },
+  { name: 'gpu_sm_active', sources: ['DCGM_FI_PROF_SM_ACTIVE'], kind: 'gauge-mean' },
+  { name: 'gpu_tensor_active', sources: ['DCGM_FI_PROF_PIPE_TENSOR_ACTIVE'], kind: 'gauge-mean' },
+  { name: 'gpu_power_watts', sources: ['DCGM_FI_DEV_POWER_USAGE', 'nv_gpu_power_usage'], kind: 'gauge-sum' },
+  {
+    name: 'gpu_energy_joules',
+    sources: [{ name: 'DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION', scale: 0.001 }, 'nv_energy_consumption'],
+    kind: 'counter',
+  },
+  {
+    name: 'gpu_memory_bytes',
+    sources: [{ name: 'DCGM_FI_DEV_FB_USED', scale: 1_048_576 }, 'nv_gpu_memory_used_bytes'],
+    kind: 'gauge-sum',
+  },
 ];
+
+/** Used ÷ largest number of blocks, for servers that tell both and no share. */
+const KV_BLOCKS = {
+  used: `${TRT_BLOCKS}{kv_cache_block_type=used}`,
+  max: `${TRT_BLOCKS}{kv_cache_block_type=max}`,
+};
 
 /** Hits ÷ queries over the run, both in tokens. */
 const PREFIX_HITS = ['vllm:prefix_cache_hits_total', 'vllm:gpu_prefix_cache_hits_total'];
 const PREFIX_QUERIES = ['vllm:prefix_cache_queries_total', 'vllm:gpu_prefix_cache_queries_total'];
 /** Servers that export only the rate. */
 const PREFIX_RATES = ['sglang:cache_hit_rate', 'vllm:gpu_prefix_cache_hit_rate'];
+
+/** One page in our vocabulary: gauges as they are, counters as the server counts; what it does not tell is absent. */
+export function valuesOf(page: PrometheusPage): Record<string, number> {
+  const values: Record<string, number> = {};
+  for (const mapping of MAPPINGS) {
+    const source = mapping.sources.find((one) => page.has(nameOf(one)));
+    if (source !== undefined) values[mapping.name] = valueOn(page, source, mapping.kind)!;
+  }
+  const used = page.get(KV_BLOCKS.used);
+  const max = page.get(KV_BLOCKS.max);
+  if (values['kv_usage'] === undefined && used !== undefined && max !== undefined && sumOf(max) > 0) {
+    values['kv_usage'] = sumOf(used) / sumOf(max);
+  }
+  const rate = PREFIX_RATES.find((name) => page.has(name));
+  if (rate !== undefined) values['prefix_hit'] = valueOn(page, rate, 'gauge-mean')!;
+  return values;
+}
 
 /** Collects scrapes; null = the scrape failed. */
 export class ServerMetrics {
@@ -81,17 +153,24 @@ export class ServerMetrics {
   /** Summaries of what the server exports; counters need two scrapes. */
   summarize(): GaugeSummary[] {
     const summaries = MAPPINGS.flatMap((mapping) => this.#summarize(mapping) ?? []);
+    const kv = summaries.some(({ name }) => name === 'kv_usage') ? null : this.#kvBlocks();
     const prefixHit = this.#prefixHit();
-    return prefixHit === null ? summaries : [...summaries, prefixHit];
+    return [...summaries, ...(kv === null ? [] : [kv]), ...(prefixHit === null ? [] : [prefixHit])];
   }
 
   #summarize(mapping: MetricMapping): GaugeSummary | null {
     const source = this.#present(mapping.sources);
     if (source === null) return null;
     const values = this.#values(source, mapping.kind);
-    const common = { name: mapping.name, source, samples: values.length, failedScrapes: this.#failed };
+    const common = this.#common(mapping.name, nameOf(source), values.length);
     if (mapping.kind === 'counter') return { ...common, mean: null, max: null, last: growthOf(values) };
     return { ...common, ...gaugeFigures(values) };
+  }
+
+  #kvBlocks(): GaugeSummary | null {
+    if (this.#present([KV_BLOCKS.used]) === null) return null;
+    const values = this.#pages.flatMap((page) => valuesOf(page)['kv_usage'] ?? []);
+    return { ...this.#common('kv_usage', KV_BLOCKS.used, values.length), ...gaugeFigures(values) };
   }
 
   #prefixHit(): GaugeSummary | null {
@@ -103,10 +182,7 @@ export class ServerMetrics {
       const queried = growthOf(this.#values(queries, 'counter'));
       const ratio = hit === null || queried === null || queried === 0 ? null : hit / queried;
       return {
-        name: 'prefix_hit',
-        source: hits,
-        samples: hitValues.length,
-        failedScrapes: this.#failed,
+        ...this.#common('prefix_hit', nameOf(hits), hitValues.length),
         mean: ratio,
         max: null,
         last: null,
@@ -115,33 +191,36 @@ export class ServerMetrics {
     const rate = this.#present(PREFIX_RATES);
     if (rate === null) return null;
     const values = this.#values(rate, 'gauge-mean');
-    return {
-      name: 'prefix_hit',
-      source: rate,
-      samples: values.length,
-      failedScrapes: this.#failed,
-      ...gaugeFigures(values),
-    };
+    return { ...this.#common('prefix_hit', nameOf(rate), values.length), ...gaugeFigures(values) };
   }
 
-  #present(sources: readonly string[]): string | null {
-    return sources.find((source) => this.#pages.some((page) => page.has(source))) ?? null;
+  #common(name: string, source: string, samples: number): Omit<GaugeSummary, 'mean' | 'max' | 'last'> {
+    return { name, source, samples, failedScrapes: this.#failed };
   }
 
-  #values(source: string, kind: MetricMapping['kind']): number[] {
-    return this.#pages.flatMap((page) => {
-      const series = page.get(source);
-      if (series === undefined) return [];
-      const sum = series.reduce((total, value) => total + value, 0);
-      return [kind === 'gauge-mean' ? sum / series.length : sum];
-    });
+  #present(sources: readonly MetricSource[]): MetricSource | null {
+    return sources.find((source) => this.#pages.some((page) => page.has(nameOf(source)))) ?? null;
   }
+
+  #values(source: MetricSource, kind: MetricMapping['kind']): number[] {
+    return this.#pages.flatMap((page) => valueOn(page, source, kind) ?? []);
+  }
+}
+
+const nameOf = (source: MetricSource): string => (typeof source === 'string' ? source : source.name);
+const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
+
+function valueOn(page: PrometheusPage, source: MetricSource, kind: MetricMapping['kind']): number | null {
+  const series = page.get(nameOf(source));
+  if (series === undefined) return null;
+  const sum = sumOf(series) * (typeof source === 'string' ? 1 : source.scale);
+  return kind === 'gauge-mean' ? sum / series.length : sum;
 }
 
 function gaugeFigures(values: readonly number[]): Pick<GaugeSummary, 'mean' | 'max' | 'last'> {
   if (values.length === 0) return { mean: null, max: null, last: null };
   return {
-    mean: values.reduce((sum, value) => sum + value, 0) / values.length,
+    mean: sumOf(values) / values.length,
     max: values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY),
     last: values[values.length - 1],
   };

@@ -123,6 +123,23 @@ export interface GaugeSummary {
   readonly last: number | null;
 }
 
+/**
+ * One line of server.jsonl in a run's folder (keys on disk: `at_ns`, `source`, `values`), a scrape of the server's own
+ * metrics about every second. `readServerSamples` in replay/server-log.ts reads them.
+ */
+export interface ServerSample {
+  /** Middle of the scrape, ns from the run's t0. */
+  readonly atNs: number;
+  /** `server` = the engine's page (all replicas together), `gpu` = the DCGM exporter's. */
+  readonly source: 'server' | 'gpu';
+  /**
+   * In the vocabulary of GaugeSummary: gauges (running, waiting, kv_usage 0–1, prefix_hit 0–1, gpu_usage 0–1,
+   * gpu_power_watts, …) as they are, counters (generation_tokens, preemptions, gpu_energy_joules, …) as the server counts.
+   * null = the scrape failed; an absent name = the server does not tell it.
+   */
+  readonly values: Readonly<Record<string, number>> | null;
+}
+
 /** What the client did to itself while measuring. */
 export interface ClientHealth {
   readonly senders: number;

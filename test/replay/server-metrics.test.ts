@@ -3,8 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parsePrometheus } from '../../src/replay/prometheus.js';
 import { openScraper } from '../../src/replay/scrape.js';
+import { readServerSamples } from '../../src/replay/server-log.js';
 import { ServerMetrics } from '../../src/replay/server-metrics.js';
 import { createScriptedEndpoint } from '../../src/replay/testing/scripted-endpoint.js';
+import type { ServerSample } from '../../src/types.js';
+import { answer, replay, rowsAt } from './scripted-run.js';
 
 const metricsOf = (...pages: (string | null)[]) => {
   const metrics = new ServerMetrics();
@@ -112,4 +115,107 @@ test('a page that was asked for must answer; the guessed one may be missing; fai
   } finally {
     await endpoint.close();
   }
+});
+
+test('Triton with TensorRT-LLM: one family, many quantities by label', () => {
+  const page = (used: number): string => `
+nv_trt_llm_request_metrics{model="m",request_type="waiting",version="1"} 3
+nv_trt_llm_request_metrics{model="m",request_type="scheduled",version="1"} 5
+nv_trt_llm_request_metrics{model="m",request_type="max",version="1"} 512
+nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type="used",model="m"} ${used}
+nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type="max",model="m"} 400
+nv_inference_request_success{model="m"} ${used}
+nv_inference_pending_request_count{model="m"} 9
+nv_gpu_utilization{gpu_uuid="a"} 0.5
+nv_gpu_utilization{gpu_uuid="b"} 1
+nv_gpu_power_usage{gpu_uuid="a"} 300
+nv_gpu_power_usage{gpu_uuid="b"} 350
+`;
+  const gauges = metricsOf(page(100), page(300));
+  assert.deepEqual(
+    ['running', 'waiting', 'kv_usage', 'gpu_usage', 'gpu_power_watts'].map((name) => gauges.get(name)?.last),
+    [5, 3, 0.75, 0.75, 650],
+  );
+  assert.equal(gauges.get('requests_finished')?.last, 200);
+  assert.equal(metricsOf('nv_inference_pending_request_count 9').get('waiting')?.mean, 9);
+});
+
+test('DCGM: use as a share, power in watts over all GPUs, energy in joules by growth', () => {
+  const page = (energyMj: number): string => `
+DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-1"} 90
+DCGM_FI_DEV_GPU_UTIL{gpu="1",UUID="GPU-2"} 70
+DCGM_FI_DEV_POWER_USAGE{gpu="0"} 401.5
+DCGM_FI_DEV_POWER_USAGE{gpu="1"} 300
+DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{gpu="0"} ${energyMj}
+DCGM_FI_DEV_FB_USED{gpu="0"} 2
+DCGM_FI_PROF_SM_ACTIVE{gpu="0"} 0.25
+`;
+  const gauges = metricsOf(page(1_000_000), page(3_500_000));
+  assert.equal(gauges.get('gpu_usage')?.mean, 0.8);
+  assert.equal(gauges.get('gpu_power_watts')?.max, 701.5);
+  assert.equal(gauges.get('gpu_energy_joules')?.last, 2_500);
+  assert.equal(gauges.get('gpu_memory_bytes')?.last, 2_097_152);
+  assert.equal(gauges.get('gpu_sm_active')?.last, 0.25);
+});
+
+test('several replicas: requests add up, shares average, and one that fails makes the sample unknown', async () => {
+  let down = false;
+  const pageOf = (running: number, usage: number) => (): string =>
+    `vllm:num_requests_running ${running}\nvllm:kv_cache_usage_perc ${usage}\n`;
+  const first = await createScriptedEndpoint({ script: () => null, pages: { '/metrics': pageOf(3, 0.2) } });
+  const second = await createScriptedEndpoint({
+    script: () => null,
+    pages: { '/metrics': () => (down ? '' : pageOf(5, 0.6)()) },
+  });
+  const samples: ServerSample[] = [];
+  try {
+    const urls = [`${first.url}/metrics`, `${second.url}/metrics`];
+    const scraper = (await openScraper(urls, true, {
+      everyMs: 60_000,
+      onSample: (one) => samples.push(one),
+    }))!;
+    scraper.start(0);
+    const gauges = new Map((await scraper.stop()).map((gauge) => [gauge.name, gauge]));
+    assert.equal(gauges.get('running')?.last, 8);
+    assert.ok(Math.abs(gauges.get('kv_usage')!.last! - 0.4) < 1e-12);
+    assert.deepEqual(Object.keys(samples[0].values!), ['running', 'kv_usage']);
+    assert.ok(samples[0].atNs > 0 && samples[0].atNs <= samples[1].atNs);
+    down = true;
+    await second.close();
+    samples.length = 0;
+    const broken = openScraper(urls, true, {});
+    await assert.rejects(broken, { code: 'ENDPOINT_UNREACHABLE' });
+    assert.equal(await openScraper(urls, false, {}), null);
+  } finally {
+    await first.close();
+    if (!down) await second.close();
+  }
+});
+
+test('a run keeps the server’s gauges over time, with failures as null, beside their summaries', async () => {
+  let scrapes = 0;
+  const { summary, dir } = await replay((request) => answer(request), {
+    rows: rowsAt([0, 2_100]),
+    metricsUrl: null,
+    pages: {
+      '/metrics': () => {
+        scrapes += 1;
+        // The first one asks whether there is a page at all.
+        return scrapes === 3 ? '' : `vllm:num_requests_running ${scrapes}\n`;
+      },
+    },
+  });
+  const samples = await readServerSamples(dir);
+  assert.ok(samples.length >= 3);
+  assert.deepEqual(samples[0].values, { running: 2 });
+  assert.deepEqual(
+    samples.map(({ source }) => source),
+    samples.map(() => 'server'),
+  );
+  assert.ok(samples.every(({ atNs }, i) => i === 0 || atNs > samples[i - 1].atNs));
+  assert.equal(summary.server!.gauges[0].name, 'running');
+  assert.equal(
+    summary.server!.gauges[0].samples,
+    samples.filter(({ values }) => values?.['running'] !== undefined).length,
+  );
 });

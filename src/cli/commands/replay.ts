@@ -81,6 +81,12 @@ export const command: CommandSpec = {
       description: 'keep the instant of every chunk (8 bytes each); itl needs it',
     },
     {
+      key: 'dcgmUrl',
+      type: 'string',
+      value: '<url>',
+      description: 'page of a DCGM exporter to scrape each second: use, power and energy of the GPUs',
+    },
+    {
       key: 'selfTest',
       type: 'boolean',
       description:
@@ -122,6 +128,7 @@ export const command: CommandSpec = {
       seed: options['seed'] as string,
       keepChunks: options['keepChunks'] === 'yes',
       blockSize: options['blockSize'] as number | undefined,
+      dcgmUrl: options['dcgmUrl'] as string | undefined,
       progress: io.progress,
       signal,
     });
