@@ -18,6 +18,9 @@ import type {
   RunThroughput,
 } from '../types.js';
 import { formatMs, formatRatio, nsToSec, significant } from '../units.js';
+import { lengthBandsOf } from './length-bands.js';
+import { judgeMlperf, type MlperfOptions } from './mlperf.js';
+import { percentileIntervals } from './percentile-intervals.js';
 
 /** The instants of a request, and whether it belongs to the warm-up. */
 export type LevelRecord = RequestInstants & { readonly phase: RunPhase };
@@ -42,6 +45,10 @@ export interface JudgeOptions {
   readonly seed: string;
   readonly slo: Slo;
   readonly maxErrorRatio: number;
+  /** Edges between bands of prompt length; absent = no bands. */
+  readonly bandEdges?: readonly number[];
+  /** Judge percentiles by LoadGen's early stopping; absent or null = by their value. */
+  readonly mlperf?: MlperfOptions | null;
 }
 
 /** A run as a level's run. One that was broken off as lost counts if the client was well up to then. */
@@ -85,7 +92,18 @@ export function judgeLevel(run: LevelRun, options: JudgeOptions): LoadLevel {
   const errorRatio = measured.length === 0 ? 0 : failed / measured.length;
   const countsErrors = options.slo.terms.some((term) => term.kind !== 'latency');
   const tooManyErrors = !countsErrors && errorRatio > options.maxErrorRatio;
-  const missed = slo.filter((term) => !term.met);
+  const mlperf =
+    options.mlperf == null
+      ? null
+      : judgeMlperf({
+          ...options.mlperf,
+          slo: options.slo,
+          measured,
+          durationSec: flow.durationSec,
+          clientValid: run.valid,
+        });
+  const undecided = new Map(mlperf?.earlyStopping.map((one) => [one.term, one]));
+  const missed = slo.filter((term) => !(undecided.get(term.term)?.met ?? term.met));
   const sloMet = measured.length > 0 && missed.length === 0 && flow.steady && !tooManyErrors;
   return {
     ratePerSec: options.ratePerSec,
@@ -110,14 +128,22 @@ export function judgeLevel(run: LevelRun, options: JudgeOptions): LoadLevel {
     notes: sampleNotes(options.slo, metrics),
     gauges: run.gauges,
     runDir: run.runDir,
+    intervals: percentileIntervals(measured, options.slo, options.seed),
+    ...(options.bandEdges === undefined
+      ? {}
+      : { bands: lengthBandsOf(measured, options.bandEdges, options.slo) }),
+    ...(mlperf === null ? {} : { mlperf }),
   };
 
   function reasonOf(): string {
     if (measured.length === 0) return 'no request was measured';
-    const reasons = missed.map(
-      (term) =>
-        `${term.term} missed: ${term.unit === 'ms' ? formatMs(term.value) : term.value === null ? 'no sample' : significant(term.value, 4)}`,
-    );
+    const reasons = missed.map((term) => {
+      const early = undecided.get(term.term);
+      if (early !== undefined && term.met) {
+        return `${term.term} not shown: ${early.over} of ${early.queries} over it, which takes ${early.queriesNeeded} queries`;
+      }
+      return `${term.term} missed: ${term.unit === 'ms' ? formatMs(term.value) : term.value === null ? 'no sample' : significant(term.value, 4)}`;
+    });
     if (run.stoppedEarly !== null) reasons.push(run.stoppedEarly);
     else if (!flow.steady) {
       reasons.push(

@@ -16,8 +16,11 @@ import type {
 } from '../types.js';
 import { msToSec, significant } from '../units.js';
 import { capacityOf, kneeOf, profileVerdict } from './capacity.js';
+import { queriesNeeded } from './early-stopping.js';
 import { judgeLevel, type LevelRun, samplesNeeded } from './judge.js';
+import { bandEdgesOf } from './length-bands.js';
 import { drawLevelLoad, type LoadPool } from './load.js';
+import { isPercentile, type MlperfOptions } from './mlperf.js';
 import { effectiveLevels, planNextLevel, type SearchOptions } from './search.js';
 
 /** One level to run: rows sorted by arrival from 0, of which the first `warmupRequests` are not measured. */
@@ -58,6 +61,8 @@ export interface ProfileOptions {
   /** First rate of the search. Default an eighth of the workload's own rate. */
   readonly startRatePerSec?: number;
   readonly maxRatePerSec?: number;
+  /** Judge by the rules of MLPerf LoadGen; levels are as long as these want them. */
+  readonly mlperf?: MlperfOptions | null;
   /** Called after each level, in the order of running. */
   readonly onLevel?: (level: LoadLevel) => void;
   readonly progress?: ProgressListener;
@@ -67,17 +72,33 @@ export interface ProfileOptions {
 export const DEFAULT_MAX_LEVELS = 12;
 export const DEFAULT_RESOLUTION = 0.05;
 
+/** Over-latency queries that a level in MLPerf mode can have and still pass. */
+const MLPERF_OVER = 10;
+
 /**
- * Runs the levels and judges them. Never throws for a missed SLO: the verdict says it. Throws what `runLevel` throws,
- * and BAD_VALUE for rates that are not above zero.
+ * Runs the levels and judges them. Never throws for a missed SLO: the verdict says it. When aborted, the levels that had
+ * ended are the profile. Throws what `runLevel` throws, the signal's reason when aborted before the first level ended, and
+ * BAD_VALUE for rates that are not above zero.
  */
-export async function profileLoad(options: ProfileOptions): Promise<LatencyProfile> {
+export async function profileLoad(asked: ProfileOptions): Promise<LatencyProfile> {
+  const options = asked.mlperf == null ? asked : { ...asked, ...mlperfSize(asked, asked.mlperf) };
+  const bandEdges = bandEdgesOf(options.pool.rows);
   const history: LoadLevel[] = [];
   let target: RunTarget | null = null;
-  const run = async (step: LevelStep, total: number): Promise<void> => {
-    const level = await runOne(options, step, history, total);
-    target ??= level.target;
-    history.push(level.judged);
+  let interrupted = false;
+  /** Runs a level; false when it was broken off. */
+  const run = async (step: LevelStep, total: number): Promise<boolean> => {
+    try {
+      const level = await runOne(options, step, { history, total, bandEdges });
+      options.signal?.throwIfAborted();
+      target ??= level.target;
+      history.push(level.judged);
+      options.onLevel?.(level.judged);
+    } catch (error) {
+      if (history.length === 0 || options.signal?.aborted !== true) throw error;
+      interrupted = true;
+    }
+    return !interrupted;
   };
   const search: SearchOptions = {
     startRatePerSec: options.startRatePerSec ?? options.pool.meanRatePerSec / 8,
@@ -93,14 +114,18 @@ export async function profileLoad(options: ProfileOptions): Promise<LatencyProfi
         ended = step.because;
         break;
       }
-      await run(step, search.maxLevels);
+      if (await run(step, search.maxLevels)) continue;
+      ended = INTERRUPTED;
+      break;
     }
   } else {
     const rates = checkRates(options.levels);
-    for (const ratePerSec of rates) {
-      await run({ ratePerSec, attempt: 1, because: 'asked for' }, rates.length);
-    }
     ended = 'these were the rates asked for';
+    for (const ratePerSec of rates) {
+      if (await run({ ratePerSec, attempt: 1, because: 'asked for' }, rates.length)) continue;
+      ended = INTERRUPTED;
+      break;
+    }
   }
   const levels = [...history].sort((a, b) => a.ratePerSec - b.ratePerSec || a.attempt - b.attempt);
   const capacity = capacityOf(levels, ended);
@@ -115,9 +140,31 @@ export async function profileLoad(options: ProfileOptions): Promise<LatencyProfi
     levels,
     knee: kneeOf(levels),
     capacity,
-    warnings: warningsOf(levels, options),
+    ...(interrupted ? { interrupted } : {}),
+    ...(options.mlperf == null ? {} : { mode: 'mlperf' as const }),
+    bandEdges,
+    warnings: [
+      ...(interrupted ? ['interrupted: go on with the same command and --resume'] : []),
+      ...warningsOf(levels, options),
+    ],
     engine: null,
     verdict: profileVerdict(levels, capacity, options.slo.text),
+  };
+}
+
+const INTERRUPTED = 'it was interrupted';
+
+/** As long, and with as many queries, as LoadGen's rules want. */
+function mlperfSize(
+  options: ProfileOptions,
+  mlperf: MlperfOptions,
+): Pick<ProfileOptions, 'durationSec' | 'minRequests'> {
+  const needed = options.slo.terms
+    .filter(isPercentile)
+    .map((term) => queriesNeeded(term.statistic.p, MLPERF_OVER));
+  return {
+    durationSec: Math.max(options.durationSec, mlperf.minDurationSec),
+    minRequests: Math.max(options.minRequests, mlperf.minQueries, ...needed),
   };
 }
 
@@ -138,15 +185,18 @@ type LevelStep = Pick<LevelPlan, 'ratePerSec' | 'attempt' | 'because'>;
 async function runOne(
   options: ProfileOptions,
   step: LevelStep,
-  history: readonly LoadLevel[],
-  total: number,
+  so: {
+    readonly history: readonly LoadLevel[];
+    readonly total: number;
+    readonly bandEdges: readonly number[];
+  },
 ): Promise<{ readonly target: RunTarget; readonly judged: LoadLevel }> {
   options.signal?.throwIfAborted();
   const { ratePerSec, attempt, because } = step;
   options.progress?.({
     stage: `level ${significant(ratePerSec)}/s`,
-    done: history.length,
-    total,
+    done: so.history.length,
+    total: so.total,
     unit: 'levels',
   });
   const seed = attempt === 1 ? options.seed : `${options.seed}/repeat-${attempt}`;
@@ -160,7 +210,7 @@ async function runOne(
     seed,
   });
   const signal = options.signal ?? null;
-  const typicalSec = typicalE2eSec(history);
+  const typicalSec = typicalE2eSec(so.history);
   const plan = { ratePerSec, attempt, seed, rows, warmupRequests, because, typicalSec, signal };
   const run = await options.runLevel(plan);
   const judged = judgeLevel(run, {
@@ -169,8 +219,9 @@ async function runOne(
     seed,
     slo: options.slo,
     maxErrorRatio: options.load.maxErrorRatio,
+    bandEdges: so.bandEdges,
+    mlperf: options.mlperf,
   });
-  options.onLevel?.(judged);
   return { target: run.target, judged };
 }
 

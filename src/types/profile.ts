@@ -1,8 +1,9 @@
 /** LatencyProfile: one endpoint at many load levels, with the knee and the capacity at the SLO. */
-import type { FileHeader, Verdict } from './common.js';
+import type { Check, FileHeader, Verdict } from './common.js';
 import type { EngineModel } from './engine.js';
 import type { GaugeSummary, RunTarget, RunThroughput, SloResult } from './run.js';
-import type { MetricSummaryMap } from './run-support.js';
+import type { MetricId, MetricSummaryMap } from './run-support.js';
+import type { QuantileCurve } from './sessions.js';
 
 /** One load level = one run. Figures are over the measured part: the warm-up at its start is left out. */
 export interface LoadLevel {
@@ -41,6 +42,69 @@ export interface LoadLevel {
   readonly gauges: readonly GaugeSummary[];
   /** Directory of the run, relative to the profile; null when not kept. */
   readonly runDir: string | null;
+  /** 95 % confidence intervals of p50, p90 and p99 of ttft, tpot and e2e, and of the SLO's percentiles. */
+  readonly intervals?: readonly PercentileInterval[];
+  /** The same requests by length of their prompt: what a profile is corrected with for another mix. */
+  readonly bands?: readonly LengthBand[];
+  /** Judgement by the rules of MLPerf LoadGen; only in that mode. */
+  readonly mlperf?: MlperfResult;
+}
+
+/** A percentile with its confidence interval from whole blocks of time. */
+export interface PercentileInterval {
+  readonly metric: MetricId;
+  /** 0–1. */
+  readonly percentile: number;
+  /** Confidence, e.g. 0.95. */
+  readonly level: number;
+  readonly n: number;
+  readonly valueMs: number;
+  readonly lowMs: number;
+  /** null = no bound: so few samples lie beyond the percentile that it may be above the largest. */
+  readonly highMs: number | null;
+}
+
+/** Requests whose prompt has `fromTokens` up to below `toTokens`; null = no upper end. */
+export interface LengthBand {
+  readonly fromTokens: number;
+  readonly toTokens: number | null;
+  /** Measured requests, failed ones included. */
+  readonly requests: number;
+  readonly meanInputTokens: number;
+  readonly meanOutputTokens: number;
+  readonly failed: number;
+  /** Requests that met every SLO term ÷ requests; null = none. */
+  readonly goodput: number | null;
+  /** Latency of the completed ones, ms; null = none. */
+  readonly ttft: QuantileCurve | null;
+  readonly tpot: QuantileCurve | null;
+  readonly e2e: QuantileCurve | null;
+}
+
+/** How often each band occurs in other traffic, and how long its requests are. Bands as in the profile's levels. */
+export interface LengthMix {
+  readonly bands: readonly {
+    /** Share of requests, 0–1; all sum to 1. */
+    readonly share: number;
+    readonly meanInputTokens: number;
+    readonly meanOutputTokens: number;
+  }[];
+}
+
+/** Verdict of one level by the rules of MLPerf LoadGen (server scenario). */
+export interface MlperfResult {
+  readonly verdict: 'VALID' | 'INVALID';
+  readonly checks: readonly Check[];
+  /** Early stopping per percentile term of the SLO. */
+  readonly earlyStopping: readonly {
+    readonly term: string;
+    /** Queries, and those over the limit (failed ones among them). */
+    readonly queries: number;
+    readonly over: number;
+    /** Queries that so many over the limit need at 99 % confidence. */
+    readonly queriesNeeded: number;
+    readonly met: boolean;
+  }[];
 }
 
 export interface Knee {
@@ -93,6 +157,12 @@ export interface LatencyProfile extends FileHeader<'latency-profile'> {
   readonly levels: readonly LoadLevel[];
   readonly knee: Knee;
   readonly capacity: ProfileCapacity;
+  /** true = broken off: the levels are those that had ended. */
+  readonly interrupted?: boolean;
+  /** Absent = judged by our own rules alone. */
+  readonly mode?: 'mlperf';
+  /** Edges between the levels' length bands, prompt tokens, rising; absent in older files. */
+  readonly bandEdges?: readonly number[];
   /** What a reader should know before trusting the numbers. */
   readonly warnings: readonly string[];
   /** Fitted to the levels' runs; null when there was too little to fit. */

@@ -185,18 +185,32 @@ test('the knee is where the median end-to-end latency is twice its value at the 
   assert.match(kneeOf([level(1, 10)]).because, /fewer than two/);
 });
 
-test('an aborted profile stops between levels', async () => {
+test('an aborted profile keeps the levels that had ended, and says how to go on', async () => {
   const server = scriptedServer(() => ({ ttftMs: 5 }));
   const abort = new AbortController();
-  await assert.rejects(
-    profileLoad(
-      profileOptions({
-        runLevel: server.runLevel,
-        signal: abort.signal,
-        onLevel: () => abort.abort(new Error('stop')),
-      }),
-    ),
-    /stop/,
+  let ended = 0;
+  const profile = await profileLoad(
+    profileOptions({
+      runLevel: async (plan) => {
+        if (ended === 2) abort.abort(new Error('stop'));
+        return server.runLevel(plan);
+      },
+      signal: abort.signal,
+      onLevel: () => {
+        ended += 1;
+      },
+    }),
   );
-  assert.equal(server.plans.length, 1);
+  assert.equal(profile.interrupted, true);
+  assert.equal(profile.levels.length, 2, 'the level that was under way does not count');
+  assert.match(profile.capacity.because, /At least .* it was interrupted/);
+  assert.match(profile.warnings[0], /--resume/);
+});
+
+test('a profile that is aborted before its first level ended is rejected', async () => {
+  const abort = new AbortController();
+  abort.abort(new Error('stop'));
+  const { runLevel, plans } = scriptedServer(() => ({ ttftMs: 5 }));
+  await assert.rejects(profileLoad(profileOptions({ runLevel, signal: abort.signal })), /stop/);
+  assert.equal(plans.length, 0);
 });
