@@ -69,6 +69,7 @@ type LevelChoice = Pick<
   | 'resolution'
   | 'startRatePerSec'
   | 'maxRatePerSec'
+  | 'mlperf'
   | 'onLevel'
 >;
 
