@@ -129,6 +129,30 @@ const ATOM_SHARE = 0.001;
 const ATOM_WINDOW = 0.02;
 const SHOWN_ATOMS = 5;
 
+interface AtomRange {
+  readonly from: number;
+  readonly to: number;
+  readonly values: number;
+  readonly rows: number;
+}
+
+/** Neighbouring atoms as one, most frequent first: a template with a varying word or two. */
+function atomRanges(atoms: LengthFacts['atoms']): AtomRange[] {
+  const ranges: AtomRange[] = [];
+  for (const { tokens, rows } of [...atoms].sort((a, b) => a.tokens - b.tokens)) {
+    const last = ranges.at(-1);
+    if (last !== undefined && last.to + 1 === tokens)
+      ranges[ranges.length - 1] = {
+        from: last.from,
+        to: tokens,
+        values: last.values + 1,
+        rows: last.rows + rows,
+      };
+    else ranges.push({ from: tokens, to: tokens, values: 1, rows });
+  }
+  return ranges.sort((a, b) => b.rows - a.rows);
+}
+
 /** Sentences about the cap at the top, the floor at the bottom and the strongest atoms; `what` names the column. */
 export function lengthNotes(what: string, facts: LengthFacts): string[] {
   const { cap, floor, atoms, knownRows } = facts;
@@ -144,8 +168,15 @@ export function lengthNotes(what: string, facts: LengthFacts): string[] {
     notes.push(`${what}: ${share} of rows are exactly ${floor.tokens} tokens and none is shorter: a floor`);
   }
   if (atoms.length > 0) {
-    const shown = atoms.slice(0, SHOWN_ATOMS).map(({ tokens, rows }) => `${tokens} (${formatCount(rows)})`);
-    const more = facts.atomCount > SHOWN_ATOMS ? ` and ${facts.atomCount - SHOWN_ATOMS} more` : '';
+    const ranges = atomRanges(atoms);
+    const shown = ranges.slice(0, SHOWN_ATOMS).map(({ from, to, rows }) => {
+      const range = from === to ? `${from}` : `${from}–${to}`;
+      const isTop = to === facts.maxTokens ? ', the largest: a cap' : '';
+      return `${range} (${formatCount(rows)}${isTop})`;
+    });
+    const hidden =
+      facts.atomCount - ranges.slice(0, SHOWN_ATOMS).reduce((sum, { values }) => sum + values, 0);
+    const more = hidden > 0 ? ` and ${hidden} more` : '';
     notes.push(`${what}: values far more frequent than their neighbours: ${shown.join(', ')}${more}`);
   }
   return notes;

@@ -1,16 +1,11 @@
 /**
- * How fine the source's clock was: ties, and whether arrivals fall on a grid. Rule: g = the most common positive gap;
- * with more than 20 % ties, g ≥ 50 ms, and at least 80 % of the positive gaps within 0.5 % of g of its multiples, the clock
- * ticks in steps of g. A fine clock can still beat: the phases of the arrivals at a period T pile up, measured by the
+ * How fine the source's clock was: ties, and whether arrivals fall on a grid (stats/clock-grid.ts has the rule). A fine clock can still beat: the phases of the arrivals at a period T pile up, measured by the
  * length R of their mean unit vector (Rayleigh); above 0.1 that period is reported.
  */
+import { gridOfGaps } from '../stats/clock-grid.js';
 import type { ClockAudit } from '../types.js';
 import { formatDurationSec, formatRatio } from '../units.js';
 
-const TIE_LIMIT = 0.2;
-const GRID_MIN_NS = 50e6;
-const GRID_SHARE = 0.8;
-const GRID_TOLERANCE = 0.005;
 /** Coarse clocks have few distinct gaps; more than this many and there is no grid to find. */
 const MAX_DISTINCT_GAPS = 65_536;
 const BEAT_PERIODS_NS = [10e6, 20e6, 50e6, 100e6, 200e6, 250e6, 500e6, 1e9];
@@ -26,6 +21,7 @@ export interface ClockFindings {
 export class ClockAuditor {
   readonly #resolutionNs: number;
   readonly #beats: BeatMeter;
+  readonly #clusters = new ClusterMeter();
   readonly #gaps = new Map<number, number>();
   #rows = 0;
   #ties = 0;
@@ -40,6 +36,7 @@ export class ClockAuditor {
   /** Offsets from the first arrival, ns. */
   add(offsets: Float64Array): void {
     this.#beats.add(offsets);
+    this.#clusters.add(offsets);
     let previous = this.#rows === 0 ? offsets[0] : this.#previous;
     let ties = 0;
     for (let i = this.#rows === 0 ? 1 : 0; i < offsets.length; i++) {
@@ -56,38 +53,17 @@ export class ClockAuditor {
   findings(): ClockFindings {
     const resolutionNs = this.#resolutionNs;
     const tieShare = this.#rows > 1 ? this.#ties / (this.#rows - 1) : 0;
-    const isCoarse = tieShare > TIE_LIMIT && this.#gaps.size < MAX_DISTINCT_GAPS;
-    const grid = isCoarse ? findGrid(this.#gaps) : null;
+    const grid = this.#gaps.size < MAX_DISTINCT_GAPS ? gridOfGaps(this.#gaps, this.#ties, 1e9) : null;
     const written = formatDurationSec(resolutionNs / 1e9);
     if (grid !== null) {
-      const step = formatDurationSec(grid.stepNs / 1e9);
+      const step = formatDurationSec(grid.step / 1e9);
       const finding = `coarse clock: arrivals fall on a grid of ${step} (${formatRatio(tieShare)} ties, ${formatRatio(grid.share)} of the other gaps are multiples); nothing finer than ${step} was observed`;
-      return { clock: { resolutionNs, tieShare, gridNs: grid.stepNs, finding }, notes: [] };
+      return { clock: { resolutionNs, tieShare, gridNs: grid.step, finding }, notes: [] };
     }
     const finding = `no grid: times written to ${written}, ${formatRatio(tieShare)} ties`;
-    return { clock: { resolutionNs, tieShare, gridNs: null, finding }, notes: this.#beats.notes() };
+    const notes = [...this.#beats.notes(), ...this.#clusters.notes()];
+    return { clock: { resolutionNs, tieShare, gridNs: null, finding }, notes };
   }
-}
-
-function findGrid(gaps: ReadonlyMap<number, number>): { stepNs: number; share: number } | null {
-  let stepNs = 0;
-  let best = 0;
-  let positive = 0;
-  for (const [gap, count] of gaps) {
-    positive += count;
-    if (count > best || (count === best && gap < stepNs)) {
-      best = count;
-      stepNs = gap;
-    }
-  }
-  if (stepNs < GRID_MIN_NS) return null;
-  let onGrid = 0;
-  for (const [gap, count] of gaps) {
-    const steps = Math.max(1, Math.round(gap / stepNs));
-    if (Math.abs(gap - steps * stepNs) <= GRID_TOLERANCE * stepNs) onGrid += count;
-  }
-  const share = onGrid / positive;
-  return share >= GRID_SHARE ? { stepNs, share } : null;
 }
 
 /** Mean unit vector of the arrivals' phases, for a few natural periods. */
@@ -132,6 +108,40 @@ class BeatMeter {
     const period = formatDurationSec(this.#periods[best] / 1e9);
     return [
       `arrivals beat at ${period} (phase concentration R = ${bestLength.toFixed(3)}, chance ${(1 / Math.sqrt(this.#rows)).toFixed(3)}): a poller or dispatcher of that period wrote the log, so structure below ${period} is its own`,
+    ];
+  }
+}
+
+const CLUSTER_NS = 1e6;
+const LEAST_CLUSTERED = 0.01;
+/** Times as many short gaps as chance would give. */
+const CLUSTER_FACTOR = 3;
+
+/** Requests that follow another within a millisecond, beyond what a Poisson stream of the same rate would show. */
+class ClusterMeter {
+  #rows = 0;
+  #short = 0;
+  #firstNs = 0;
+  #lastNs = 0;
+
+  add(block: Float64Array): void {
+    for (const offset of block.subarray(0, Math.max(0, BEAT_ROWS - this.#rows))) {
+      const gap = offset - this.#lastNs;
+      if (this.#rows === 0) this.#firstNs = offset;
+      else if (gap > 0 && gap < CLUSTER_NS) this.#short += 1;
+      this.#lastNs = offset;
+      this.#rows += 1;
+    }
+  }
+
+  notes(): string[] {
+    if (this.#rows < 1_000) return [];
+    const gaps = this.#rows - 1;
+    const share = this.#short / gaps;
+    const byChance = -Math.expm1((-CLUSTER_NS * gaps) / Math.max(1, this.#lastNs - this.#firstNs));
+    if (share < LEAST_CLUSTERED || share < CLUSTER_FACTOR * byChance) return [];
+    return [
+      `${formatRatio(share)} of requests come within 1 ms of the one before, ${formatRatio(byChance)} would by chance: they were written, or sent, in groups`,
     ];
   }
 }

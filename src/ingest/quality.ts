@@ -4,6 +4,7 @@ import { formatCount, formatDurationSec } from '../units.js';
 import { LengthCounts, lengthNotes } from './atoms.js';
 import { ClockAuditor } from './clock-audit.js';
 import type { Instant } from './collector.js';
+import { LocalityMeter } from './locality.js';
 import type { RejectTable } from './rejects.js';
 import { BLOCK_ROWS, type RowBlock } from './row-block.js';
 import type { RowField } from './rows.js';
@@ -46,6 +47,7 @@ export class QualityJudge {
   readonly #clock: ClockAuditor;
   readonly #input = new LengthCounts();
   readonly #output = new LengthCounts();
+  readonly #locality = new LocalityMeter();
   readonly #quarters = Array.from({ length: QUARTERS }, () => ({
     rows: 0,
     input: new Mean(),
@@ -80,6 +82,7 @@ export class QualityJudge {
     const output = this.#column(block, 'outputTokens');
     this.#input.add(input, rowCount);
     this.#output.add(output, rowCount);
+    this.#locality.add(input, rowCount);
     this.#addSilences(offsets);
     this.#addQuarters(offsets, input, output);
     this.#addStatuses(block);
@@ -107,6 +110,7 @@ export class QualityJudge {
       ...clockNotes,
       ...lengthNotes('input_tokens', inputLengths),
       ...lengthNotes('output_tokens', outputLengths),
+      ...this.#locality.notes(),
     ];
     if (outputLengths.zeroRows > 0) {
       notes.push(

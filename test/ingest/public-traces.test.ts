@@ -58,12 +58,85 @@ for (const [name, rowCount, start] of [
   });
 }
 
-test('azure code: the 100 ms beat, the context cap and the floor are said', options, async (context) => {
+/** What STATISTICS §1 found in each trace, as the report of its ingest must say it. */
+const FACTS: readonly (readonly [string, string, readonly RegExp[]])[] = [
+  [
+    'azure code',
+    azure('code'),
+    [
+      /^no grid: times written to 100 ns/m,
+      /beat at 100 ms \(phase concentration R = 0\.293, chance 0\.011\)/,
+      /17\.\d % of requests come within 1 ms of the one before, 0\.\d+ % would by chance/,
+      /input_tokens: 3\.65 % of rows are at the very top \(7435–7437 tokens\): a cap/,
+      /output_tokens: 8\.27 % of rows are exactly 6 tokens and none is shorter: a floor/,
+      /17\.8 % of requests are exactly as long as one of the 50 before, 3\.63 % would be in random order/,
+    ],
+  ],
+  [
+    'azure conv',
+    azure('conv'),
+    [
+      /^no grid: times written to 100 ns/m,
+      /input_tokens: values far more frequent than their neighbours: 1312–1316 \(460\), 181 \(419\), 203 \(184\), 200 \(167\)/,
+      /output_tokens: values far more frequent than their neighbours: 396 \(425\), 217 \(277\), 429 \(210\)/,
+      /17(\.\d+)? % of requests are exactly as long as one of the 50 before, 12\.0 % would be in random order/,
+    ],
+  ],
+  [
+    'mooncake conversation',
+    mooncake('conversation'),
+    [
+      /coarse clock: arrivals fall on a grid of 3 s \(90\.2 % ties/,
+      /input_tokens: values far more frequent than their neighbours: 894–897 \(327\)/,
+      /output_tokens: .*3 \(255\), 2000 \(30, the largest: a cap\)/,
+    ],
+  ],
+  [
+    'mooncake synthetic',
+    mooncake('synthetic'),
+    [
+      /^no grid: times written to 1 ms/m,
+      /input_tokens: values far more frequent than their neighbours: 13 \(28\), 4414 \(9\)/,
+      /output_tokens: values far more frequent than their neighbours: 2 \(232\)/,
+    ],
+  ],
+];
+
+for (const [name, file, facts] of FACTS) {
+  test(`${name}: the report states what is known of the trace`, options, async (context) => {
+    const { result } = await ingestFiles(context, [file]);
+    const { clock, notes } = result.quality;
+    const said = [clock.finding, ...notes].join('\n');
+    for (const fact of facts) assert.match(said, fact);
+    assert.deepEqual(result.meta.quality, result.quality, 'and the trace carries it');
+  });
+}
+
+test('what drifts shows by quarter: rates and means of STATISTICS §1', options, async (context) => {
+  const { result } = await ingestFiles(context, [mooncake('synthetic')]);
+  const quarters = result.quality.quarters!;
+  assert.deepEqual(
+    [quarters[0], quarters[3]].map(({ meanInputTokens, meanOutputTokens }) => [
+      Math.round(meanInputTokens!),
+      Math.round(meanOutputTokens!),
+    ]),
+    [
+      [11_965, 195],
+      [20_357, 69],
+    ],
+  );
+  const conversation = await ingestFiles(context, [mooncake('conversation')]);
+  const rates = conversation.result.quality.quarters!.map(({ ratePerSec }) => ratePerSec.toFixed(2));
+  assert.deepEqual([rates[0], rates[3]], ['3.00', '3.68']);
+});
+
+test('silences of the code trace are listed, longest first', options, async (context) => {
   const { result } = await ingestFiles(context, [azure('code')]);
-  const notes = result.quality.notes.join('\n');
-  assert.match(notes, /beat at 100 ms \(phase concentration R = 0\.293/);
-  assert.match(notes, /input_tokens: 3\.65 % of rows are at the very top \(7435–7437 tokens\): a cap/);
-  assert.match(notes, /output_tokens: 8\.27 % of rows are exactly 6 tokens/);
+  const silences = result.quality.silences!;
+  assert.equal(silences.length, 3);
+  assert.ok(silences.every((silence, i) => i === 0 || silence.lengthNs <= silences[i - 1].lengthNs));
+  const none = await ingestFiles(context, [azure('conv')]);
+  assert.deepEqual(none.result.quality.silences, []);
 });
 
 interface MooncakeLine {
