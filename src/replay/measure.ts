@@ -3,6 +3,7 @@ import type { GaugeSummary } from '../types.js';
 import { BodyBuilder, type BodyOptions } from './bodies.js';
 import { Feeder } from './feeder.js';
 import { OwnHealth } from './health.js';
+import type { LiveInput } from './live.js';
 import type { SenderHealth } from './messages.js';
 import { limitsOf, REPLAY_DEFAULTS, type ReplayOptions } from './options.js';
 import { runPhase } from './phase.js';
@@ -35,6 +36,7 @@ export interface MeasureOptions {
   readonly scraper: Scraper | null;
   readonly senders: number;
   readonly bodies: BodyOptions;
+  readonly onTick?: (input: LiveInput) => void;
 }
 
 /** Starts the senders, warms up, measures, and ends the senders. */
@@ -92,6 +94,7 @@ export async function measure(context: MeasureOptions): Promise<LiveRun> {
       feeder,
       measureFrom: options.unmeasured ?? 0,
       isMeasurement: true,
+      onTick: context.onTick,
       onStart: (t0Ns) => {
         own.restart();
         scraper?.start(t0Ns);

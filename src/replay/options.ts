@@ -4,6 +4,7 @@ import { parseSlo, type Slo } from '../slo.js';
 import type { ProgressListener, TraceRow } from '../types.js';
 import { NS_PER_SEC, type RateSpec } from '../units.js';
 import type { ExchangeLimits } from './exchange.js';
+import type { LiveState } from './live.js';
 import type { LoopSpec, RampSpec } from './load-shape.js';
 import type { ConnectionRequest } from './transport.js';
 import type { Affinity } from './transports/places.js';
@@ -115,6 +116,8 @@ export interface ReplayOptions {
   /** Nominal rate for run.json, when the rows were drawn for one. */
   readonly plannedRatePerSec?: number | null;
   readonly progress?: ProgressListener;
+  /** A live view: shown a state whenever it is due. */
+  readonly live?: { readonly due: boolean; show(state: LiveState): void } | null;
   readonly signal?: AbortSignal | null;
 }
 

@@ -6,6 +6,7 @@ import { monotonicNs } from '../clock.js';
 import type { ProgressListener } from '../types.js';
 import { formatCount, NS_PER_MS, NS_PER_SEC } from '../units.js';
 import type { Feeder } from './feeder.js';
+import type { LiveInput } from './live.js';
 import type { SendPlan } from './plan.js';
 import type { Recorder } from './recorder.js';
 import type { SenderPool } from './sender-pool.js';
@@ -25,6 +26,8 @@ export interface PhaseOptions {
   readonly signal: AbortSignal | null;
   /** Called when the clock starts, with its instant on the monotonic clock. */
   readonly onStart?: (startNs: number) => void;
+  /** Called some times a second. */
+  readonly onTick?: (input: LiveInput) => void;
 }
 
 export interface PhaseResult {
@@ -58,6 +61,11 @@ export async function runPhase(options: PhaseOptions): Promise<PhaseResult> {
   for (;;) {
     await Promise.race([tick(), pool.failed]);
     report(options, recorder, pool);
+    options.onTick?.({
+      nowNs: monotonicNs() - startNs,
+      dispatched: pool.dispatched - before,
+      inFlight: pool.inFlight,
+    });
     if (recorder.settled + unsent >= plan.count) break;
     if (!interrupted && signal?.aborted === true) {
       interrupted = true;

@@ -37,12 +37,13 @@ export class Recorder {
   #ended: number[] = [];
   #timer: NodeJS.Timeout | null = null;
 
-  readonly #onOutcome: ((outcome: Outcome) => void) | null;
+  readonly #onRecord: ((record: RunRecord) => void) | null;
 
-  constructor(log: RunLog, tally: TokenTally, onOutcome: ((outcome: Outcome) => void) | null = null) {
+  /** `onRecord` is called for every record of the run, with instants from its t0. */
+  constructor(log: RunLog, tally: TokenTally, onRecord: ((record: RunRecord) => void) | null = null) {
     this.#log = log;
     this.#tally = tally;
-    this.#onOutcome = onOutcome;
+    this.#onRecord = onRecord;
   }
 
   /** Records handed to the log. */
@@ -78,7 +79,6 @@ export class Recorder {
     const phase = this.#phase;
     if (phase === null) return;
     for (const outcome of outcomes) {
-      this.#onOutcome?.(outcome);
       if (outcome.superseded !== true) {
         this.#seen[outcome.index] = 1;
         this.#settled += 1;
@@ -136,7 +136,12 @@ export class Recorder {
 
   #keep(record: (t0Ns: number) => RunRecord): void {
     if (this.#t0Ns === null) this.#early.push(record);
-    else this.#queue.push(record(this.#t0Ns));
+    else this.#enqueue(record(this.#t0Ns));
+  }
+
+  #enqueue(record: RunRecord): void {
+    this.#queue.push(record);
+    this.#onRecord?.(record);
   }
 
   /** Not at once: a message has just woken this process, perhaps on the core that its sender needs. */

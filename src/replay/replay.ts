@@ -14,6 +14,7 @@ import { openSortedRunLog } from '../trace/run-log-sorted.js';
 import type { RunSummary, ServerSample, TraceBatch } from '../types.js';
 import { formatDurationSec, nsToMs } from '../units.js';
 import { headerOf } from './header.js';
+import { LiveTally } from './live.js';
 import { loopPlan, rampFactors, rampPlan } from './load-shape.js';
 import { drainOf, type LiveRun, measure } from './measure.js';
 import { checkReplayOptions, limitsOf, REPLAY_DEFAULTS, type ReplayOptions, sloOf } from './options.js';
@@ -74,8 +75,21 @@ export async function replayTrace(options: ReplayOptions): Promise<RunSummary> {
       pool: prepared.pool,
     };
     await clearRunFolder(options.outDir);
-    const live = await record(options, header, (recorder) =>
-      measure({ options, plan, target, protocol, recorder, scraper, senders, bodies }),
+    const tally = options.live == null ? null : liveTallyOf(plan, options);
+    const live = await record(options, header, tally, (recorder) =>
+      measure({
+        options,
+        plan,
+        target,
+        protocol,
+        recorder,
+        scraper,
+        senders,
+        bodies,
+        onTick: (input) => {
+          if (options.live?.due === true) options.live.show(tally!.state(input));
+        },
+      }),
     );
     await serverLog.close();
     const log = await openSortedRunLog(join(options.outDir, RUN_LOG_NAME));
@@ -106,16 +120,23 @@ export async function replayTrace(options: ReplayOptions): Promise<RunSummary> {
   }
 }
 
+/** What the live view is made of; with turns that wait for answers or a closed loop there is no plan to compare with. */
+function liveTallyOf(plan: SendPlan, options: ReplayOptions): LiveTally {
+  const isPlanned = plan.turns == null && options.closedLoop !== true;
+  return new LiveTally({ intendedNs: isPlanned ? plan.schedule.intendedNs : null, total: plan.count });
+}
+
 /** Runs `live` with a recorder on a log. A log without records is removed when it fails. */
 async function record(
   options: ReplayOptions,
   header: RunHeader,
+  seen: LiveTally | null,
   live: (recorder: Recorder) => Promise<LiveRun>,
 ): Promise<LiveRun> {
   const logPath = join(options.outDir, RUN_LOG_NAME);
   const log = await createRunLog(logPath, JSON.stringify(header));
   const tally = new TokenTally(options.encoding ?? REPLAY_DEFAULTS.encoding);
-  const recorder = new Recorder(log, tally);
+  const recorder = new Recorder(log, tally, seen === null ? null : (one) => seen.add(one));
   let result: LiveRun;
   try {
     result = await live(recorder);

@@ -1,10 +1,11 @@
 /** `tokentide replay`: a trace → an endpoint, on exact time; prints what was measured and whether it counts. */
 import { ToolError } from '../../errors.js';
 import { runLines } from '../../inspect/result-lines.js';
-import { REPLAY_DEFAULTS } from '../../replay/options.js';
+import { REPLAY_DEFAULTS, type ReplayOptions } from '../../replay/options.js';
 import { replayTrace } from '../../replay/replay.js';
 import { exitStatusOf } from '../../replay/validity.js';
-import type { CommandContext, CommandSpec } from '../command.js';
+import type { CommandContext, CommandIo, CommandSpec } from '../command.js';
+import { LiveView } from '../live-view.js';
 import { ENDPOINT_OPTIONS, endpointSettings, urlsOf } from './endpoint-options.js';
 import { LOAD_OPTIONS, loadSettings } from './load-options.js';
 import { fitScreen } from './screen.js';
@@ -110,7 +111,8 @@ export const command: CommandSpec = {
       return runSelfTest(context, (await endpointSettings(context)).senders ?? 'auto');
     requireAll(context);
     const dir = options['output'] as string;
-    const summary = await replayTrace({
+    const live = liveViewOf(io);
+    const settings: ReplayOptions = {
       ...(await endpointSettings(context)),
       trace: args[0],
       url: urlsOf(options['url'])[0],
@@ -129,9 +131,14 @@ export const command: CommandSpec = {
       keepChunks: options['keepChunks'] === 'yes',
       blockSize: options['blockSize'] as number | undefined,
       dcgmUrl: options['dcgmUrl'] as string | undefined,
-      progress: io.progress,
+      // The live view takes over once requests are sent.
+      progress: (step) => {
+        if (live === null || step.stage !== 'replay') io.progress(step);
+      },
+      live,
       signal,
-    });
+    };
+    const summary = await replayTrace(settings).finally(() => live?.end());
     io.print(fitScreen(runLines(summary).join('\n')));
     io.print(`\nwrote ${dir}/run.json and ${dir}/requests.parquet`);
     io.print(`next: tokentide report ${dir} -o report.html`);
@@ -139,6 +146,17 @@ export const command: CommandSpec = {
     return exitStatusOf(summary);
   },
 };
+
+function liveViewOf(io: CommandIo): LiveView | null {
+  if (io.quiet) return null;
+  return new LiveView({
+    columns: () => process.stderr.columns,
+    interactive: io.interactive,
+    colour: io.interactive && !process.env['NO_COLOR'],
+    write: (text) => process.stderr.write(text),
+    nowMs: () => performance.now(),
+  });
+}
 
 /** What a replay needs and a self-test does not. Throws USAGE with everything that is missing. */
 function requireAll({ args, options }: CommandContext): void {
