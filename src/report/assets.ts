@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { PACKAGE_ROOT } from '../manifest.js';
+import { CHART_NUMBERS_SCRIPT } from './chart-numbers.js';
 
 export interface PageAssets {
   /** uPlot, which defines the global `uPlot`. */
@@ -18,7 +19,8 @@ export function loadAssets(): PageAssets {
   cached ??= {
     chartScript: readFileSync(fromUplot('uPlot.iife.min.js'), 'utf8'),
     chartStyle: readFileSync(fromUplot('uPlot.min.css'), 'utf8'),
-    pageScript: readFileSync(own('report.js'), 'utf8'),
+    // A function as the replacement: `$` in the text stays itself.
+    pageScript: readFileSync(own('report.js'), 'utf8').replace('/* NUMBERS */', () => CHART_NUMBERS_SCRIPT),
     pageStyle: readFileSync(own('report.css'), 'utf8'),
   };
   return cached;

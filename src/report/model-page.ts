@@ -131,7 +131,9 @@ function tilesOf(model: WorkloadModel): Tile[] {
       detail:
         source === null
           ? 'written by hand'
-          : html`of ${countValue(source.rows)}; the others keep their arrivals`,
+          : source.rowsUsed === source.rows
+            ? 'all rows of the source'
+            : html`of ${countValue(source.rows)}; the others count as arrivals only`,
     },
   ];
 }

@@ -292,7 +292,7 @@ function breakSection(tests: readonly BreakTest[]): Section {
     id: 'breaks',
     title: 'What happens when something goes wrong',
     nav: 'Break tests',
-    body: html`<ul class="notes">${tests.map((test) => html`<li><strong>${test.text}.</strong> ${prose(test.because)}</li>`)}</ul>${table(
+    body: html`<ul class="notes">${tests.map((test) => html`<li><strong>${prose(test.text)}</strong> ${prose(test.because)}</li>`)}</ul>${table(
       {
         caption: 'Break tests',
         captionHidden: true,

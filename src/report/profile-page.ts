@@ -19,6 +19,7 @@ import {
   type Tile,
   table,
 } from './parts.js';
+import { evidenceSections } from './profile-evidence.js';
 import {
   arrangeProfile,
   errorsByLoad,
@@ -55,6 +56,7 @@ export function profilePage(input: ProfileReportInput): Page {
   const quality = profile.engine?.calibration ?? null;
   const fitted = quality === null ? null : calibrationFigure(quality);
   const engineFigures = fitted === null ? [] : [fitted];
+  const evidence = evidenceSections(profile);
   const sections: (Section | null)[] = [
     figureSection('load', 'Latency against load', latency, {
       nav: 'Latency',
@@ -64,6 +66,7 @@ export function profilePage(input: ProfileReportInput): Page {
     figureSection('throughput', 'Throughput, goodput and errors against load', flow, { nav: 'Throughput' }),
     levelsSection(profile.levels),
     objectivesSection(profile),
+    ...evidence.sections,
     figureSection('gauges', 'What the server said of itself', gauges, {
       nav: 'Server',
       intro: 'Gauges scraped at each load. These are the signals that an autoscaler can read.',
@@ -84,7 +87,7 @@ export function profilePage(input: ProfileReportInput): Page {
     headline: profileHeadline(profile),
     tiles: profileTiles(profile, data),
     sections: present(sections),
-    charts: [...latency, ...flow, ...gauges, ...engineFigures].map((item) => item.chart),
+    charts: [...latency, ...flow, ...evidence.figures, ...gauges, ...engineFigures].map((item) => item.chart),
     footer: html`Made by tokentide ${profile.manifest.version}.`,
   };
 }

@@ -1,4 +1,5 @@
 /** The report of a trace: what its ingest kept and dropped, what its clock is worth, and what its rows look like. Pure. */
+import { TRACE_COLUMNS } from '../trace/schema.js';
 import type { LengthFacts, TraceMeta, TraceQuality } from '../types.js';
 import { formatCount, formatDurationSec, formatRatio, nsToSec, significant } from '../units.js';
 import { type Html, html } from './html.js';
@@ -324,13 +325,18 @@ function courseSection({ quarters = [], silences = [] }: TraceQuality): Section 
   };
 }
 
+const DISK_NAMES: ReadonlyMap<string, string> = new Map(TRACE_COLUMNS.map(({ code, disk }) => [code, disk]));
+
 function contentsSection({ meta, columns }: TraceFacts): Section {
   return {
     id: 'contents',
     title: 'What the file holds',
     nav: 'Contents',
     body: facts([
-      ['columns', html`${columns.map((column, i) => html`${i === 0 ? null : ', '}<code>${column}</code>`)}`],
+      [
+        'columns',
+        html`${columns.map((column, i) => html`${i === 0 ? null : ', '}<code>${DISK_NAMES.get(column) ?? column}</code>`)}`,
+      ],
       [
         'prefix block size',
         meta.blockSize === null ? 'no block hashes' : html`${countValue(meta.blockSize)} tokens`,

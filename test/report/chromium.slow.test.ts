@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { loadAssets } from '../../src/report/assets.js';
 import type { ChartSpec } from '../../src/report/chart.js';
+import { CHART_NUMBERS_SCRIPT, tickText, valueText } from '../../src/report/chart-numbers.js';
 import { renderReport } from '../../src/report/report.js';
 import { type BrowserPage, Chromium, chromiumPath } from './chromium.js';
 import { makeDocuments } from './make-documents.js';
@@ -232,6 +234,30 @@ test('a heat map and a row of intervals tell their values under the pointer, and
     assert.ok(file.size > 2_000 && file.width > 300, JSON.stringify(file));
   }
   assert.deepEqual(page.complaints, []);
+  await page.close();
+});
+
+test('the page writes numbers as the program does', { skip }, async () => {
+  const page = await open('run', DESK);
+  const script = loadAssets().pageScript;
+  assert.ok(!script.includes('NUMBERS */'));
+  for (const unit of [
+    'ms',
+    'clock',
+    'ratio',
+    'perSec',
+    'tokens',
+    'tokensPerSec',
+    'count',
+    'number',
+  ] as const) {
+    for (const value of [0, 1e-7, 0.00123, 0.5, 0.9995, 1, 12.345, 999.6, 4_321, 7_300, 1_234_567]) {
+      const inPage = await page.evaluate<string[]>(
+        `(() => { ${CHART_NUMBERS_SCRIPT}; return [valueText('${unit}', ${value}), tickText('${unit}', ${value}, 9000)]; })()`,
+      );
+      assert.deepEqual(inPage, [valueText(unit, value), tickText(unit, value, 9_000)], `${unit} ${value}`);
+    }
+  }
   await page.close();
 });
 

@@ -226,13 +226,31 @@ test('a simulated plan: front with the recommended fleet, attainment of both fle
   assert.equal(time.data[1][60], Number(plan.attainmentOverTime!.windows[60].ratio!.toPrecision(5)));
   assert.equal(time.data[1][20], null, 'a window without requests has no share');
   const text = textOf(page);
-  for (const test of plan.breakTests!) assert.ok(text.includes(test.text));
+  for (const test of plan.breakTests!) assert.ok(text.includes(test.text.slice(1)));
   for (const one of [plan.autoscaling!.recommended, plan.autoscaling!.recipe])
     assert.ok(text.includes(one.label));
   assert.ok(text.includes('not recovered'));
   const bare = buildPage(documents['plan']);
   for (const id of ['front', 'attainment', 'scaling', 'breaks'])
     assert.ok(!bare.sections.some((section) => section.id === id), id);
+});
+
+test('a measured profile: intervals with their unknown ends, lengths at the edge, MLPerf verdicts', () => {
+  const { profile } = ofKind('measured profile', 'latency-profile');
+  const page = buildPage(documents['measured profile']);
+  const picture = page.charts.find((chart) => chart.id === 'intervals-ttft')!;
+  assert.ok(isPicture(picture) && picture.picture === 'intervals');
+  const valid = profile.levels.filter((level) => level.valid);
+  assert.equal(picture.rows.length, valid.length);
+  assert.match(picture.rows[0].text, /to unknown/);
+  const text = textOf(page);
+  assert.match(text, /1 to 999/);
+  assert.match(text, /1 000 and more/);
+  assert.match(text, /VALID/);
+  assert.match(text, /early stopping/);
+  const plain = buildPage(documents['profile']);
+  for (const id of ['intervals', 'bands', 'mlperf'])
+    assert.ok(!plain.sections.some((section) => section.id === id), id);
 });
 
 test('an ECDF from quantiles is exact at the quantiles and jumps where they repeat', () => {

@@ -19,7 +19,7 @@ import type { HpaSpec, LengthFacts, RunComparison, TraceComparison, TraceMeta } 
 import { secToNs } from '../../src/units.js';
 import { toyTraffic } from '../compare/toys.js';
 import { MADE_YAML, makePlan, makeSimulatedPlan } from './make-plan.js';
-import { makeProfile } from './make-profile.js';
+import { makeMeasuredProfile, makeProfile } from './make-profile.js';
 import { MADE_MANIFEST, makeRun } from './make-run.js';
 
 const packageFile = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
@@ -190,6 +190,7 @@ export async function makeDocuments(): Promise<Readonly<Record<string, ReportInp
     },
     profile: { kind: 'latency-profile', name: 'p', profile: makeProfile() },
     plan: { kind: 'capacity-plan', name: 'plan', plan: makePlan(), files: MADE_YAML },
+    'measured profile': { kind: 'latency-profile', name: 'p', profile: makeMeasuredProfile() },
     'simulated plan': { kind: 'capacity-plan', name: 'plan', plan: makeSimulatedPlan(), files: [] },
     'traces alike': { kind: 'trace-comparison', name: 'alike', document: like },
     'traces different': {

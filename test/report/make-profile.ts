@@ -53,6 +53,59 @@ export function makeProfile(seed = 'profile'): LatencyProfile {
   };
 }
 
+/** The same profile with confidence intervals, length bands and MLPerf verdicts. */
+export function makeMeasuredProfile(): LatencyProfile {
+  const profile = makeProfile();
+  const curve = { n: 100, probs: [0, 0.5, 0.99, 1], values: [10, 50, 400, 500] };
+  return {
+    ...profile,
+    mode: 'mlperf',
+    bandEdges: [1_000],
+    levels: profile.levels.map((level, i) => ({
+      ...level,
+      intervals: (['ttft', 'e2e'] as const).flatMap((metric) =>
+        [0.5, 0.99].map((percentile) => ({
+          metric,
+          percentile,
+          level: 0.95,
+          n: level.requests,
+          valueMs: 100 * (i + 1),
+          lowMs: 80 * (i + 1),
+          highMs: percentile === 0.99 && i === 0 ? null : 130 * (i + 1),
+        })),
+      ),
+      bands: [
+        { fromTokens: 1, toTokens: 1_000 },
+        { fromTokens: 1_000, toTokens: null },
+      ].map((ends) => ({
+        ...ends,
+        requests: 100,
+        meanInputTokens: 700,
+        meanOutputTokens: 90,
+        failed: 1,
+        goodput: 0.97,
+        ttft: curve,
+        tpot: null,
+        e2e: curve,
+      })),
+      mlperf: {
+        verdict: i === 0 ? ('VALID' as const) : ('INVALID' as const),
+        checks: [
+          {
+            check: 'queries',
+            value: 100,
+            limit: 270,
+            unit: 'queries',
+            pass: i === 0,
+            advice: 'run longer: --seconds 600',
+          },
+        ],
+        earlyStopping: [{ term: 'p99(ttft) < 2s', queries: 500, over: 1, queriesNeeded: 662, met: false }],
+      },
+    })),
+  };
+}
+
 function makeLevel(ratePerSec: number, seed: string): LoadLevel {
   const { summary } = makeRun({
     seed: `${seed}-${ratePerSec}`,

@@ -10,57 +10,9 @@
   const charts = [];
   const colourOf = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
 
-  /* Numbers as text: the rules of src/units.ts. */
-  const significant = (value, digits = 3) => {
-    if (value === 0) return '0';
-    const size = Math.abs(value);
-    if (size >= 10 ** digits) return String(Math.round(value)).replace(/\B(?=(\d{3})+(?!\d))/g, '\u202f');
-    return size < 1e-4 ? value.toExponential(digits - 1) : String(Number(value.toPrecision(digits)));
-  };
-  const duration = (ms) => {
-    const size = Math.abs(ms);
-    if (size === 0) return '0';
-    if (size < 1e-3) return `${significant(ms * 1e6)} ns`;
-    if (size < 1) return `${significant(ms * 1e3)} µs`;
-    if (size < 1e3) return `${significant(ms)} ms`;
-    if (size < 120e3) return `${significant(ms / 1e3)} s`;
-    return size < 7.2e6 ? `${significant(ms / 6e4)} min` : `${significant(ms / 3.6e6)} h`;
-  };
-  const clock = (sec) => {
-    if (sec < 0) return `−${clock(-sec)}`;
-    const whole = Math.floor(sec + 1e-9);
-    const two = (n) => String(n).padStart(2, '0');
-    const hours = Math.floor(whole / 3600);
-    const minutes = Math.floor((whole % 3600) / 60);
-    const tenths = Math.round((sec - whole) * 10);
-    if (hours > 0) return `${hours}:${two(minutes)}:${two(whole % 60)}`;
-    return `${minutes}:${two(whole % 60)}${tenths > 0 && tenths < 10 ? `.${tenths}` : ''}`;
-  };
-  const hours = (sec) => {
-    if (sec < 0) return `−${hours(-sec)}`;
-    const minutes = Math.round(sec / 60);
-    const days = Math.floor(minutes / 1440);
-    const rest = minutes % 1440;
-    const text = `${Math.floor(rest / 60)}h${rest % 60 === 0 ? '' : String(rest % 60).padStart(2, '0')}`;
-    return days === 0 ? text : rest === 0 ? `${days}d` : `${days}d ${text}`;
-  };
-  const percent = (ratio) => {
-    const value = ratio * 100;
-    const digits = value > 99 && value < 100 ? 2 : value >= 10 || value === 0 ? 1 : 2;
-    return `${Number(value.toFixed(digits + (value < 1 && value > 0 ? 1 : 0)))} %`;
-  };
-  const format = {
-    ms: duration,
-    clock,
-    ratio: percent,
-    perSec: (v) => `${significant(v)}/s`,
-    tokens: (v) => `${significant(v)} tokens`,
-    tokensPerSec: (v) => `${significant(v)} tokens/s`,
-    count: (v) => significant(v, 9),
-    number: (v) => significant(v, 4),
-  };
-  const tickFormat = { ...format, perSec: (v) => significant(v), tokens: (v) => significant(v), tokensPerSec: (v) => significant(v) };
-  const show = (unit, value) => (value === null || value === undefined ? '–' : format[unit](value));
+  /* Numbers as text: valueText and tickText of src/report/chart-numbers.ts, put in here as they are. */
+  /* NUMBERS */
+  const show = (unit, value) => (value === null || value === undefined ? '–' : valueText(unit, value));
 
   /* One chart: its plot, its buttons, its state. */
   class Chart {
@@ -165,7 +117,7 @@
         font,
         grid,
         ticks: { ...grid, size: 4 },
-        values: (_, ticks) => ticks.map((v) => (v === null ? '' : unit === 'clock' && ticks[ticks.length - 1] >= 7200 ? hours(v) : tickFormat[unit](v))),
+        values: (_, ticks) => ticks.map((v) => (v === null ? '' : tickText(unit, v, ticks[ticks.length - 1]))),
       });
       this.plot = new uPlot(
         {

@@ -1,8 +1,6 @@
-/** Scales, ticks and numbers of static charts; the rules of the page's script. Pure. */
-import { formatCount, formatMs, formatRatio, significant } from '../../units.js';
+/** Scales and ticks of static charts; the rules of the page's script. Pure. */
 import type { ChartAxis, ChartSpec, ChartUnit } from '../chart.js';
 import { tickValues } from '../pictures.js';
-import { clockText } from '../run-data.js';
 
 /** From values to places along an axis. */
 export interface Scale {
@@ -17,22 +15,6 @@ export function scaleOf([from, to]: readonly [number, number], isLog: boolean): 
   const map = isLog ? Math.log : (value: number) => value;
   const [low, high] = [map(from), map(to)];
   return { from, to, isLog, at: (value) => (map(value) - low) / (high - low) };
-}
-
-/** Text of a tick. */
-export function tickText(unit: ChartUnit, value: number): string {
-  switch (unit) {
-    case 'ms':
-      return formatMs(value).replace(/^0 s$/, '0');
-    case 'clock':
-      return clockText(value);
-    case 'ratio':
-      return formatRatio(value).replace(/\.0+ %$/, ' %');
-    case 'count':
-      return formatCount(value);
-    default:
-      return significant(value);
-  }
 }
 
 const CLOCK_STEPS = [

@@ -3,10 +3,11 @@
  * page's own series without a browser; light colours of the page's style sheet. Pure.
  */
 import type { Chart, ChartSeries, ChartSpec } from '../chart.js';
+import { tickText } from '../chart-numbers.js';
 import { type Html, html } from '../html.js';
 import type { FigureBlock } from '../outline.js';
 import { isPicture, pictureDrawing } from '../pictures.js';
-import { isLogAxis, scaleOf, ticksOf, tickText, xRange, yRange } from './axes.js';
+import { isLogAxis, scaleOf, ticksOf, xRange, yRange } from './axes.js';
 
 const WIDTH = 800;
 const LEFT = 74;
@@ -102,8 +103,8 @@ function xyDrawing(spec: ChartSpec): {
     marks: html`${legend.marks}
 <text class="t-muted small" x="20" y="${top - 8}">${spec.y.label}</text>
 ${spec.shades.map((shade) => html`<rect class="f-grey" fill-opacity="0.14" x="${frame.x(shade.from)}" y="${top}" width="${round(Math.max(0, frame.x(shade.to) - frame.x(shade.from)))}" height="${bottom - top}"/>`)}
-${xTicks.map((value) => html`<line class="s-line" x1="${frame.x(value)}" x2="${frame.x(value)}" y1="${top}" y2="${bottom}"/><text class="t-ink" x="${frame.x(value)}" y="${bottom + 17}" text-anchor="middle">${tickText(spec.x.unit, value)}</text>`)}
-${yTicks.map((value) => html`<line class="s-line" x1="${LEFT}" x2="${right}" y1="${frame.y(value)}" y2="${frame.y(value)}"/><text class="t-ink" x="${LEFT - 8}" y="${frame.y(value) + 4}" text-anchor="end">${tickText(spec.y.unit, value)}</text>`)}
+${xTicks.map((value) => html`<line class="s-line" x1="${frame.x(value)}" x2="${frame.x(value)}" y1="${top}" y2="${bottom}"/><text class="t-ink" x="${frame.x(value)}" y="${bottom + 17}" text-anchor="middle">${tickText(spec.x.unit, value, xTicks[xTicks.length - 1])}</text>`)}
+${yTicks.map((value) => html`<line class="s-line" x1="${LEFT}" x2="${right}" y1="${frame.y(value)}" y2="${frame.y(value)}"/><text class="t-ink" x="${LEFT - 8}" y="${frame.y(value) + 4}" text-anchor="end">${tickText(spec.y.unit, value, yTicks[yTicks.length - 1])}</text>`)}
 <clipPath id="plot"><rect x="${LEFT}" y="${top - 1}" width="${right - LEFT}" height="${bottom - top + 2}"/></clipPath>
 <g clip-path="url(#plot)">${shown.map(({ series, values }) => seriesMarks(series, spec.data[0], values, frame, up.isLog))}</g>
 ${lineMarks(spec, frame)}
