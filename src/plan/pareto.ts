@@ -58,7 +58,8 @@ interface BestFleet {
 function bestFleet(plan: CapacityPlan): BestFleet {
   const fixed = plan.replicas === null ? null : plan.cost.perHour;
   const scaled = plan.autoscaling?.recommended;
-  const scaledCost = scaled?.metOverTime ? scaled.cost.perHour : null;
+  const holds = scaled?.metOverTime === true && plan.autoscaling!.confirm.every((outcome) => outcome.met);
+  const scaledCost = holds ? scaled.cost.perHour : null;
   return scaledCost !== null &&
     scaledCost !== undefined &&
     scaledCost < 0.995 * (fixed ?? Number.POSITIVE_INFINITY)

@@ -374,9 +374,11 @@ function verdictOf(
 
 function scalerRecommendation(study: AutoscalingStudy | null): string {
   if (study === null) return ', or start the autoscaler from hpa.yaml or keda.yaml';
-  const { recommended, savingRatio, kind } = study;
+  const { recommended, savingRatio, kind, confirm } = study;
+  const holds = recommended.metOverTime && confirm.every((outcome) => outcome.met);
   const file = MANIFEST_OF[kind];
-  return recommended.metOverTime && savingRatio > 0.005
+  if (!holds) return `; the autoscaler in ${file} does not keep the SLO on every fresh draw`;
+  return savingRatio > 0.005
     ? `, or save ${formatRatio(savingRatio)} of the replica-hours with the autoscaler in ${file}`
     : `; the autoscaler in ${file} saves nothing here`;
 }

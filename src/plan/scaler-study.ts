@@ -250,5 +250,9 @@ function becauseOf(
   const met = confirm.filter((outcome) => outcome.met).length;
   const recipeText =
     recipe === found ? 'the recipe itself' : `the recipe (${recipe.label}): ${words(recipe)}`;
-  return `of ${tried} settings the cheapest that holds on fresh draws too: ${found.label}: ${words(found)}, ${against}; SLO met on ${met} of ${confirm.length} fresh draws; ${recipeText}`;
+  const choice =
+    met === confirm.length && found.metOverTime
+      ? 'the cheapest that holds on fresh draws too'
+      : 'none holds on every fresh draw; the closest';
+  return `of ${tried} settings ${choice}: ${found.label}: ${words(found)}, ${against}; SLO met on ${met} of ${confirm.length} fresh draws; ${recipeText}`;
 }
