@@ -57,7 +57,7 @@ export class LiveTally {
   readonly #recent: Record<FigureName, Recent>;
   readonly #failures = new Map<string, number>();
   /** (instant, requests that had left). */
-  #departures: [number, number][] = [];
+  #departures: [number, number][] = [[0, 0]];
   #ended = 0;
 
   constructor(options: LiveOptions) {

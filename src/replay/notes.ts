@@ -12,6 +12,8 @@ const PERCENTILES = [
 /** Gathers what the notes are about, record by record. */
 export class NoteTally {
   readonly #failed = new Map<string, number>();
+  /** Reasons of failures, numbers left out so that like ones count together. */
+  readonly #reasons = new Map<string, { count: number; example: string }>();
   readonly #differences = new Map<number, number>();
   readonly #oddities = new Map<string, number>();
   #cut = 0;
@@ -35,6 +37,7 @@ export class NoteTally {
       count(this.#differences, inputTokens - inputTokensAsked);
     if (record.status !== 'ok') {
       count(this.#failed, record.status);
+      if (record.error !== null && record.status !== 'skipped') this.#addReason(record.error);
       if (isCut(record.status) && record.sentNs !== null && record.endNs !== null) {
         this.#cut += 1;
         this.#leastCutNs = Math.min(this.#leastCutNs, record.endNs - record.sentNs);
@@ -50,6 +53,13 @@ export class NoteTally {
       this.#input += record.inputTokens ?? 0;
     }
     if (record.outputTokensSource === 'tokenizer') this.#counted += 1;
+  }
+
+  #addReason(error: string): void {
+    const key = error.replace(/\d+/g, '#');
+    const found = this.#reasons.get(key);
+    if (found !== undefined) found.count += 1;
+    else if (this.#reasons.size < MOST_REASONS) this.#reasons.set(key, { count: 1, example: error });
   }
 
   /** Notes on the measured requests, most important first. */
@@ -70,6 +80,10 @@ export class NoteTally {
     if (this.#failed.size > 0) {
       const list = [...this.#failed].map(([status, n]) => `${formatCount(n)} ${status}`).join(', ');
       notes.push(`latency percentiles are over ok requests only; left out: ${list}`);
+    }
+    const reasons = [...this.#reasons.values()].sort((a, b) => b.count - a.count);
+    for (const { count: n, example } of reasons.slice(0, SHOWN_REASONS)) {
+      notes.push(`${formatCount(n)} failed with ${n > 1 ? 'for example ' : ''}‘${example}’`);
     }
     const skipped = this.#failed.get('skipped') ?? 0;
     if (skipped > 0) {
@@ -138,6 +152,10 @@ export class NoteTally {
     return notes;
   }
 }
+
+/** Kinds of failures that are kept apart, and that are shown. */
+const MOST_REASONS = 200;
+const SHOWN_REASONS = 3;
 
 function retryNotes({ retried, attempts, offered }: RunCounts): string[] {
   if (retried === undefined || retried === 0) return [];

@@ -4,6 +4,8 @@ import { runLines } from '../../inspect/result-lines.js';
 import { REPLAY_DEFAULTS, type ReplayOptions } from '../../replay/options.js';
 import { replayTrace } from '../../replay/replay.js';
 import { exitStatusOf } from '../../replay/validity.js';
+import type { RunSummary } from '../../types.js';
+import { formatCount, formatRatio } from '../../units.js';
 import type { CommandContext, CommandIo, CommandSpec } from '../command.js';
 import { LiveView } from '../live-view.js';
 import { ENDPOINT_OPTIONS, endpointSettings, urlsOf } from './endpoint-options.js';
@@ -140,6 +142,7 @@ export const command: CommandSpec = {
     };
     const summary = await replayTrace(settings).finally(() => live?.end());
     io.print(fitScreen(runLines(summary).join('\n')));
+    io.print(fitScreen(`\n${clientLine(summary)}`));
     io.print(`\nwrote ${dir}/run.json and ${dir}/requests.parquet`);
     io.print(`next: tokentide report ${dir} -o report.html`);
     io.result(summary);
@@ -171,4 +174,15 @@ function requireAll({ args, options }: CommandContext): void {
     message: `replay needs ${missing.join(', ')}`,
     hint: 'write for example: tokentide replay trace.parquet --url http://localhost:8000 -o run',
   });
+}
+
+/** How many processes sent, over how many connections, and what that took. */
+function clientLine({ client }: RunSummary): string {
+  const count = (n: number, word: string): string => `${formatCount(n)} ${word}${n === 1 ? '' : 's'}`;
+  const reused =
+    client.connectionsReused == null
+      ? ''
+      : ` (${formatCount(client.connectionsReused)} requests left on an open one)`;
+  const used = client.cpuShare === null ? '' : `, the busiest used ${formatRatio(client.cpuShare)} of a core`;
+  return `sent by ${formatCount(client.senders)} sender${client.senders === 1 ? '' : 's'} over ${count(client.connectionsOpened, 'connection')}${reused}${used}`;
 }
