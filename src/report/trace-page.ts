@@ -123,7 +123,9 @@ function headlineOf(found: TraceFacts): Headline {
     next:
       bad.length > 0
         ? 'see which rows were dropped and why below, correct the source or the mapping, and `tokentide ingest` again with `--strict` to stop at the first.'
-        : 'fit a model: `tokentide fit` this trace, or replay it as it is with `tokentide replay`.',
+        : meta.arrivalBasis === 'synthetic'
+          ? 'hold it against the real trace with `tokentide compare`, or replay it with `tokentide replay`.'
+          : 'fit a model of this trace with `tokentide fit`, or replay it as it is with `tokentide replay`.',
   };
 }
 

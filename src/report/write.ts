@@ -65,6 +65,12 @@ function formatByName(path: string): ReportFormat {
   return ending === 'markdown' ? 'md' : ((ending as ReportFormat | undefined) ?? 'html');
 }
 
+/** The report as text, unwritten. Throws what `readReportInput` throws. */
+export async function reportText(input: string, format: ReportFormat): Promise<string> {
+  const document = await readReportInput(input);
+  return textIn(format, document.kind, buildPage(document));
+}
+
 function textIn(format: ReportFormat, kind: ReportInput['kind'], page: Page): string {
   switch (format) {
     case 'html':

@@ -8,6 +8,7 @@ import { resolveOptions } from '../../src/cli/options.js';
 import type { ComparableTrace } from '../../src/compare/columns.js';
 import type { RunInput } from '../../src/compare/runs.js';
 import { EXIT, ToolError } from '../../src/errors.js';
+import { writeReport } from '../../src/report/write.js';
 import { writeJson } from '../../src/trace/files.js';
 import { writeRunRecords } from '../../src/trace/run-records.js';
 import { writeTrace } from '../../src/trace/write.js';
@@ -104,7 +105,8 @@ const QUICK = { repeats: '10', resamples: '3' };
 test('two trace files: table, document with both inputs hashed, status 0; the same on disk with -o', async (context) => {
   const { a, b } = await traces(context, true);
   const output = join(a, '..', 'out.json');
-  const { status, text, document } = await compare([a, b], { ...QUICK, output });
+  const page = join(a, '..', 'out.html');
+  const { status, text, document } = await compare([a, b], { ...QUICK, output: [output, page] });
   assert.equal(status, EXIT.ok);
   assert.match(text, /^real {7}real: 1 \d{3} requests, 15 min/m);
   assert.match(text, /^ {2}ttft_p99_ratio /m);
@@ -121,6 +123,13 @@ test('two trace files: table, document with both inputs hashed, status 0; the sa
   const rows = document.a.comparedRows;
   assert.equal(hits, (Math.ceil(rows / 2) - 4) / rows);
   assert.deepEqual(JSON.parse(readFileSync(output, 'utf8')), JSON.parse(JSON.stringify(document)));
+  const html = readFileSync(page, 'utf8');
+  assert.match(html, /<title>Comparison of two traces: other against real/);
+  for (const metric of document.metrics) assert.ok(html.includes(`<code>${metric.id}</code>`), metric.id);
+  const later = join(a, '..', 'later.html');
+  await writeReport({ input: output, output: later });
+  const body = (of: string): string => of.slice(of.indexOf('<section id="verdict"'));
+  assert.equal(body(readFileSync(later, 'utf8')), body(html), 'the saved JSON alone gives the same page');
 });
 
 test('--strict: status 5 when a metric fails, 0 for a trace against itself', async (context) => {
@@ -159,7 +168,12 @@ test('two run folders: table, verdict, status; 5 with --strict when worse, 6 whe
   const after = await runFolder(folder, madeRun({ trace: 't', noise: 'after', speed: 0.85 }));
   const late = await runFolder(folder, madeRun({ trace: 't', noise: 'late', valid: false }));
   const flags = { resamples: '300' };
-  const { status, text, document } = await compare<RunComparison>([before, join(after, 'run.json')], flags);
+  const page = join(folder, 'runs.html');
+  const { status, text, document } = await compare<RunComparison>([before, join(after, 'run.json')], {
+    ...flags,
+    output: page,
+  });
+  assert.match(readFileSync(page, 'utf8'), /Worse: after falls behind before/);
   assert.equal(status, EXIT.ok);
   assert.equal(document.kind, 'run-comparison');
   assert.equal(document.verdict.verdict, 'worse');

@@ -2,7 +2,7 @@
 import { EXIT } from '../../errors.js';
 import { REPORT_FORMATS, type ReportFormat } from '../../report/formats.js';
 import { findBrowser } from '../../report/svg/png.js';
-import { writeChart, writeReport } from '../../report/write.js';
+import { reportText, writeChart, writeReport } from '../../report/write.js';
 import { formatBytes } from '../../units.js';
 import type { CommandSpec } from '../command.js';
 
@@ -26,7 +26,8 @@ export const command: CommandSpec = {
       short: 'o',
       type: 'string',
       value: '<file>',
-      description: 'file to write (default: report.html, or report.<format>)',
+      description:
+        'file to write (default: report.html, or report.<format>); - prints it, as Markdown unless --format',
     },
     {
       key: 'format',
@@ -58,6 +59,10 @@ export const command: CommandSpec = {
       return EXIT.ok;
     }
     const output = (options['output'] as string | undefined) ?? `report.${format ?? 'html'}`;
+    if (output === '-') {
+      io.print((await reportText(input, format ?? 'md')).trimEnd());
+      return EXIT.ok;
+    }
     const written = await writeReport({ input, output, format });
     io.print(`${written.verdict}\n  because ${written.because}\n  next    ${written.next}`);
     io.print(
