@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { Agent } from 'undici';
 import { createRunLog, RUN_LOG_NAME } from '../trace/run-log.js';
 import { openSortedRunLog } from '../trace/run-log-sorted.js';
 import type { RunSummary, ServerSample, TraceBatch } from '../types.js';
@@ -30,6 +31,7 @@ import { openSource } from './source.js';
 import { type RunHeader, summarizeRun } from './summary.js';
 import { parseTarget, type Target } from './target.js';
 import { TokenTally } from './token-tally.js';
+import { createAgent } from './transports/agent.js';
 import type { SessionOptions } from './turn-plan.js';
 
 /**
@@ -203,10 +205,14 @@ async function scraperOf(options: ReplayOptions, target: Target, log: ServerLog)
   const origins = [target.url, ...target.otherPlaces.map(({ url }) => url)].map((url) => new URL(url).origin);
   const pages =
     metricsUrl == null ? [...new Set(origins)].map((origin) => `${origin}/metrics`) : metricsUrl.split(',');
+  const agent = createAgent(target.connection);
+  // Pages of the endpoint itself are reached as it is: with its certificates, through its socket.
+  const dispatcherOf = (url: string): Agent | undefined =>
+    URL.canParse(url) && origins.includes(new URL(url).origin) ? agent : undefined;
   const server =
     metricsUrl === 'none'
       ? null
-      : await openScraper(pages, metricsUrl != null, { onSample, source: 'server' });
+      : await openScraper(pages, metricsUrl != null, { onSample, source: 'server', dispatcherOf });
   const gpu =
     dcgmUrl == null
       ? null

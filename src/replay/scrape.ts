@@ -3,7 +3,7 @@
  * failed scrape is null, never 0; with several replicas one that fails makes the whole sample null, because a sum over
  * the others would be a smaller number and not an unknown one.
  */
-import { request } from 'undici';
+import { type Dispatcher, request } from 'undici';
 import { monotonicNs } from '../clock.js';
 import { ToolError } from '../errors.js';
 import type { GaugeSummary, ServerSample } from '../types.js';
@@ -16,6 +16,8 @@ export interface ScraperOptions {
   readonly source: ServerSample['source'];
   /** Default 1 s. */
   readonly everyMs?: number;
+  /** Carries a page's requests, e.g. with the load's certificates. Default undici's own. */
+  readonly dispatcherOf?: (url: string) => Dispatcher | undefined;
   /** Called for every scrape. */
   readonly onSample?: (sample: ServerSample) => void;
 }
@@ -39,7 +41,7 @@ export async function openScraper(
   options: Partial<Omit<ScraperOptions, 'urls'>> & { readonly flag?: string } = {},
 ): Promise<Scraper | null> {
   const list = typeof urls === 'string' ? [urls] : urls;
-  const first = await Promise.all(list.map(scrape));
+  const first = await Promise.all(list.map((url) => scrape(url, options.dispatcherOf?.(url))));
   const missing = list.find((_, i) => first[i] === null || first[i]!.size === 0);
   if (missing === undefined) return new IntervalScraper({ source: 'server', ...options, urls: list });
   if (!askedFor) return null;
@@ -103,7 +105,8 @@ class IntervalScraper implements Scraper {
     this.#waiting += 1;
     this.#running = this.#running.then(async () => {
       const askedNs = monotonicNs();
-      const page = together(await Promise.all(this.#options.urls.map(scrape)));
+      const { urls, dispatcherOf } = this.#options;
+      const page = together(await Promise.all(urls.map((url) => scrape(url, dispatcherOf?.(url)))));
       this.#metrics.add(page);
       this.#options.onSample?.({
         source: this.#options.source,
@@ -130,12 +133,13 @@ function together(pages: readonly (PrometheusPage | null)[]): PrometheusPage | n
   return all;
 }
 
-async function scrape(url: string): Promise<PrometheusPage | null> {
+async function scrape(url: string, dispatcher: Dispatcher | undefined): Promise<PrometheusPage | null> {
   try {
     const { statusCode, body } = await request(url, {
       signal: AbortSignal.timeout(TIME_LIMIT_MS),
       headersTimeout: TIME_LIMIT_MS,
       bodyTimeout: TIME_LIMIT_MS,
+      dispatcher,
     });
     const text = await body.text();
     return statusCode === 200 ? parsePrometheus(text) : null;

@@ -36,17 +36,7 @@ async function command(words: readonly string[], sessions = false): Promise<Comm
   process.stdout.write = ((text: string) => printed.push(text) > 0) as typeof process.stdout.write;
   process.stderr.write = ((text: string) => printed.push(text) > 0) as typeof process.stderr.write;
   try {
-    const exit = await main([
-      'replay',
-      trace,
-      ...words,
-      '-o',
-      dir,
-      '--json',
-      '--quiet',
-      '--metrics-url',
-      'none',
-    ]);
+    const exit = await main(['replay', trace, ...words, '-o', dir, '--json', '--quiet']);
     return { exit, printed: printed.join(''), dir };
   } finally {
     process.stdout.write = write;
@@ -55,7 +45,11 @@ async function command(words: readonly string[], sessions = false): Promise<Comm
 }
 
 const answering = (options: Omit<ScriptedEndpointOptions, 'script'> = {}): Promise<ScriptedEndpoint> =>
-  createScriptedEndpoint({ ...options, script: (request) => protocolAnswer('openai-chat', request) });
+  createScriptedEndpoint({
+    ...options,
+    pages: { '/metrics': 'vllm:num_requests_running 3' },
+    script: (request) => protocolAnswer('openai-chat', request),
+  });
 
 const summaryOf = ({ dir }: CommandRun): RunSummary =>
   JSON.parse(readFileSync(join(dir, 'run.json'), 'utf8')) as RunSummary;
@@ -74,6 +68,7 @@ test('mutual TLS and HTTP/2 by ALPN; the key stands in no file of the run', { sk
     const summary = summaryOf(run);
     assert.deepEqual(summary.counts.byStatus, { ok: 6 }, run.printed);
     assert.ok(summary.notes.some((note) => note.startsWith('HTTP/2: ')));
+    assert.equal(summary.server?.gauges.find(({ name }) => name === 'running')?.max, 3);
     assert.ok(endpoint.requests.every(({ httpVersion }) => httpVersion === '2.0'));
     assert.ok(
       endpoint.requests.every(({ headers }) => headers['authorization'] === 'Bearer very-secret-key-1'),
@@ -115,8 +110,10 @@ test('a unix socket', async () => {
   const endpoint = await answering({ unixSocket });
   try {
     const run = await command(['--url', 'http://engine', '--unix-socket', unixSocket]);
-    assert.deepEqual(summaryOf(run).counts.byStatus, { ok: 6 }, run.printed);
+    const { counts, server } = summaryOf(run);
+    assert.deepEqual(counts.byStatus, { ok: 6 }, run.printed);
     assert.ok(endpoint.requests.every(({ headers }) => headers['host'] === 'engine'));
+    assert.equal(server?.gauges.find(({ name }) => name === 'running')?.max, 3);
   } finally {
     await endpoint.close();
   }
