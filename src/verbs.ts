@@ -112,6 +112,7 @@ export async function profileEndpoint(options: ProfileEndpointOptions): Promise<
       ...load,
       durationSec,
       minRequests,
+      mlperf: options.mlperf == null ? undefined : `at least ${options.mlperf.minDurationSec} s`,
       engine: engine?.name,
     },
     seed,
@@ -192,6 +193,8 @@ export interface CalibrateEngineOptions extends VerbContext {
   /** Engine model (file or bundled name) that gives limits and settings which measurements cannot show. */
   readonly base?: string;
   readonly limits?: Partial<EngineLimits>;
+  /** Take runs whose client was late, too. Default false. */
+  readonly includeInvalid?: boolean;
   /** A live server that is asked for its limits. */
   readonly url?: string;
   readonly coldStartSec?: number;
@@ -200,7 +203,7 @@ export interface CalibrateEngineOptions extends VerbContext {
 
 /** Estimates an engine model from runs of one replica and writes it. Throws what reading throws, TOO_FEW_ROWS. */
 export async function calibrateEngine(options: CalibrateEngineOptions): Promise<EngineFit> {
-  const { runs, inputs, notes } = await loadCalibrationRuns(options.inputs);
+  const { runs, inputs, notes } = await loadCalibrationRuns(options.inputs, options);
   const base = options.base === undefined ? null : await readEngineModel(options.base);
   const { name, limits, coldStartSec, refine, signal } = options;
   const server = options.url === undefined ? null : await readServerLimits(options.url);

@@ -22,6 +22,8 @@ export function withFittedEngine(profile: LatencyProfile, options: ProfileEngine
   });
   if (options.runs.length === 0) return profile;
   if (options.replicas > 1) return warn('no engine model: only the runs of a single replica can be fitted');
+  // A profile that was broken off is finished quickly: without the refinement, which takes seconds.
+  const interrupted = options.signal?.aborted === true;
   try {
     const { engine, warnings } = fitEngineModel({
       runs: options.runs,
@@ -29,7 +31,8 @@ export function withFittedEngine(profile: LatencyProfile, options: ProfileEngine
       manifest: profile.manifest,
       limits: options.limits,
       serverLimits: options.serverLimits,
-      signal: options.signal,
+      refine: !interrupted,
+      signal: interrupted ? null : options.signal,
     });
     return { ...warn(...warnings.map((one) => `engine model: ${one}`)), engine };
   } catch (error) {

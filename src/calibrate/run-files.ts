@@ -15,18 +15,26 @@ export interface LoadedRuns {
   readonly notes: readonly string[];
 }
 
+export interface RunChoice {
+  /** Take runs whose client was late, too: sends count as they were, but what was read late was late. Default false. */
+  readonly includeInvalid?: boolean;
+}
+
 /**
  * Reads run folders and profiles (whose levels' runs were kept). Invalid runs are passed over with a note.
  * Throws FILE_NOT_FOUND, BAD_RUN, BAD_PROFILE; NO_ROWS when no run is left.
  */
-export async function loadCalibrationRuns(paths: readonly string[]): Promise<LoadedRuns> {
+export async function loadCalibrationRuns(
+  paths: readonly string[],
+  choice: RunChoice = {},
+): Promise<LoadedRuns> {
   const folders = (await Promise.all(paths.map(runFoldersOf))).flat();
   const runs: CalibrationRun[] = [];
   const inputs: ManifestInput[] = [];
   const notes: string[] = [];
   for (const folder of folders) {
     const summary = await readJsonDocument<RunSummary>(join(folder, 'run.json'), 'run', 'BAD_RUN');
-    if (summary.validity.verdict !== 'valid') {
+    if (summary.validity.verdict !== 'valid' && choice.includeInvalid !== true) {
       notes.push(`${folder} passed over: ${summary.validity.because}`);
       continue;
     }
@@ -38,7 +46,7 @@ export async function loadCalibrationRuns(paths: readonly string[]): Promise<Loa
     throw new ToolError({
       code: 'NO_ROWS',
       message: `no valid run in ${paths.join(', ')}${notes.length > 0 ? `: ${notes.join('; ')}` : ''}`,
-      hint: 'name run folders of `tokentide replay -o`, or a profile whose runs were kept',
+      hint: 'measure again with more CPU for the client, or take these runs with --include-invalid',
     });
   }
   return { runs, inputs, notes };
@@ -58,7 +66,7 @@ export async function writeEngineModel(path: string, engine: EngineModel): Promi
   await writeJson(path, engine);
 }
 
-/** A run folder is itself; run.json names its folder; a profile names the folders of its valid levels. */
+/** A run folder is itself; run.json names its folder; a profile names the folders of its levels. */
 async function runFoldersOf(path: string): Promise<string[]> {
   const info = await stat(path).catch((cause: Error) => {
     throw new ToolError({
@@ -80,7 +88,7 @@ async function runFoldersOf(path: string): Promise<string[]> {
   }
   const profile = await readJsonDocument<LatencyProfile>(path, 'latency-profile', 'BAD_PROFILE');
   const folders = profile.levels.flatMap((level) =>
-    level.valid && level.runDir !== null ? [join(dirname(path), level.runDir)] : [],
+    level.runDir !== null ? [join(dirname(path), level.runDir)] : [],
   );
   if (folders.length > 0) return folders;
   throw new ToolError({

@@ -1,6 +1,9 @@
 /** The screen text of a profile. Sentences are one line each, however long: who prints breaks them. */
-import type { LatencyProfile, LoadLevel, SloResult } from '../types.js';
+import { parseSlo } from '../slo.js';
+import { quantileAt } from '../stats/quantile-curve.js';
+import type { LatencyProfile, LoadLevel, QuantileCurve, SloResult } from '../types.js';
 import { formatMs, formatRatio, significant } from '../units.js';
+import { isPercentile } from './mlperf.js';
 
 /** The end table of `tokentide profile`: levels, knee, capacity, verdict. */
 export function formatProfile(profile: LatencyProfile): string {
@@ -23,6 +26,11 @@ export function formatProfile(profile: LatencyProfile): string {
     `SLO: ${profile.slo}`,
     '',
     ...aligned([head, ...rows]),
+    ...intervalLines(profile),
+    '',
+    ...flowLines(profile),
+    ...bandLines(profile),
+    ...mlperfLines(profile),
     '',
     capacity.ratePerSec === null
       ? 'capacity: none'
@@ -35,6 +43,88 @@ export function formatProfile(profile: LatencyProfile): string {
     `${verdict.verdict}: ${verdict.recommendation}`,
   ];
   return lines.join('\n');
+}
+
+/** The SLO's first percentile at each level, with its confidence interval. */
+function intervalLines(profile: LatencyProfile): string[] {
+  const term = parseSlo(profile.slo).terms.find(isPercentile);
+  if (term === undefined) return [];
+  const rows = profile.levels.flatMap((level) => {
+    const found = level.intervals?.find(
+      (one) => one.metric === term.metric && one.percentile === term.statistic.p,
+    );
+    if (found === undefined) return [];
+    const high = found.highMs === null ? 'no bound (few samples)' : formatMs(found.highMs);
+    return [[significant(level.ratePerSec, 4), formatMs(found.valueMs), formatMs(found.lowMs), `to ${high}`]];
+  });
+  if (rows.length === 0) return [];
+  const name = term.text.split(/\s*[<>]/)[0];
+  return ['', ...aligned([['rate/s', name, '95 % interval', ''], ...rows])];
+}
+
+/** What went through the server at each level. */
+function flowLines(profile: LatencyProfile): string[] {
+  const gauge = (level: LoadLevel, name: string): number | null =>
+    level.gauges.find((one) => one.name === name)?.mean ?? null;
+  const count = (value: number | null): string => (value === null ? '–' : significant(value));
+  const share = (value: number | null): string => (value === null ? '–' : formatRatio(value));
+  const rows = profile.levels.map((level) => [
+    significant(level.ratePerSec, 4),
+    count(level.throughput.inputTokensPerSec),
+    count(level.throughput.okOutputTokensPerSec),
+    count(level.inFlightMean),
+    count(gauge(level, 'waiting')),
+    share(gauge(level, 'kv_usage')),
+    share(level.errorRatio),
+  ]);
+  const head = ['rate/s', 'tokens/s in', 'out', 'in flight', 'waiting', 'KV used', 'errors'];
+  return aligned([head, ...rows]);
+}
+
+/** Who waits how long, by prompt length, at the highest level that met the SLO (else the lowest). */
+function bandLines(profile: LatencyProfile): string[] {
+  const valid = profile.levels.filter((level) => level.valid && level.bands !== undefined);
+  const level = valid.filter((one) => one.sloMet).at(-1) ?? valid[0];
+  const bands = level?.bands?.filter((band) => band.requests > 0) ?? [];
+  if (bands.length < 2) return [];
+  const at = (curve: QuantileCurve | null, p: number): string =>
+    curve === null ? '–' : formatMs(quantileAt(curve, p));
+  const rows = bands.map((band) => [
+    band.toTokens === null ? `from ${band.fromTokens}` : `${band.fromTokens} to ${band.toTokens - 1}`,
+    String(band.requests),
+    at(band.ttft, 0.5),
+    at(band.ttft, 0.9),
+    at(band.tpot, 0.5),
+    band.goodput === null ? '–' : formatRatio(band.goodput),
+  ]);
+  const head = ['prompt tokens', 'n', 'p50(ttft)', 'p90(ttft)', 'p50(tpot)', 'goodput'];
+  return ['', `by prompt length, at ${significant(level.ratePerSec, 4)}/s`, ...aligned([head, ...rows])];
+}
+
+/** The highest rate whose run counts by LoadGen's rules. */
+function mlperfLines(profile: LatencyProfile): string[] {
+  if (profile.mode !== 'mlperf') return [];
+  const best = profile.levels.filter((level) => level.mlperf?.verdict === 'VALID').at(-1);
+  const failed = profile.levels
+    .filter((level) => level.mlperf?.verdict === 'INVALID')
+    .map((level) => {
+      const checks = level.mlperf!.checks.filter((one) => !one.pass);
+      const text = checks.map(
+        (one) =>
+          `${one.check} ${one.value === null ? '–' : significant(one.value, 4)}, wanted ${significant(one.limit, 4)} ${one.unit}`,
+      );
+      return `  INVALID at ${significant(level.ratePerSec, 4)}/s: ${text.join('; ')}`;
+    });
+  const over = best?.mlperf?.earlyStopping
+    .map((one) => `${one.over} of ${one.queries} over ${one.term} (${one.queriesNeeded} needed)`)
+    .join('; ');
+  return [
+    '',
+    best === undefined
+      ? 'MLPerf: no VALID level'
+      : `MLPerf: VALID at ${significant(best.ratePerSec, 4)}/s, seed ${best.seed}: ${over ?? ''}`,
+    ...failed,
+  ];
 }
 
 /** One line when a level ends. */

@@ -23,7 +23,11 @@ import { judgeMlperf, type MlperfOptions } from './mlperf.js';
 import { percentileIntervals } from './percentile-intervals.js';
 
 /** The instants of a request, and whether it belongs to the warm-up. */
-export type LevelRecord = RequestInstants & { readonly phase: RunPhase };
+export type LevelRecord = RequestInstants & {
+  readonly phase: RunPhase;
+  /** Why it failed, where the client knows it. */
+  readonly error?: string | null;
+};
 
 /** What running one level gave. */
 export interface LevelRun {
@@ -152,12 +156,26 @@ export function judgeLevel(run: LevelRun, options: JudgeOptions): LoadLevel {
     }
     if (tooManyErrors) {
       reasons.push(
-        `${formatRatio(errorRatio)} of requests failed, above the ${formatRatio(options.maxErrorRatio)} limit`,
+        `${formatRatio(errorRatio)} of requests failed, above the ${formatRatio(options.maxErrorRatio)} limit${commonFailure(measured)}`,
       );
     }
     return reasons.length > 0 ? reasons.join('; ') : 'every term met, backlog steady';
   }
 }
+
+/** The most frequent failure in words, with a comma before it. */
+function commonFailure(measured: readonly LevelRecord[]): string {
+  const counts = new Map<string, number>();
+  for (const { status, error } of measured) {
+    if (status === 'ok') continue;
+    const text = error == null ? status : `${status}: ${error}`;
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+  const [most] = [...counts].sort((a, b) => b[1] - a[1]);
+  return most === undefined ? '' : `, most of them ${most[0].slice(0, FAILURE_CHARACTERS)}`;
+}
+
+const FAILURE_CHARACTERS = 160;
 
 /** Samples that a percentile needs to be more than its largest value: 10 beyond it. */
 export function samplesNeeded(slo: Slo): number {

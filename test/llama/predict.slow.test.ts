@@ -1,5 +1,5 @@
 /**
- * The model of a real engine: a llama.cpp server is profiled at three loads, calibrated, and a fourth load with other
+ * The model of a real engine: a llama.cpp server is replayed at three loads, calibrated, and a fourth load with other
  * lengths is predicted by simulation and then replayed. Predicted and measured p50 and p99 are printed; the target is
  * 15 %, asserted when the machine was idle otherwise.
  */
@@ -8,18 +8,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { type CalibrationRun, fitEngineModel } from '../../src/calibrate/calibrate.js';
 import { compareWithRuns, percentilesOf } from '../../src/calibrate/compare-runs.js';
 import { formatEngineFit } from '../../src/calibrate/format.js';
+import { calibrationRun } from '../../src/calibrate/run-files.js';
+import { readServerLimits } from '../../src/calibrate/server-limits.js';
+import { createManifest } from '../../src/manifest.js';
 import { randomOf } from '../../src/random.js';
 import { replayTrace } from '../../src/replay/replay.js';
 import { readRun } from '../../src/replay/run-folder.js';
 import { emptyRow } from '../../src/trace/batch.js';
 import type { EngineModel, RunRecord, TraceRow } from '../../src/types.js';
 import { nsToSec } from '../../src/units.js';
-import { calibrateEngine, profileEndpoint } from '../../src/verbs.js';
 import { busyShare } from '../replay/processes.js';
-import { writeRows } from '../replay/scripted-run.js';
-import { BATCH_TOKENS, findLlamaServer, startLlamaServer } from './llama-server.js';
+import { BATCH_TOKENS, findLlamaServer, SLOTS, startLlamaServer } from './llama-server.js';
 
 const binary = findLlamaServer();
 const skip =
@@ -50,40 +52,39 @@ function rowsOf(seed: string, ratePerSec: number, requests: number, lengths: Len
 }
 
 const SEEN: Lengths = { prompt: [10, 90], answer: [8, 40] };
-const OTHER: Lengths = { prompt: [40, 160], answer: [4, 24] };
+const OTHER: Lengths = { prompt: [40, 120], answer: [4, 24] };
 
 test('a load that the model did not see is predicted within 15 %', { skip }, async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'tokentide-llama-predict-'));
   const server = await startLlamaServer(binary!);
   const misses: string[] = [];
   try {
-    const pool = join(folder, 'pool.parquet');
-    await writeRows(pool, rowsOf('pool', 4, 400, SEEN), 'pool');
+    const { limits: serverLimits } = await readServerLimits(server.url);
+    assert.equal(serverLimits.maxSeqs, SLOTS, 'told by the server');
+    const measure = async (name: string, rows: readonly TraceRow[]) => {
+      const outDir = join(folder, name);
+      await replayTrace({ trace: { name, rows, blockSize: null }, url: server.url, outDir });
+      return readRun(outDir);
+    };
     for (let attempt = 1; attempt <= TRIES; attempt++) {
       const busyBefore = await busyShare();
-      const output = join(folder, `llama-${attempt}.profile.json`);
-      await profileEndpoint({
-        workload: pool,
-        output,
-        slo: 'p99(ttft) < 10s',
-        target: { kind: 'url', url: server.url },
-        levels: [1.5, 3, 5],
-        seed: String(attempt),
-        durationSec: 8,
-        minRequests: 12,
-      });
-      const fit = await calibrateEngine({
-        inputs: [output],
-        output: null,
+      const runs: CalibrationRun[] = [];
+      for (const ratePerSec of [1.5, 3, 5]) {
+        const name = `seen-${ratePerSec}-${attempt}`;
+        const { summary, records } = await measure(name, rowsOf(name, ratePerSec, 8 * ratePerSec, SEEN));
+        runs.push({ ...calibrationRun(summary, records), ratePerSec });
+      }
+      const fit = fitEngineModel({
+        runs,
         name: 'llama-cpp-tiny',
-        url: server.url,
+        manifest: createManifest({ command: 'test', options: {}, timestamp: false }),
         limits: { maxBatchedTokens: BATCH_TOKENS },
+        serverLimits,
       });
-      assert.equal(fit.engine.limits.maxSeqs, 8, 'told by the server');
-      const rows = rowsOf(`other-${attempt}`, 4, 60, OTHER);
-      const outDir = join(folder, `other-${attempt}`);
-      await replayTrace({ trace: { name: 'other', rows, blockSize: null }, url: server.url, outDir });
-      const { summary, records } = await readRun(outDir);
+      const { summary, records } = await measure(
+        `other-${attempt}`,
+        rowsOf(`other-${attempt}`, 4, 80, OTHER),
+      );
       const busyAfter = await busyShare();
       const errors = predictedAndMeasured(fit.engine, records);
       for (const line of formatEngineFit(fit).split('\n')) context.diagnostic(line);

@@ -54,6 +54,11 @@ export const command: CommandSpec = {
     { key: 'maxModelLen', type: 'integer', description: 'longest prompt and answer together, tokens' },
     { key: 'coldStart', type: 'duration', description: 'time from starting a replica to ready' },
     {
+      key: 'includeInvalid',
+      type: 'boolean',
+      description: 'use runs whose client was late, too',
+    },
+    {
       key: 'regressionOnly',
       type: 'boolean',
       description: 'leave out the refinement of the coefficients by simulation',
@@ -78,6 +83,7 @@ export const command: CommandSpec = {
         ...limit('blockSize'),
         ...limit('maxModelLen'),
       },
+      includeInvalid: options['includeInvalid'] === true,
       url: options['url'] as string | undefined,
       coldStartSec: options['coldStart'] as number | undefined,
       refine: options['regressionOnly'] !== true,

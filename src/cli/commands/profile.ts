@@ -1,12 +1,18 @@
 /** `tokentide profile`: many load levels → knee, and capacity at the SLO. */
 import { EXIT, ToolError } from '../../errors.js';
 import { formatLevel, formatProfile } from '../../profile/format.js';
+import { samplesNeeded } from '../../profile/judge.js';
+import { MLPERF_DEFAULTS } from '../../profile/mlperf.js';
 import { DEFAULT_MAX_LEVELS, DEFAULT_RESOLUTION } from '../../profile/profile.js';
+import { parseSlo } from '../../slo.js';
 import type { LatencyProfile, ProfileLoad } from '../../types.js';
 import { type ProfileTarget, profileEndpoint } from '../../verbs.js';
 import type { CommandContext, CommandSpec } from '../command.js';
 import { ENDPOINT_OPTIONS, endpointSettings, urlsOf } from './endpoint-options.js';
 import { fitScreen } from './screen.js';
+
+/** Measured requests of a level, when nobody says. */
+const FEWEST_REQUESTS = 100;
 
 export const command: CommandSpec = {
   name: 'profile',
@@ -16,7 +22,7 @@ export const command: CommandSpec = {
     'Poisson arrivals, lengths drawn as whole rows of the workload (--shape trace keeps its own arrivals, with time ' +
     'scaled). The first part of a level is not measured. A level is missed when a term is missed, when its backlog ' +
     'grows, or when more than 1 % of requests fail. With --engine the engine model is profiled behind its own server; ' +
-    'with --virtual too, in virtual time. Exits 5 when no rate meets the SLO, 6 when no level gave a valid run.',
+    'with --virtual too, in virtual time. Interrupted, the levels that had ended are kept, and --resume goes on. Exits 5 when no rate meets the SLO, 6 when no level gave a valid run, 130 when interrupted.',
   arguments: [{ name: 'workload', description: 'trace Parquet, or workload model (*.json)', required: true }],
   options: [
     {
@@ -60,8 +66,8 @@ export const command: CommandSpec = {
     {
       key: 'minRequests',
       type: 'integer',
-      default: 100,
-      description: 'measured requests of a level at least: slow levels run longer',
+      description:
+        "measured requests of a level at least; default: ten beyond the SLO's percentile (p99: 1000), from 100",
     },
     {
       key: 'maxDuration',
@@ -109,6 +115,20 @@ export const command: CommandSpec = {
       description: 'failures above this share miss a level, unless the SLO has a term for them',
     },
     { key: 'seed', type: 'string', default: '42', description: 'number or text that decides every draw' },
+    {
+      key: 'mode',
+      type: 'string',
+      choices: ['slo', 'mlperf'],
+      default: 'slo',
+      description:
+        'mlperf: judge levels by the rules of MLPerf LoadGen (early stopping at 99 %, latency from the schedule)',
+    },
+    {
+      key: 'minDuration',
+      type: 'duration',
+      default: `${MLPERF_DEFAULTS.minDurationSec}s`,
+      description: 'mlperf: measured part of a level at least (LoadGen itself wants 600s)',
+    },
     { key: 'resume', type: 'boolean', description: 'take levels whose finished runs are there as they are' },
     ...ENDPOINT_OPTIONS,
     { key: 'maxSeqs', type: 'integer', description: "fitted engine: the server's most sequences at once" },
@@ -125,14 +145,22 @@ export const command: CommandSpec = {
   ],
   async run(context) {
     const { args, options, io, signal } = context;
+    const minRequests =
+      (options['minRequests'] as number | undefined) ??
+      Math.max(FEWEST_REQUESTS, samplesNeeded(parseSlo(options['slo'] as string[])));
+    const mlperf =
+      options['mode'] === 'mlperf'
+        ? { minDurationSec: options['minDuration'] as number, minQueries: MLPERF_DEFAULTS.minQueries }
+        : null;
     const profile = await profileEndpoint({
+      mlperf,
       workload: args[0],
       output: options['output'] as string,
       slo: options['slo'] as string[],
       target: targetOf(context),
       levels: ratesOf(options['rates'] as string),
       durationSec: options['duration'] as number,
-      minRequests: options['minRequests'] as number,
+      minRequests,
       maxRequests: options['maxRequests'] as number | undefined,
       maxLevelSec: options['virtual'] === true ? undefined : (options['maxDuration'] as number),
       maxLevels: options['maxLevels'] as number,
@@ -205,6 +233,7 @@ function limitsOf({ options }: CommandContext): Record<string, number> {
 }
 
 function exitStatus(profile: LatencyProfile): number {
+  if (profile.interrupted === true) return EXIT.interrupted;
   switch (profile.verdict.verdict) {
     case 'slo never met':
       return EXIT.sloMissed;
