@@ -4,16 +4,16 @@
  */
 import { type Rng, randomOf } from '../random.js';
 import { renewalArrivals } from '../stats/arrivals.js';
-import { burstArrivals } from '../stats/burst-arrivals.js';
+import { burstArrivals, inClockTime } from '../stats/burst-arrivals.js';
+import { spreadOverCells } from '../stats/clock-grid.js';
 import { countsPerWindow, dispersionIndex } from '../stats/dispersion.js';
 import { CumulativeRate } from '../stats/rate-curve.js';
 import { gapSampler, sampleFirstGap } from '../stats/renewal.js';
 import type { ArrivalModel, CountHmmModel, GapModel, RateCurve } from '../types.js';
 import { NS_PER_SEC } from '../units.js';
 import { fitBursts } from './bursts.js';
-import { spreadOverGrid } from './clock-grid.js';
 import { fitGaps } from './gaps.js';
-import { defaultBandwidthSec, fitRateCurve } from './rate.js';
+import { type RateForm, rateOfForm } from './rate-form.js';
 
 export interface ArrivalFitOptions {
   /** Sorted, seconds from the trace's start. */
@@ -22,8 +22,8 @@ export interface ArrivalFitOptions {
   readonly durationSec: number;
   /** Grid of a coarse clock, ns; null = exact. */
   readonly gridNs: number | null;
-  /** null = by the trace's length. */
-  readonly bandwidthSec: number | null;
+  /** What form the slow rate has. */
+  readonly form: RateForm;
   readonly seed: string;
   /** Name of the class: its draws are its own. */
   readonly classId: string;
@@ -39,11 +39,25 @@ const SIMULATED_ARRIVALS = 2_000_000;
 
 /** Rate, gaps, bursts where the burst test finds them, and what the model gives in simulation. */
 export function fitArrivals(options: ArrivalFitOptions): ArrivalModel {
-  const { times, model } = fitRateAndGaps(options);
-  const { durationSec } = options;
+  const { times, rescaled, model } = fitRateAndGaps(options);
+  const { durationSec, form } = options;
   const isBursty = typeof model.burstIndex === 'number' && model.burstIndex > BURST_LIMIT;
-  const bursts = isBursty ? fitBursts(times, durationSec) : null;
+  const bursts = isBursty ? burstsOf(form, { times, rescaled, durationSec }) : null;
   return { ...model, bursts, dispersion: dispersionTable(times, { ...model, bursts }, options) };
+}
+
+/** In windows of days load states follow the cycle; in short ones the slow rate is the memory of single bursts. */
+function burstsOf(
+  form: RateForm,
+  {
+    times,
+    rescaled,
+    durationSec,
+  }: { readonly times: Float64Array; readonly rescaled: Float64Array; readonly durationSec: number },
+): CountHmmModel | null {
+  if (form.kind === 'kernel') return fitBursts(times, durationSec);
+  const bursts = fitBursts(rescaled, durationSec);
+  return bursts === null ? null : { ...bursts, clock: 'operational' };
 }
 
 /** For a class of a model with shared arrivals: what is drawn is its rate, the rest describes the source. */
@@ -54,27 +68,23 @@ export function describeArrivals(options: ArrivalFitOptions): ArrivalModel {
 
 function fitRateAndGaps(options: ArrivalFitOptions): {
   readonly times: Float64Array;
+  /** Times after removing the slow rate, at its mean. */
+  readonly rescaled: Float64Array;
   readonly model: Omit<ArrivalModel, 'dispersion' | 'bursts'>;
 } {
   const { durationSec, seed, classId, gridNs } = options;
   const times =
     gridNs === null
       ? options.arrivalSec
-      : spreadOverGrid(options.arrivalSec, gridNs / NS_PER_SEC, randomOf(seed, 'jitter', classId));
-  const bandwidthSec = options.bandwidthSec ?? defaultBandwidthSec(durationSec);
-  const rate = fitRateCurve(times, durationSec, bandwidthSec);
+      : spreadOverCells(options.arrivalSec, gridNs / NS_PER_SEC, randomOf(seed, 'jitter', classId));
+  const rate = rateOfForm(times, durationSec, options.form);
   const cumulative = new CumulativeRate(rate, durationSec);
   const operational = times.map((t) => cumulative.at(t));
   const gaps = fitGaps(operational.subarray(1).map((u, i) => u - operational[i]));
-  const burstIndex = burstIndexOf(operational, durationSec);
-  return { times, model: { rate, gaps, dequantizedGridNs: gridNs, burstIndex } };
-}
-
-/** Index of dispersion of 10-s counts of the rescaled process, at its mean rate. */
-function burstIndexOf(operational: Float64Array, durationSec: number): number | null {
   const meanRatePerSec = operational.length / durationSec;
   const rescaled = operational.map((u) => u / meanRatePerSec);
-  return dispersionIndex(countsPerWindow(rescaled, BURST_WINDOW_SEC, durationSec));
+  const burstIndex = dispersionIndex(countsPerWindow(rescaled, BURST_WINDOW_SEC, durationSec));
+  return { times, rescaled, model: { rate, gaps, dequantizedGridNs: gridNs, burstIndex } };
 }
 
 /** What arrivals are drawn from. */
@@ -120,7 +130,10 @@ function simulateArrivals(law: ArrivalLaw, options: ArrivalFitOptions, run: numb
 }
 
 function arrivalsOf({ rate, gaps, bursts }: ArrivalLaw, durationSec: number, rng: Rng): () => number {
-  if (bursts !== null) return burstArrivals({ bursts, rng, factor: 1 });
+  if (bursts !== null) {
+    const next = burstArrivals({ bursts, rng, factor: 1 });
+    return bursts.clock === undefined ? next : inClockTime(next, rate, durationSec);
+  }
   const gap = gapSampler(gaps);
   return renewalArrivals({
     rate: new CumulativeRate(rate, durationSec),

@@ -6,6 +6,7 @@
  */
 import { ToolError } from '../errors.js';
 import { createManifest } from '../manifest.js';
+import { clockGridSec } from '../stats/clock-grid.js';
 import type {
   ArrivalModel,
   ManifestInput,
@@ -16,9 +17,9 @@ import type {
   WorkloadClass,
   WorkloadModel,
 } from '../types.js';
+import { NS_PER_SEC } from '../units.js';
 import { describeArrivals, fitArrivals } from './arrivals.js';
 import type { GroupBy, RequestClass } from './classes.js';
-import { findClockGridNs } from './clock-grid.js';
 import { ColumnCollector, type FitColumns } from './columns.js';
 import { chooseDependence, chooseLatentDependence, type DependenceChoice } from './dependence.js';
 import { checkDrift } from './drift.js';
@@ -28,6 +29,7 @@ import { DEFAULT_LATENT_CLASSES, MOST_LATENT_CLASSES } from './latent.js';
 import { fitLengths } from './lengths.js';
 import { fitLocality } from './locality.js';
 import { LEAST_ROWS, pick, pickColumns, usableRows, windowOf, withoutLeadingSilence } from './prepare.js';
+import { chooseRateForm } from './rate-form.js';
 import { type FoundSessions, findSessions, fitSessions } from './sessions/fit-sessions.js';
 import { sessionChoice, sessionWarnings } from './sessions/report.js';
 import { collectWarnings } from './warnings.js';
@@ -83,14 +85,19 @@ export function fitColumns(collected: FitColumns, settings: FitSettings): Worklo
   const seed = String(settings.seed ?? 1);
   const name = settings.name ?? settings.meta.name;
   checkSettings(settings);
-  const gridNs = settings.meta.quality?.clock.gridNs ?? findClockGridNs(all.arrivalSec);
+  const gridNs = settings.meta.quality?.clock.gridNs ?? gridOf(all.arrivalSec);
   const durationSec = windowOf(all, gridNs, settings.meta.name);
   const known = usableRows(all);
   const found = sessionsOf(all, settings, { durationSec, gridNs, seed });
   // Classes describe first turns; the laws of sessions give the others.
   const columns = found === null ? all : pickColumns(all, found.firstRows);
   const usable = found === null ? known : usableRows(columns);
-  const arrivalSettings = { durationSec, gridNs, bandwidthSec: settings.bandwidthSec ?? null, seed };
+  const { form, choice: rateChoice } = chooseRateForm(
+    columns.arrivalSec,
+    durationSec,
+    settings.bandwidthSec ?? null,
+  );
+  const arrivalSettings = { durationSec, gridNs, form, seed };
   const together = once(() =>
     fitArrivals({ ...arrivalSettings, arrivalSec: columns.arrivalSec, classId: 'all' }),
   );
@@ -184,6 +191,7 @@ export function fitColumns(collected: FitColumns, settings: FitSettings): Worklo
     locality,
     choices: [
       choice,
+      ...(rateChoice === null ? [] : [rateChoice]),
       ...(latent === null ? [] : [latent.choice]),
       ...(found === null ? [] : [sessionChoice(found)]),
     ],
@@ -203,6 +211,11 @@ export function fitColumns(collected: FitColumns, settings: FitSettings): Worklo
       ...sessionWarnings(sessions),
     ],
   };
+}
+
+function gridOf(arrivalSec: Float64Array): number | null {
+  const sec = clockGridSec(arrivalSec);
+  return sec === null ? null : Math.round(sec * NS_PER_SEC);
 }
 
 /** Sessions and shared prefixes, where the trace tells of them and they are wanted. */

@@ -24,7 +24,7 @@ const SLOW_RATE_SEC = 6 * 3_600;
 
 export function collectWarnings(facts: WarningFacts): string[] {
   return [
-    windowWarning(facts.durationSec),
+    windowWarning(facts),
     ...facts.drift.flatMap(driftWarning),
     ...(facts.shared === null
       ? facts.classes.flatMap((one) => arrivalWarnings(one.arrivals, classPrefix(one, facts), facts))
@@ -40,9 +40,12 @@ export function collectWarnings(facts: WarningFacts): string[] {
   ];
 }
 
-function windowWarning(durationSec: number): string {
-  const cycles = durationSec < CYCLES_SEC ? ': it knows no daily or weekly cycle' : '';
-  return `valid for the fitted window of ${formatDurationSec(durationSec)}${cycles}`;
+function windowWarning({ classes, durationSec }: WarningFacts): string {
+  const window = `valid for the fitted window of ${formatDurationSec(durationSec)}`;
+  const repeatSec = classes[0]?.arrivals.rate.repeatSec;
+  if (repeatSec !== undefined)
+    return `${window}: beyond it the last ${formatDurationSec(repeatSec)} repeats, at the level that the rate ended with`;
+  return durationSec < CYCLES_SEC ? `${window}: it knows no daily or weekly cycle` : window;
 }
 
 function driftWarning({ metric, value, floor }: DriftCheck): string[] {
@@ -77,7 +80,7 @@ function arrivalWarnings(
         : `${prefix}bursts: ${index}; a renewal model cannot reproduce them`,
     );
   }
-  if (bursts && facts.durationSec > SLOW_RATE_SEC) {
+  if (bursts && bursts.clock === undefined && facts.durationSec > SLOW_RATE_SEC) {
     warnings.push(`${prefix}load states know no time of day: the slow rate of this window is not reproduced`);
   }
   if (dequantizedGridNs !== null) {

@@ -6,8 +6,9 @@
  * in time order from one generator, so the stream does not depend on how it is cut.
  */
 import type { Rng } from '../random.js';
-import type { CountHmmModel, OffsetBucket } from '../types.js';
+import type { CountHmmModel, OffsetBucket, RateCurve } from '../types.js';
 import { stationaryLaw } from './count-hmm.js';
+import { CumulativeRate } from './rate-curve.js';
 
 export interface BurstOptions {
   readonly bursts: CountHmmModel;
@@ -72,4 +73,11 @@ function stretched(pattern: readonly number[], count: number): number[] {
     const share = Math.min(1, Math.max(0, rank - low));
     return pattern[low] + share * (pattern[Math.min(last, low + 1)] - pattern[low]);
   });
+}
+
+/** Arrivals drawn at the mean rate of a curve, moved to where the curve has them; it repeats after `periodSec`. */
+export function inClockTime(next: () => number, rate: RateCurve, periodSec: number): () => number {
+  const cumulative = new CumulativeRate(rate, periodSec);
+  const meanRatePerSec = cumulative.perPeriod / periodSec;
+  return () => cumulative.inverse(next() * meanRatePerSec);
 }

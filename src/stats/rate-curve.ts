@@ -2,7 +2,7 @@
  * Cumulative rate Λ(t) = ∫ rate over [0, t] of a piecewise linear curve, and its inverse: the change of time that turns
  * a stream of changing rate into one of rate 1 (time-rescaling theorem; Brown et al., Neural Comput. 14, 2002) and back.
  *
- * The curve repeats after its period, so streams may be longer than the window that was fitted. Cost: a few additions
+ * After its period the curve repeats, whole or its last `repeatSec`, so streams may be longer than the fitted window. Cost: a few additions
  * and one square root per point when points rise, which they do.
  */
 import type { RateCurve } from '../types.js';
@@ -14,6 +14,9 @@ export class CumulativeRate {
   readonly #period: number;
   /** Λ at the start of each segment of one period; last entry: Λ of the whole period. */
   readonly #integral: number[];
+  /** Where the part that repeats begins, Λ there, and its length; the whole window repeats from 0. */
+  readonly #repeatFrom: number;
+  readonly #repeatFromIntegral: number;
   #segment = 0;
 
   /** `factor` multiplies the rate; `periodSec` is the length of the fitted window. */
@@ -26,6 +29,9 @@ export class CumulativeRate {
       const length = Math.min(this.#step, periodSec - k * this.#step);
       this.#integral.push(this.#integral[k] + this.#within(k, length));
     }
+    const { repeatSec } = curve;
+    this.#repeatFrom = repeatSec !== undefined && repeatSec < periodSec ? periodSec - repeatSec : 0;
+    this.#repeatFromIntegral = this.#inWindow(this.#repeatFrom);
   }
 
   /** Expected requests of one period. */
@@ -35,20 +41,18 @@ export class CumulativeRate {
 
   /** Λ(t), t ≥ 0 in seconds. */
   at(tSec: number): number {
-    const turns = Math.floor(tSec / this.#period);
-    const rest = tSec - turns * this.#period;
-    const segment = Math.min(Math.floor(rest / this.#step), this.#integral.length - 2);
-    return (
-      turns * this.perPeriod + this.#integral[segment] + this.#within(segment, rest - segment * this.#step)
-    );
+    const length = this.#period - this.#repeatFrom;
+    const turns = tSec < this.#period ? 0 : Math.floor((tSec - this.#repeatFrom) / length);
+    const perTurn = this.perPeriod - this.#repeatFromIntegral;
+    return turns * perTurn + this.#inWindow(tSec - turns * length);
   }
 
   /** t with Λ(t) = lambda, lambda ≥ 0; +∞ when the rate is zero for ever. */
   inverse(lambda: number): number {
-    const perPeriod = this.perPeriod;
-    if (perPeriod <= 0) return Number.POSITIVE_INFINITY;
-    const turns = Math.floor(lambda / perPeriod);
-    const rest = lambda - turns * perPeriod;
+    const perTurn = this.perPeriod - this.#repeatFromIntegral;
+    if (perTurn <= 0 && lambda >= this.perPeriod) return Number.POSITIVE_INFINITY;
+    const turns = lambda < this.perPeriod ? 0 : Math.floor((lambda - this.#repeatFromIntegral) / perTurn);
+    const rest = lambda - turns * perTurn;
     const integral = this.#integral;
     if (integral[this.#segment] > rest) this.#segment = 0;
     while (this.#segment < integral.length - 2 && integral[this.#segment + 1] <= rest) this.#segment += 1;
@@ -59,7 +63,13 @@ export class CumulativeRate {
     // Root of start·x + slope·x²/2 = wanted in the form that does not cancel.
     const root = Math.sqrt(Math.max(0, start * start + 2 * slope * wanted));
     const x = wanted <= 0 ? 0 : (2 * wanted) / (start + root);
-    return turns * this.#period + Math.min(k * this.#step + x, this.#period);
+    return turns * (this.#period - this.#repeatFrom) + Math.min(k * this.#step + x, this.#period);
+  }
+
+  /** Λ(t) for t within the window. */
+  #inWindow(tSec: number): number {
+    const segment = Math.min(Math.floor(tSec / this.#step), this.#integral.length - 2);
+    return this.#integral[segment] + this.#within(segment, tSec - segment * this.#step);
   }
 
   #rateAt(knot: number): number {
@@ -71,6 +81,13 @@ export class CumulativeRate {
     const slope = (this.#rateAt(segment + 1) - start) / this.#step;
     return length * (start + 0.5 * slope * length);
   }
+}
+
+/** Place in the window of a time that may lie after it. */
+export function placeInWindow(tSec: number, periodSec: number, repeatSec?: number): number {
+  if (tSec < periodSec) return tSec;
+  const from = repeatSec !== undefined && repeatSec < periodSec ? periodSec - repeatSec : 0;
+  return from + ((tSec - from) % (periodSec - from));
 }
 
 /** The sum of curves on one grid (equal steps and numbers of knots). */

@@ -1,7 +1,7 @@
 /** Arrival times of one stream: from load states where the model has them, else gaps at a changing rate. */
 import { randomOf } from '../random.js';
 import { renewalArrivals } from '../stats/arrivals.js';
-import { burstArrivals } from '../stats/burst-arrivals.js';
+import { burstArrivals, inClockTime } from '../stats/burst-arrivals.js';
 import { CumulativeRate } from '../stats/rate-curve.js';
 import { gapSampler, sampleFirstGap } from '../stats/renewal.js';
 import type { ArrivalModel, GapsByTime, RateCurve } from '../types.js';
@@ -22,7 +22,10 @@ export interface ArrivalTimesOptions {
 export function arrivalTimes(options: ArrivalTimesOptions): () => number {
   const { arrivals, rate, periodSec, seed, id, gap } = options;
   const { bursts, gaps, gapsByTime } = arrivals;
-  if (bursts) return burstArrivals({ bursts, factor: 1, rng: randomOf(seed, 'arrivals', id, 'bursts') });
+  if (bursts) {
+    const next = burstArrivals({ bursts, factor: 1, rng: randomOf(seed, 'arrivals', id, 'bursts') });
+    return bursts.clock === undefined ? next : inClockTime(next, rate, periodSec);
+  }
   if (gapsByTime) return changingArrivals(gapsByTime, options);
   return renewalArrivals({
     rate: new CumulativeRate(rate, periodSec),

@@ -190,6 +190,7 @@ const probability = number({ min: 0, max: 1 });
 const countHmm: Rule = both(
   object({
     binSec: number({ above: 0 }),
+    clock: optional(oneOf('operational')),
     mean: list(number({ above: 0 }), 1),
     size: list(orNull(number({ above: 0 }))),
     transition: list(list(probability)),
@@ -236,6 +237,7 @@ const rateCurve = object({
   stepSec: number({ above: 0 }),
   ratePerSec: list(number({ min: 0 }), 1),
   bandwidthSec: orNull(number({ above: 0 })),
+  repeatSec: optional(number({ above: 0 })),
 });
 
 const failures: Rule = both(object({ byStatus: record(probability) }), (value, path, problems) => {

@@ -4,21 +4,24 @@
  * Rates are linear between the knots of one common grid, so the mix at t is a mixture of the mixes at both knots, each
  * found in a table of running sums. One uniform per request.
  */
+import { placeInWindow } from '../stats/rate-curve.js';
 import type { RateCurve } from '../types.js';
 
 export class ClassMix {
   readonly #classes: number;
   readonly #stepSec: number;
   readonly #periodSec: number;
+  readonly #repeatSec: number | undefined;
   readonly #knots: number;
   /** Running sums of the classes' rates, knot by knot. */
   readonly #sums: Float64Array;
 
-  /** Curves of all classes on one grid; the rates repeat after `periodSec`. */
+  /** Curves of all classes on one grid; the rates repeat after `periodSec`, as the curves say. */
   constructor(curves: readonly RateCurve[], periodSec: number) {
     this.#classes = curves.length;
     this.#stepSec = curves[0].stepSec;
     this.#periodSec = periodSec;
+    this.#repeatSec = curves[0].repeatSec;
     this.#knots = curves[0].ratePerSec.length;
     this.#sums = new Float64Array(this.#knots * this.#classes);
     for (let knot = 0; knot < this.#knots; knot++) {
@@ -32,7 +35,7 @@ export class ClassMix {
 
   /** Class for a uniform on [0, 1). */
   at(tSec: number, u: number): number {
-    const inPeriod = tSec - Math.floor(tSec / this.#periodSec) * this.#periodSec;
+    const inPeriod = placeInWindow(tSec, this.#periodSec, this.#repeatSec);
     const place = Math.min(inPeriod / this.#stepSec, this.#knots - 1);
     const knot = Math.floor(place);
     const share = place - knot;

@@ -1,7 +1,7 @@
 /** What a synthesis will do, decided before the first draw: model, copies, end, expected size, and what to tell the user. */
 import { ToolError } from '../errors.js';
 import { CumulativeRate } from '../stats/rate-curve.js';
-import type { WorkloadModel } from '../types.js';
+import type { CountHmmModel, WorkloadModel } from '../types.js';
 import { formatCount, formatDurationSec, type RateSpec, significant } from '../units.js';
 import { type ContextWindow, WINDOW_POLICIES } from './context-window.js';
 import { type Copy, planCopies } from './copies.js';
@@ -96,9 +96,11 @@ function expectedFirstTurns(
   { classes, shared, durationSec: periodSec }: WorkloadModel,
   durationSec: number,
 ): number {
-  if (shared?.bursts) return burstRatePerSec(shared.bursts) * durationSec;
+  const follows = (bursts: CountHmmModel | null | undefined): boolean => bursts?.clock === 'operational';
+  if (shared?.bursts && !follows(shared.bursts)) return burstRatePerSec(shared.bursts) * durationSec;
   return classes.reduce((sum, { arrivals }) => {
-    if (arrivals.bursts && !shared) return sum + burstRatePerSec(arrivals.bursts) * durationSec;
+    if (arrivals.bursts && !shared && !follows(arrivals.bursts))
+      return sum + burstRatePerSec(arrivals.bursts) * durationSec;
     return sum + new CumulativeRate(arrivals.rate, periodSec).at(durationSec);
   }, 0);
 }
@@ -131,14 +133,23 @@ function checkWindow(model: WorkloadModel, { tokens, policy }: ContextWindow): v
 }
 
 function repeatNote(model: WorkloadModel, lengthSec: number): string[] {
+  const { classes, shared, durationSec } = model;
+  const hasCourse = (bursts: CountHmmModel | null | undefined): boolean =>
+    !bursts || bursts.clock === 'operational';
   const isConstant =
-    Boolean(model.shared?.bursts) ||
-    model.classes.every(({ arrivals }) => arrivals.bursts || arrivals.rate.ratePerSec.length === 1);
-  if (lengthSec <= model.durationSec * 1.001 || isConstant) return [];
-  const times = significant(lengthSec / model.durationSec);
-  return [
-    `longer than the fitted window of ${formatDurationSec(model.durationSec)}: its rate curve repeats (${times} times in all)`,
-  ];
+    !hasCourse(shared?.bursts) ||
+    classes.every(({ arrivals }) => !hasCourse(arrivals.bursts) || arrivals.rate.ratePerSec.length === 1);
+  if (lengthSec <= durationSec * 1.001 || isConstant) return [];
+  const window = formatDurationSec(durationSec);
+  const repeated = classes.map(({ arrivals }) => arrivals.rate.repeatSec);
+  const [repeatSec] = repeated;
+  if (repeatSec !== undefined && repeated.every((sec) => sec === repeatSec)) {
+    return [
+      `longer than the fitted window of ${window}: after it the cycle goes on, as in the window's last ${formatDurationSec(repeatSec)}`,
+    ];
+  }
+  const times = significant(lengthSec / durationSec);
+  return [`longer than the fitted window of ${window}: its rate curve repeats (${times} times in all)`];
 }
 
 function checkPositive(name: string, value: number | undefined, unit: string): void {

@@ -154,6 +154,7 @@ function fasterRate(rate: RateCurve, factor: number): RateCurve {
     ...timesRate(rate, factor),
     stepSec: rate.stepSec / factor,
     bandwidthSec: rate.bandwidthSec === null ? null : rate.bandwidthSec / factor,
+    ...(rate.repeatSec === undefined ? {} : { repeatSec: rate.repeatSec / factor }),
   };
 }
 

@@ -76,9 +76,9 @@ export class SharedStream implements RequestSource {
   }
 }
 
-/** In bursts the mix has no course in time: constant shares. */
+/** In bursts by the clock the mix has no course in time: constant shares. */
 function mixCurves(shared: SharedArrivals, classes: readonly WorkloadClass[]): RateCurve[] {
-  if (!shared.bursts) return classes.map((one) => one.arrivals.rate);
+  if (!shared.bursts || shared.bursts.clock === 'operational') return classes.map((one) => one.arrivals.rate);
   return classes.map((one) => ({
     stepSec: one.arrivals.rate.stepSec,
     ratePerSec: [one.requests],

@@ -77,6 +77,8 @@ export interface RateCurve {
   readonly ratePerSec: readonly number[];
   /** Standard deviation of the Gaussian kernel that made the curve; null = not smoothed. */
   readonly bandwidthSec: number | null;
+  /** After the window the last so many seconds of it repeat (a day, a week); absent = the whole window does. */
+  readonly repeatSec?: number;
 }
 
 /** Gaps in operational time (after removing the slow rate), scaled so that their mean, zeros included, is 1. */
@@ -92,10 +94,15 @@ export interface GapModel {
 
 /**
  * Bursty arrivals as counts per bin: a hidden Markov chain over load states, each with its own count distribution.
- * When present it replaces rate curve and gaps in synthesis.
+ * When present it replaces gaps, and without `clock` also the rate curve, in synthesis.
  */
 export interface CountHmmModel {
   readonly binSec: number;
+  /**
+   * `operational`: bins are of time after removing the slow rate, and the rate curve maps them back, so that days and
+   * weeks keep their course. Absent = bins of the clock, without a rate curve.
+   */
+  readonly clock?: 'operational';
   /** Mean count per bin of each state, rising. */
   readonly mean: readonly number[];
   /** Size of the negative binomial of each state (variance = mean + mean²/size); null = Poisson. */
