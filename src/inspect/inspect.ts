@@ -7,17 +7,21 @@ import { openTrace } from '../trace/read.js';
 import type {
   CapacityPlan,
   EngineModel,
+  FleetComparison,
   LatencyProfile,
   ProgressListener,
+  RunComparison,
   RunSummary,
   SimulationDocument,
+  TraceComparison,
   TraceMeta,
   WorkloadModel,
 } from '../types.js';
 import { formatBytes } from '../units.js';
+import { fleetComparisonLines, runComparisonLines, traceComparisonLines } from './comparison-lines.js';
 import { engineModelLines, workloadModelLines } from './model-lines.js';
 import { planLines, profileLines, runLines, simulationLines } from './result-lines.js';
-import { clip, SCREEN_COLUMNS } from './text.js';
+import { clip, plainText, SCREEN_COLUMNS } from './text.js';
 import { traceLines } from './trace-lines.js';
 import { scanTrace, type TraceFacts } from './trace-scan.js';
 
@@ -38,18 +42,28 @@ export type InspectResult = {
   | { readonly subject: 'latency-profile'; readonly document: LatencyProfile }
   | { readonly subject: 'capacity-plan'; readonly document: CapacityPlan }
   | { readonly subject: 'simulation'; readonly document: SimulationDocument }
+  | { readonly subject: 'fleet-comparison'; readonly document: FleetComparison }
+  | { readonly subject: 'trace-comparison'; readonly document: TraceComparison }
+  | { readonly subject: 'run-comparison'; readonly document: RunComparison }
 );
 
 export interface InspectOptions {
   readonly progress?: ProgressListener;
+  /** Lines in ASCII only, for terminals that show nothing else. */
+  readonly ascii?: boolean;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Inspects a trace, a model, a run folder, a profile or a plan folder. Throws FILE_NOT_FOUND, FILE_EMPTY,
+ * Inspects a trace, a model, a run folder, a profile, a plan folder, a simulation or a comparison. Throws FILE_NOT_FOUND, FILE_EMPTY,
  * FORMAT_UNKNOWN for what none of them is, and the kind's own code (BAD_TRACE, BAD_MODEL, …) for damaged files.
  */
 export async function inspectFile(path: string, options: InspectOptions = {}): Promise<InspectResult> {
+  const result = await inspectAny(path, options);
+  return options.ascii === true ? { ...result, lines: result.lines.map(plainText) } : result;
+}
+
+async function inspectAny(path: string, options: InspectOptions): Promise<InspectResult> {
   const file = await fileBehind(path);
   const bytes = await sizeOf(file);
   const head = await firstBytes(file, 64);
@@ -110,6 +124,9 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   'latency-profile': 'BAD_PROFILE',
   'capacity-plan': 'BAD_PLAN',
   simulation: 'FORMAT_UNKNOWN',
+  'fleet-comparison': 'FORMAT_UNKNOWN',
+  'trace-comparison': 'FORMAT_UNKNOWN',
+  'run-comparison': 'FORMAT_UNKNOWN',
 };
 
 async function inspectDocument(
@@ -159,6 +176,21 @@ async function inspectDocument(
       const lines = described(`simulation ${name}`, document, simulationLines);
       return { subject: kind, name, bytes, document, lines };
     }
+    case 'fleet-comparison': {
+      const document = await read<FleetComparison>();
+      const lines = described(`two fleets ${name}`, document, fleetComparisonLines);
+      return { subject: kind, name, bytes, document, lines };
+    }
+    case 'trace-comparison': {
+      const document = await read<TraceComparison>();
+      const lines = described(`two traces ${name}`, document, traceComparisonLines);
+      return { subject: kind, name, bytes, document, lines };
+    }
+    case 'run-comparison': {
+      const document = await read<RunComparison>();
+      const lines = described(`two runs ${name}`, document, runComparisonLines);
+      return { subject: kind, name, bytes, document, lines };
+    }
     default: {
       const document = await read<CapacityPlan>();
       return {
@@ -181,6 +213,11 @@ async function kindOf(file: string, head: Buffer): Promise<string> {
       message: `${name} is no trace, model, run, profile or plan: ${found}`,
       hint,
     });
+  if (head.subarray(0, 6).toString('latin1') === 'ARROW1')
+    throw refuse(
+      'it is an Arrow file',
+      'inspect the trace that it was converted from, or write it as Parquet',
+    );
   const compressed = compressionOf(head);
   if (compressed !== null)
     throw refuse(`it is ${compressed}-compressed`, `decompress it first, e.g. with ${compressed} -d`);
@@ -193,7 +230,9 @@ async function kindOf(file: string, head: Buffer): Promise<string> {
   } catch {
     const firstLine = clip(text.slice(0, 400).split('\n')[0].trim(), 60);
     throw refuse(
-      `it is text that starts with '${firstLine}'`,
+      firstLine.includes('arrival_ns')
+        ? 'it is a trace converted to text'
+        : `it is text that starts with '${firstLine}'`,
       `logs become traces with \`tokentide ingest ${name} -o t.parquet\``,
     );
   }

@@ -37,7 +37,7 @@ export function workloadModelLines(model: WorkloadModel): string[] {
         `${formatDurationSec(model.durationSec)} at ${significant(model.meanRatePerSec)}/s on average`,
       ],
       ['classes', `${formatCount(classes.length)}, by ${model.by}`],
-      ['trace', source === null ? null : `content sha256 ${source.traceHash}`],
+      ['trace', source === null ? null : `content sha256 ${source.traceHash.slice(0, 32)}…`],
       ['made by', provenanceLine(model.manifest)],
     ]),
     '',
@@ -48,9 +48,9 @@ export function workloadModelLines(model: WorkloadModel): string[] {
         { title: 'rate', right: true },
         { title: 'gaps' },
         { title: 'cv', right: true },
-        { title: 'input p50', right: true },
+        { title: 'in p50', right: true },
         { title: 'p99', right: true },
-        { title: 'output p50', right: true },
+        { title: 'out p50', right: true },
         { title: 'p99', right: true },
       ],
       shown.map((one) => classRow(one, model.durationSec)),
@@ -71,7 +71,7 @@ function classRow(one: WorkloadClass, durationSec: number): string[] {
     clip(one.id, 14),
     formatCount(one.requests),
     durationSec > 0 ? `${significant(one.requests / durationSec)}/s` : '–',
-    bursts ? `bursts/${bursts.mean.length}` : gaps.family,
+    bursts ? `bursts/${bursts.mean.length}` : shortFamily(gaps.family),
     significant(gaps.cv),
     ...lengthCells(one.lengths),
   ];
@@ -88,7 +88,11 @@ function lengthCells(lengths: LengthModel | ParametricLengthModel): string[] {
   ];
 }
 
-const family = (one: FamilyDistribution): string => one.family;
+const family = (one: FamilyDistribution): string => shortFamily(one.family);
+
+/** Narrow enough for a column. */
+const shortFamily = (name: string): string =>
+  name.replace('hyperexponential', 'hyperexp').replace('lognormal_mixture', 'lognorm_mix');
 const mergedOutput = (lengths: LengthModel): readonly QuantileTable[] =>
   lengths.outputGivenInput.map((table) => table.output);
 

@@ -1,6 +1,13 @@
 /** Runs, simulations, profiles and plans on one screen. Pure. */
 import type { MetricId, MetricSummaryMap } from '../types/run-support.js';
-import type { CapacityPlan, LatencyProfile, RunSummary, SimulationDocument, SloResult } from '../types.js';
+import type {
+  CapacityPlan,
+  LatencyProfile,
+  PoolSummary,
+  RunSummary,
+  SimulationDocument,
+  SloResult,
+} from '../types.js';
 import { formatCount, formatDurationSec, formatMs, formatRatio, significant } from '../units.js';
 import { provenanceLine } from './provenance.js';
 import { clip, nameValues, textTable } from './text.js';
@@ -110,12 +117,14 @@ export function simulationLines(document: SimulationDocument): string[] {
     ...nameValues([
       [
         'trace',
-        `${trace.name}, ${formatCount(counts.offered)} requests${document.offeredPerSec === null ? '' : ` at ${significant(document.offeredPerSec)}/s`}, content sha256 ${trace.hash}`,
+        `${trace.name}, ${formatCount(counts.offered)} requests${document.offeredPerSec === null ? '' : ` at ${significant(document.offeredPerSec)}/s`}, content sha256 ${trace.hash.slice(0, 32)}…`,
       ],
       [
         'fleet',
-        `${formatCount(document.replicas)} × ${engine.name}, router ${document.router}, busy ${formatRatio(document.utilisation)}`,
+        `${formatCount(document.replicas)} × ${engine.name}${document.scaling === undefined ? '' : ' at most'}, router ${document.router}, busy ${formatRatio(document.utilisation)}`,
       ],
+      ...scalingPairs(document),
+      ...poolPairs(document),
       ['refused', counts.refused > 0 ? formatCount(counts.refused) : null],
       [
         'left out',
@@ -140,6 +149,40 @@ export function simulationLines(document: SimulationDocument): string[] {
     ...metricTable(document.metrics),
     ...sloLines(document.slo),
     ...noteLines('note', document.notes),
+  ];
+}
+
+/** An autoscaled fleet: what drove it, what it used, and how long the objective was missed. */
+function scalingPairs({ scaling }: SimulationDocument): (readonly [string, string | null])[] {
+  if (scaling === undefined) return [];
+  const { autoscaler, meanReplicas, peakReplicas, scaleEvents, flaps, cutOff, unserved, breaches } = scaling;
+  const lost = [
+    cutOff > 0 ? `${formatCount(cutOff)} cut off with their replica` : '',
+    unserved > 0 ? `${formatCount(unserved)} never served` : '',
+  ].filter((text) => text !== '');
+  const missed =
+    breaches.length === 0
+      ? 'the objective held in every minute'
+      : `the objective was missed ${formatCount(breaches.length)} times, ${scaling.timeToRecoverSec === null ? 'to the end' : `longest ${formatDurationSec(scaling.timeToRecoverSec)}`}`;
+  return [
+    [
+      'scaling',
+      `${autoscaler.kind}, ${formatCount(scaling.initialReplicas)} replicas at first, ${meanReplicas === null ? '' : `${significant(meanReplicas)} on average, `}${formatCount(peakReplicas)} at most; ${formatCount(scaleEvents.length)} changes, ${formatCount(flaps)} flaps, ${significant(scaling.replicaHours)} replica-hours`,
+    ],
+    ['lost', lost.length === 0 ? null : lost.join(', ')],
+    ['recovery', scaling.goal === null ? null : missed],
+  ];
+}
+
+/** Prefill and decode on pools of their own. */
+function poolPairs({ disaggregated }: SimulationDocument): (readonly [string, string])[] {
+  if (disaggregated === undefined) return [];
+  const pool = ({ engine, replicas, utilisation, queueWaitMs, kvUsage }: PoolSummary): string =>
+    `${formatCount(replicas)} × ${engine}, busy ${formatRatio(utilisation)}, queue p99 ${formatMs(queueWaitMs.p99)}, KV ${formatRatio(kvUsage.max)} at most`;
+  const { prefill, decode, meanTransferMs } = disaggregated;
+  return [
+    ['prefill', pool(prefill)],
+    ['decode', `${pool(decode)}; KV travels ${formatMs(meanTransferMs)} on average`],
   ];
 }
 

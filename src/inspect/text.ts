@@ -15,6 +15,44 @@ export function sparkline(values: readonly number[]): string {
     .join('');
 }
 
+/** `rows` lines, the top one first: columns as high as their values, in eighths of a line. */
+export function barChart(values: readonly number[], rows: number): string[] {
+  const top = values.reduce((max, value) => Math.max(max, value), 0);
+  const eighths = values.map((value) => (value <= 0 || top === 0 ? 0 : Math.ceil((value / top) * 8 * rows)));
+  return Array.from({ length: rows }, (_, row) => {
+    const below = (rows - 1 - row) * 8;
+    return eighths.map((height) => (height <= below ? ' ' : BARS[Math.min(7, height - below - 1)])).join('');
+  });
+}
+
+/** What characters outside of ASCII become on terminals that cannot show them; widths stay. */
+const PLAIN: Readonly<Record<string, string>> = {
+  '▁': '.',
+  '▂': '.',
+  '▃': ':',
+  '▄': ':',
+  '▅': '|',
+  '▆': '|',
+  '▇': '#',
+  '█': '#',
+  '–': '-',
+  '−': '-',
+  '…': '~',
+  '×': 'x',
+  '·': '*',
+  '→': '>',
+  '≤': '<',
+  '≥': '>',
+  µ: 'u',
+};
+
+/** The line in ASCII only; characters without a likeness become `?`. */
+export function plainText(line: string): string {
+  return [...line]
+    .map((letter) => (letter <= '~' ? letter : (PLAIN[letter] ?? (/\s/.test(letter) ? ' ' : '?'))))
+    .join('');
+}
+
 export interface TextColumn {
   readonly title: string;
   readonly right?: boolean;

@@ -1,8 +1,8 @@
 /** A trace on one screen. Pure: facts and metadata → lines of at most 80 columns. */
-import type { TraceMeta } from '../types.js';
+import type { TraceMeta, TraceQuality } from '../types.js';
 import { formatCount, formatDurationSec, formatRatio, significant } from '../units.js';
 import { provenanceLine } from './provenance.js';
-import { nameValues, sparkline, textTable } from './text.js';
+import { barChart, clip, nameValues, textTable } from './text.js';
 import { LENGTH_PROBS, type LengthFacts, TIMELINE_CELLS, type TraceFacts } from './trace-scan.js';
 
 /** What a person should know before using the trace. */
@@ -11,6 +11,7 @@ export function traceLines(meta: TraceMeta, facts: TraceFacts): string[] {
     ...nameValues([
       ['requests', requestsText(facts)],
       ['rate', rateText(facts)],
+      ['bursts', dispersionText(facts)],
       ['starts', meta.startUtc ?? 'unknown: the source has only relative time'],
       ['clock', clockText(meta, facts)],
       ['tokens', tokensText(facts)],
@@ -19,12 +20,12 @@ export function traceLines(meta: TraceMeta, facts: TraceFacts): string[] {
       ['who', whoText(facts)],
       ['endings', countsText(facts.statuses, 'unknown')],
       ['prefixes', prefixText(meta, facts)],
-      ['dropped', droppedText(meta)],
+      ...qualityPairs(meta),
       ['made by', provenanceLine(meta.manifest)],
-      ['content', `sha256 ${meta.contentHash}`],
+      ['content', `sha256 ${meta.contentHash.slice(0, 32)}…`],
     ]),
     ...paragraph(facts.rows === 0 ? [] : lengthTable(facts)),
-    ...paragraph([...histogramLines(facts), ...timelineLines(facts)]),
+    ...paragraph([...timelineLines(facts), ...histogramLines(facts)]),
     ...paragraph(quarterTable(facts)),
     ...paragraph(noteLines(meta)),
   ];
@@ -69,6 +70,14 @@ function rateText(facts: TraceFacts): string | null {
   const mean =
     facts.meanRatePerSec === null ? 'no mean' : `${significant(facts.meanRatePerSec)}/s on average`;
   return `${mean}, busiest minute ${significant(facts.peakMinute / 60)}/s, busiest second ${formatCount(facts.peakSecond)}`;
+}
+
+/** How much more counts vary than those of a Poisson stream, by window. */
+function dispersionText({ dispersion }: TraceFacts): string | null {
+  const known = dispersion.filter(({ value }) => value !== null);
+  if (known.length === 0) return null;
+  const parts = known.map(({ windowSec, value }) => `${significant(value!)} in ${windowSec} s`);
+  return `index of dispersion ${parts.join(', ')} (1 = Poisson, more = bursts)`;
 }
 
 function clockText(meta: TraceMeta, facts: TraceFacts): string {
@@ -122,10 +131,63 @@ function prefixText(meta: TraceMeta, facts: TraceFacts): string | null {
   return `${formatCount(requests)} requests with ${formatCount(blocks)} blocks${size}, ${share}`;
 }
 
-function droppedText(meta: TraceMeta): string | null {
-  const dropped = Object.entries(meta.droppedRows).filter(([, rows]) => rows > 0);
-  if (dropped.length === 0) return meta.quality === null ? null : 'no rows';
-  return dropped.map(([reason, rows]) => `${formatCount(rows)} ${reason}`).join(', ');
+/** The rest of the ingest's report: what came in, what was left out and where, what stands out. */
+function qualityPairs({ quality, droppedRows }: TraceMeta): (readonly [string, string | null])[] {
+  const rejects = quality?.rejects ?? [];
+  const told = new Set(rejects.map(({ reason }) => reason));
+  const others = Object.entries(droppedRows).filter(([reason, rows]) => rows > 0 && !told.has(reason));
+  const dropped = [
+    ...rejects.map(
+      ({ reason, rows, firstFile, firstLine, example }) =>
+        `${formatCount(rows)} × ${reason}${example === null ? '' : ` '${example}'`}${placeText(firstFile, firstLine)}`,
+    ),
+    ...others.map(([reason, rows]) => `${formatCount(rows)} ${reason}`),
+  ];
+  if (quality === null) return dropped.map((text) => ['dropped', text]);
+  const http = Object.entries(quality.httpStatusCounts ?? {}).sort((a, b) => b[1] - a[1]);
+  return [
+    ['source', sourceText(quality)],
+    ...(dropped.length === 0 ? ['no rows'] : dropped).map((text) => ['dropped', text] as const),
+    ['order', orderText(quality)],
+    ['zone', quality.zoneRule],
+    [
+      'http',
+      http.length === 0 ? null : http.map(([code, rows]) => `${code} ${formatCount(rows)}`).join(', '),
+    ],
+    [
+      'silence',
+      (quality.silences ?? []).length === 0
+        ? null
+        : quality
+            .silences!.map(
+              ({ fromNs, lengthNs }) =>
+                `${formatDurationSec(lengthNs / 1e9)} at ${formatDurationSec(fromNs / 1e9)}`,
+            )
+            .join(', '),
+    ],
+  ];
+}
+
+function placeText(file: string | null, line: number | null): string {
+  if (file === null) return '';
+  return line === null ? ` (first in ${file})` : ` (first: ${file}, line ${formatCount(line)})`;
+}
+
+function sourceText({ rowsIn, rowsOut, recordsIn = rowsIn, estimatedRows = 0 }: TraceQuality): string {
+  const records = recordsIn === rowsIn ? '' : ` from ${formatCount(recordsIn)} records`;
+  const estimated = estimatedRows === 0 ? '' : `, lengths of ${formatCount(estimatedRows)} estimated`;
+  return `${formatCount(rowsIn)} rows in${records}, ${formatCount(rowsOut)} kept${estimated}`;
+}
+
+function orderText(quality: TraceQuality): string {
+  const { duplicateRows = 0, lookAlikeRows = 0, outOfOrderRows, tiedRows = 0 } = quality;
+  const counted = [
+    [outOfOrderRows, 'out of order'],
+    [duplicateRows, 'delivered twice'],
+    [lookAlikeRows, 'look alike'],
+    [tiedRows, 'at the instant of the one before'],
+  ] as const;
+  return counted.map(([rows, what]) => `${formatCount(rows)} ${what}`).join(', ');
 }
 
 function tokens(value: number | null): string {
@@ -155,6 +217,20 @@ function lengthTable(facts: TraceFacts): string[] {
   );
 }
 
+const CHART_ROWS = 3;
+/** What stands to the right of a chart. */
+const ASIDE_COLUMNS = 15;
+
+/** A chart with its name on the left, its largest value at the top right and its scale at the bottom right. */
+function chartLines(name: string, values: readonly number[], most: string, scale: string): string[] {
+  const width = TIMELINE_CELLS;
+  return barChart(values, CHART_ROWS).map((line, row) => {
+    const label = row === 0 ? name : '';
+    const aside = row === 0 ? most : row === CHART_ROWS - 1 ? scale : '';
+    return `${label.padEnd(9)}${line.padEnd(width)}  ${clip(aside, ASIDE_COLUMNS)}`.trimEnd();
+  });
+}
+
 function histogramLines(facts: TraceFacts): string[] {
   return (
     [
@@ -166,14 +242,26 @@ function histogramLines(facts: TraceFacts): string[] {
     const largest = length.quantiles[length.quantiles.length - 1];
     if (length.histogram.length === 0 || smallest === null || largest === null) return [];
     const from = length.zero > 0 ? 1 : smallest;
-    return [`${name.padEnd(9)}${sparkline(length.histogram)}  ${tokens(from)}–${tokens(largest)}, log`];
+    const most = Math.max(...length.histogram) / Math.max(1, length.known);
+    return chartLines(
+      name,
+      length.histogram,
+      `top ${formatRatio(most)}`,
+      `${tokens(from)}–${tokens(largest)}, log`,
+    );
   });
 }
 
 function timelineLines(facts: TraceFacts): string[] {
   if (facts.spanSec === null) return [];
   const stepSec = facts.spanSec / TIMELINE_CELLS;
-  return [`arrivals ${sparkline(facts.timeline)}  ${formatDurationSec(stepSec)} a cell`];
+  const most = Math.max(...facts.timeline) / stepSec;
+  return chartLines(
+    'arrivals',
+    facts.timeline,
+    `top ${significant(most)}/s`,
+    `${formatDurationSec(stepSec)} a cell`,
+  );
 }
 
 function quarterTable(facts: TraceFacts): string[] {
@@ -197,14 +285,7 @@ function quarterTable(facts: TraceFacts): string[] {
   );
 }
 
-function noteLines(meta: TraceMeta): string[] {
-  const { quality } = meta;
+function noteLines({ quality }: TraceMeta): string[] {
   if (quality === null) return [];
-  const notes = [
-    quality.clock.finding,
-    quality.zoneRule,
-    quality.outOfOrderRows > 0 ? `${formatCount(quality.outOfOrderRows)} rows came out of order` : '',
-    ...quality.notes,
-  ].filter((note) => note !== '');
-  return nameValues(notes.slice(0, 5).map((note) => ['note', note] as const));
+  return nameValues([quality.clock.finding, ...quality.notes].map((note) => ['note', note] as const));
 }

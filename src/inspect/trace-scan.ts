@@ -12,7 +12,7 @@ import { CountMap } from './count-map.js';
 /** Cells of the sparkline of arrivals. */
 export const TIMELINE_CELLS = 54;
 /** Cells of the histogram of token lengths. */
-export const LENGTH_CELLS = 48;
+export const LENGTH_CELLS = 54;
 /** Distinct prefix blocks that are remembered; beyond it the share of repeated blocks is not stated. */
 const MAX_BLOCKS = 4_000_000;
 
@@ -46,6 +46,8 @@ export interface TraceFacts {
   /** Highest count in a second and in a minute of the trace's clock. */
   readonly peakSecond: number;
   readonly peakMinute: number;
+  /** Index of dispersion of counts by window (1 = Poisson); null = fewer than ten windows. */
+  readonly dispersion: readonly { readonly windowSec: number; readonly value: number | null }[];
   /** Gaps that are exactly zero ÷ gaps. */
   readonly tieShare: number | null;
   readonly input: LengthFacts;
@@ -94,6 +96,7 @@ class ClockScan {
   peakMinute = 0;
   #second = { at: -1, count: 0 };
   #minute = { at: -1, count: 0 };
+  readonly #windows = DISPERSION_WINDOWS_SEC.map((windowSec) => new WindowCounts(windowSec));
 
   add(batch: TraceBatch): void {
     for (let i = 0; i < batch.rowCount; i++) {
@@ -103,13 +106,55 @@ class ClockScan {
       this.lastNs = ns;
       this.rows += 1;
       const sec = Math.floor(nsToSec(ns));
+      for (const window of this.#windows) window.add(nsToSec(ns - this.firstNs));
       this.peakSecond = Math.max(this.peakSecond, advance(this.#second, sec));
       this.peakMinute = Math.max(this.peakMinute, advance(this.#minute, Math.floor(sec / 60)));
     }
   }
 
+  get dispersion(): TraceFacts['dispersion'] {
+    return this.#windows.map(({ windowSec, dispersion }) => ({ windowSec, value: dispersion }));
+  }
+
   get spanSec(): number | null {
     return this.rows < 2 || this.lastNs === this.firstNs ? null : nsToSec(this.lastNs - this.firstNs);
+  }
+}
+
+/** Windows of the index of dispersion: a second, and what an autoscaler reacts to. */
+const DISPERSION_WINDOWS_SEC = [1, 10, 60] as const;
+const LEAST_WINDOWS = 10;
+
+/** Variance over mean of counts in complete windows, as arrivals go by in order. */
+class WindowCounts {
+  readonly windowSec: number;
+  #at = 0;
+  #count = 0;
+  #sum = 0;
+  #squares = 0;
+
+  constructor(windowSec: number) {
+    this.windowSec = windowSec;
+  }
+
+  add(sec: number): void {
+    const at = Math.floor(sec / this.windowSec);
+    if (at !== this.#at) {
+      // Windows that were passed over are empty and add nothing.
+      this.#sum += this.#count;
+      this.#squares += this.#count * this.#count;
+      this.#at = at;
+      this.#count = 0;
+    }
+    this.#count += 1;
+  }
+
+  /** The window of the last arrival is not complete and does not count. */
+  get dispersion(): number | null {
+    const windows = this.#at;
+    if (windows < LEAST_WINDOWS || this.#sum === 0) return null;
+    const mean = this.#sum / windows;
+    return (this.#squares - windows * mean * mean) / (windows - 1) / mean;
   }
 }
 
@@ -198,6 +243,7 @@ class ContentScan {
       meanRatePerSec: spanSec === null ? null : rows / spanSec,
       peakSecond,
       peakMinute,
+      dispersion: this.#clock.dispersion,
       tieShare: rows < 2 ? null : ties / (rows - 1),
       input: lengthFacts(this.#input, rows),
       output: lengthFacts(this.#output, rows),
