@@ -2,6 +2,7 @@
 import { coldStartOf } from '../engine/elastic/cold-start.js';
 import { createElasticFleet } from '../engine/elastic/elastic-fleet.js';
 import { judgeElasticFleet } from '../engine/elastic/simulate-autoscaled.js';
+import { planCost } from '../engine/fleet-cost.js';
 import { sloOverTime } from '../engine/slo-over-time.js';
 import { goodputOf, judgeSlo, type Slo } from '../slo.js';
 import type {
@@ -12,7 +13,6 @@ import type {
   ProgressListener,
   RouterPolicy,
 } from '../types.js';
-import { planCost } from './cost.js';
 import { countsErrors, MAX_REFUSED_RATIO } from './sizing.js';
 
 /** Requests between two turns of the event loop. */

@@ -4,6 +4,7 @@
  * synthesizes) and a profile of one replica; nothing here reads or writes files.
  */
 import { coldStartOf, meanColdStartSec } from '../engine/elastic/cold-start.js';
+import { planCost } from '../engine/fleet-cost.js';
 import { attainmentWindowSec } from '../engine/slo-over-time.js';
 import { ToolError } from '../errors.js';
 import type { Slo } from '../slo.js';
@@ -23,7 +24,6 @@ import { formatRatio, significant } from '../units.js';
 import { adviseAutoscaler } from './advice.js';
 import { BREAK_GROWTH, breakTests } from './break-tests.js';
 import { burstDraw } from './burst.js';
-import { planCost } from './cost.js';
 import { type FleetConditions, fixedFleet, simulateOutcome } from './outcome.js';
 import { ratePerMinute } from './rates.js';
 import type { ScalerKind } from './scaler-spec.js';

@@ -25,6 +25,8 @@ export function formatComparison(comparison: FleetComparison): string {
     row('busy', formatRatio(base.utilisation), formatRatio(other.utilisation)),
     row('replica-hours', significant(replicaHours(base)), significant(replicaHours(other))),
   );
+  if (base.cost !== undefined && other.cost !== undefined)
+    lines.push(row('cost per hour', money(base.cost.perHour), money(other.cost.perHour)));
   if (base.goodput !== null && other.goodput !== null)
     lines.push(row('goodput', formatRatio(base.goodput), formatRatio(other.goodput)));
   for (const [i, term] of base.slo.entries())
@@ -46,6 +48,8 @@ function fleetText(document: SimulationDocument): string {
       : `${scaling.autoscaler.kind}, at most ${replicas} replicas`;
   return `${size} of ${engine.name} (${router})`;
 }
+
+const money = (value: number | null): string => (value === null ? '–' : significant(value));
 
 function failures(document: SimulationDocument): string {
   return formatCount(document.counts.offered - document.counts.ok);

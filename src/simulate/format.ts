@@ -1,6 +1,6 @@
 /** The screen text of a simulation, within 80 columns. */
 import type { MetricId } from '../types/run-support.js';
-import type { MeanMax, PoolSummary, SimulationDocument } from '../types.js';
+import type { AttainmentOverTime, MeanMax, PlanCost, PoolSummary, SimulationDocument } from '../types.js';
 import { formatCount, formatDurationSec, formatMs, formatRatio, significant } from '../units.js';
 import { scalingLines } from './format-scaling.js';
 
@@ -59,6 +59,9 @@ export function formatSimulation(document: SimulationDocument): string {
     lines.push(`${term.met ? 'met   ' : 'MISSED'}  ${term.term}   got ${value} (n ${formatCount(term.n)})`);
   }
   if (document.goodput !== null) lines.push(`goodput ${formatRatio(document.goodput)} of offered requests`);
+  if (document.scaling === undefined && document.attainmentOverTime !== undefined)
+    lines.push(...attainmentLines(document.attainmentOverTime));
+  if (document.cost !== undefined) lines.push(costLine(document.cost));
   if (document.disaggregated !== undefined) {
     const { prefill, decode, meanTransferMs } = document.disaggregated;
     lines.push('', poolLine('prefill', prefill), poolLine('decode', decode));
@@ -66,6 +69,19 @@ export function formatSimulation(document: SimulationDocument): string {
   }
   if (document.scaling !== undefined) lines.push('', ...scalingLines(document.scaling));
   return lines.join('\n');
+}
+
+function attainmentLines({ windows, windowSec, metRatio, worst }: AttainmentOverTime): string[] {
+  if (metRatio === null || worst === null || windows.length < 2) return [];
+  return [
+    `${formatRatio(metRatio)} of the ${formatDurationSec(windowSec)} windows met the SLO, the worst had ${formatRatio(worst.ratio!)} good`,
+  ];
+}
+
+function costLine(cost: PlanCost): string {
+  const per = (value: number | null, what: string): string =>
+    value === null ? '' : `, ${significant(value)} per ${what}`;
+  return `cost ${significant(cost.perHour ?? 0)}/h${per(cost.perMillionOutputTokens, 'M output tokens')}${per(cost.perThousandGoodRequests, '1000 good requests')}`;
 }
 
 function poolLine(name: string, pool: PoolSummary): string {

@@ -4,7 +4,7 @@ import type { ElasticFleetResult } from '../engine/elastic/elastic-fleet.js';
 import { judgeElasticFleet } from '../engine/elastic/simulate-autoscaled.js';
 import type { HpaMetric, ScalingSummary } from '../types.js';
 import { formatDurationSec } from '../units.js';
-import type { SimulateTraceOptions } from './simulate.js';
+import { autoscalerOf, type SimulateTraceOptions } from './simulate.js';
 
 /** Samples of the timeline in a document at most; the fleet is sampled every 15 s. */
 const MAX_SAMPLES = 5_760;
@@ -14,7 +14,7 @@ export function scalingOf(options: SimulateTraceOptions, elastic: ElasticFleetRe
   const { engine, scaling = {} } = options;
   const everyNth = Math.ceil(judged.timeline.length / MAX_SAMPLES);
   return {
-    autoscaler: options.autoscaler!,
+    autoscaler: autoscalerOf(options)!,
     initialReplicas: judged.timeline[0]?.ready ?? 0,
     scrapeSec: scaling.scrapeSec ?? 15,
     coldStart: scaling.coldStart ?? coldStartOf(engine),
@@ -46,7 +46,9 @@ export function scalingNotes(scaling: ScalingSummary): string[] {
     );
   if (cutOff > 0)
     notes.push(
-      `${cutOff} requests cut off: a removed replica has ${formatDurationSec(terminationGraceSec ?? 0)} to finish (terminationGracePeriodSeconds)`,
+      terminationGraceSec === null
+        ? `${cutOff} requests cut off with replicas that died`
+        : `${cutOff} requests cut off: a removed replica has ${formatDurationSec(terminationGraceSec)} to finish (terminationGracePeriodSeconds)`,
     );
   if (unserved > 0) notes.push(`${unserved} requests were never served: no replica came for them`);
   if (autoscaler.kind === 'keda' && autoscaler.minReplicas === 0) {

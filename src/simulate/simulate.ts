@@ -6,20 +6,24 @@ import {
   type ElasticFleetResult,
 } from '../engine/elastic/elastic-fleet.js';
 import { createFleet, type FleetOptions } from '../engine/fleet.js';
+import { planCost } from '../engine/fleet-cost.js';
 import { DEFAULT_ROUTER } from '../engine/router.js';
+import { attainmentWindowSec, sloOverTime } from '../engine/slo-over-time.js';
 import { requestsOfTrace } from '../engine/trace-requests.js';
 import { ToolError } from '../errors.js';
 import { createManifest, hashInput } from '../manifest.js';
 import { summarizeMetrics } from '../metrics.js';
-import { goodputOf, judgeSlo, type Slo } from '../slo.js';
+import { goodputOf, isGood, judgeSlo, type Slo } from '../slo.js';
 import { openTrace, type TraceReader } from '../trace/read.js';
 import type { MetricSummaryMap } from '../types/run-support.js';
 import type {
   AutoscalerSpec,
   EngineModel,
   EngineRequest,
+  PlanCost,
   ProgressListener,
   RouterPolicy,
+  ScalingSummary,
   SimulationDocument,
   SimulationResult,
 } from '../types.js';
@@ -29,7 +33,7 @@ import { scalingNotes, scalingOf } from './scaling.js';
 
 export type ScalingConditions = Pick<
   ElasticFleetOptions,
-  'scrapeSec' | 'coldStart' | 'terminationGraceSec' | 'outages'
+  'scrapeSec' | 'coldStart' | 'terminationGraceSec' | 'outages' | 'failuresSec'
 >;
 
 export interface SimulateTraceOptions {
@@ -42,7 +46,7 @@ export interface SimulateTraceOptions {
   readonly prefill?: Pool;
   /** Resizes the fleet. Default: nobody does. */
   readonly autoscaler?: AutoscalerSpec;
-  /** What surrounds the autoscaler: scrapes, cold starts, grace. */
+  /** What surrounds the fleet: scrapes, cold starts, grace, replicas that die. */
   readonly scaling?: ScalingConditions;
   /** Default: least-requests. */
   readonly router?: RouterPolicy;
@@ -54,6 +58,8 @@ export interface SimulateTraceOptions {
   /** Divides iteration times; default 1. */
   readonly engineSpeed?: number;
   readonly slo?: Slo;
+  /** Price of one replica-hour; null = unknown. */
+  readonly pricePerReplicaHour?: number | null;
   /** Keep every token's instant for ITL (8 bytes each). Default: for traces up to 50 000 rows. */
   readonly keepChunks?: boolean;
   readonly signal?: AbortSignal;
@@ -166,6 +172,14 @@ async function simulateReader(reader: TraceReader, options: SimulateTraceOptions
     slo,
     sloMet: options.slo === undefined ? null : slo.every((term) => term.met),
     goodput: options.slo === undefined ? null : goodputOf(options.slo, result.requests),
+    ...(options.slo === undefined
+      ? {}
+      : {
+          attainmentOverTime: sloOverTime(options.slo, result.requests, attainmentWindowSec(offeredSpanSec)),
+        }),
+    ...(options.pricePerReplicaHour == null
+      ? {}
+      : { cost: costOf(options, options.pricePerReplicaHour, result, scaling) }),
     ...(engine.adapters === undefined ? {} : { adapterLoads: result.adapterLoads }),
     ...(outcome.pools === undefined
       ? {}
@@ -193,8 +207,9 @@ interface Outcome {
 }
 
 function openFleet(options: SimulateTraceOptions, common: Omit<FleetOptions, 'replicas'>): OpenFleet {
-  const { autoscaler, replicas, prefill } = options;
+  const { replicas, prefill } = options;
   if (prefill !== undefined) return openPools(options, common, prefill);
+  const autoscaler = autoscalerOf(options);
   if (autoscaler === undefined) {
     const fleet = createFleet({ ...common, replicas: replicas ?? 1 });
     return {
@@ -216,6 +231,30 @@ function openFleet(options: SimulateTraceOptions, common: Omit<FleetOptions, 're
       return { result: elastic.simulation, elastic };
     },
   };
+}
+
+/** A fleet of fixed size in which replicas die is one that nobody resizes. */
+export function autoscalerOf(options: SimulateTraceOptions): AutoscalerSpec | undefined {
+  const { autoscaler, scaling, replicas = 1 } = options;
+  return autoscaler ?? (scaling?.failuresSec?.length ? { kind: 'static', replicas } : undefined);
+}
+
+function costOf(
+  options: SimulateTraceOptions,
+  pricePerReplicaHour: number,
+  result: SimulationResult,
+  scaling: ScalingSummary | null,
+): PlanCost {
+  const { slo } = options;
+  const ok = result.requests.filter((request) => request.status === 'ok');
+  return planCost({
+    pricePerReplicaHour,
+    replicas: scaling?.meanReplicas ?? result.replicas,
+    durationSec: result.makespanSec,
+    inputTokens: ok.reduce((sum, request) => sum + (request.inputTokens ?? 0), 0),
+    outputTokens: ok.reduce((sum, request) => sum + (request.outputTokens ?? 0), 0),
+    goodRequests: slo === undefined ? ok.length : ok.filter((request) => isGood(slo, request)).length,
+  });
 }
 
 /** Pools are simulated one after the other, so the requests are kept until the end. */

@@ -1,6 +1,7 @@
 /** EngineModel: what one replica of an inference server costs in time and memory; and what simulation returns. */
 import type { ColdStartPhases, ScalingSummary } from './autoscale.js';
 import type { FileHeader } from './common.js';
+import type { AttainmentOverTime, PlanCost } from './plan.js';
 import type { RequestInstants, SloResult } from './run.js';
 import type { MetricSummaryMap } from './run-support.js';
 
@@ -289,6 +290,10 @@ export interface SimulationDocument extends FileHeader<'simulation'> {
   /** null without SLO. */
   readonly sloMet: boolean | null;
   readonly goodput: number | null;
+  /** The SLO window by window of arrival; absent without SLO. */
+  readonly attainmentOverTime?: AttainmentOverTime;
+  /** Absent without a price. Without SLO every completed request counts as good. */
+  readonly cost?: PlanCost;
   /** Times that a LoRA adapter was loaded; only for engines with adapter limits. */
   readonly adapterLoads?: number;
   /** Only for prefill and decode on replicas of their own; everything else is then of both pools together. */

@@ -1,7 +1,7 @@
 /** Cost, and the offered rate as an autoscaler sees it, against hand-computed values. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { planCost } from '../../src/plan/cost.js';
+import { planCost } from '../../src/engine/fleet-cost.js';
 import {
   dipLengths,
   largestRise,

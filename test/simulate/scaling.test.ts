@@ -124,6 +124,46 @@ test('the screen text fits 80 columns', async () => {
   assert.match(text, /vllm_num_requests_running asks for \d/);
 });
 
+test('a fixed fleet whose replica dies: what is lost, over time, and what it costs', async () => {
+  const { document } = await simulate({
+    replicas: 2,
+    pricePerReplicaHour: 3.6,
+    scaling: { failuresSec: [300], coldStart: { scheduleSec: 0, pullSec: 0, loadSec: 30, warmupSec: 0 } },
+  });
+  const { scaling, attainmentOverTime, cost, counts } = document;
+  assert.equal(scaling!.autoscaler.kind, 'static');
+  assert.ok(scaling!.cutOff > 0);
+  assert.equal(counts.ok, counts.offered - scaling!.cutOff);
+  assert.ok(document.notes.some((note) => /cut off with replicas that died/.test(note)));
+  // 160/s on one engine of 95/s for half a minute: the minutes from 300 s on suffer, the ones before do not.
+  const windows = attainmentOverTime!.windows;
+  assert.equal(windows.length, 10);
+  assert.deepEqual(
+    windows.slice(0, 5).map((window) => window.met),
+    [true, true, true, true, true],
+  );
+  assert.equal(windows[5].met, false);
+  assert.equal(
+    attainmentOverTime!.worst!.fromSec,
+    windows.find((w) => w.ratio === attainmentOverTime!.worst!.ratio)!.fromSec,
+  );
+  // A tenth of a cent per replica-second, and of the good requests their share.
+  const replicaSec = scaling!.replicaHours * 3_600;
+  assert.ok(Math.abs(cost!.perHour! - 3.6 * scaling!.meanReplicas!) < 1e-9);
+  const spent = replicaSec * 1e-3;
+  const good = windows.reduce((sum, window) => sum + window.good, 0);
+  assert.ok(Math.abs(cost!.perThousandGoodRequests! / ((1_000 * spent) / good) - 1) < 1e-9);
+  const text = formatSimulation(document);
+  assert.match(text, /cost 7\.\d*\/h/);
+  for (const line of text.split('\n')) assert.ok(line.length <= 80, line);
+});
+
+test('without SLO there is no attainment, without a price no cost', async () => {
+  const { document } = await simulateTrace({ trace: path, engine: tiny, seed: 1 });
+  assert.equal(document.attainmentOverTime, undefined);
+  assert.equal(document.cost, undefined);
+});
+
 test('two fleets on one trace are compared request by request', async () => {
   const base = await simulate({ replicas: 1 });
   const same = compareFleets(base, await simulate({ replicas: 1 }));

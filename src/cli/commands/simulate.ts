@@ -12,7 +12,7 @@ import { compareFleets } from '../../simulate/versus.js';
 import { parseSlo } from '../../slo.js';
 import { writeJson } from '../../trace/files.js';
 import type { EngineModel, RouterPolicy } from '../../types.js';
-import type { RateSpec } from '../../units.js';
+import { parseDurationSec, type RateSpec } from '../../units.js';
 import type { CommandSpec } from '../command.js';
 
 export const command: CommandSpec = {
@@ -97,6 +97,13 @@ export const command: CommandSpec = {
       value: '<text>',
       description: 'objective, e.g. "p99(ttft) < 500ms"; repeatable',
     },
+    { key: 'price', type: 'price', description: 'price of one replica, e.g. 2.5/h' },
+    {
+      key: 'fail',
+      type: 'strings',
+      value: '<time>',
+      description: 'a replica dies then, e.g. 20m, and another one starts in its place; repeatable',
+    },
     { key: 'seed', type: 'string', default: '1', description: "seed of the iterations' noise" },
     { key: 'itl', type: 'boolean', description: 'ITL also for traces above 50 000 rows (8 bytes per token)' },
     {
@@ -113,6 +120,7 @@ export const command: CommandSpec = {
     'tokentide simulate conv.parquet -e mine.engine.json --autoscaler plan/hpa.yaml --cold-start 90s --slo "p99(ttft) < 2s"',
     'tokentide simulate conv.parquet -e mine.engine.json -n 4 --versus autoscaler=plan/keda.yaml',
     'tokentide simulate conv.parquet -e mine.engine.json -n 3 --prefill-replicas 1',
+    'tokentide simulate conv.parquet -e mine.engine.json -n 3 --fail 20m --cold-start 90s --price 2.5/h',
   ],
   async run({ args, options, io, signal }) {
     const slo = options['slo'] as string[] | undefined;
@@ -132,6 +140,7 @@ export const command: CommandSpec = {
       rate: options['rate'] as RateSpec | undefined,
       engineSpeed: options['engineSpeed'] as number,
       slo: slo === undefined ? undefined : parseSlo(slo),
+      pricePerReplicaHour: (options['price'] as number | undefined) ?? null,
       seed: options['seed'] as string,
       keepChunks: options['itl'] === true ? true : undefined,
       signal,
@@ -188,6 +197,7 @@ function conditions(
   return {
     scrapeSec: options['scrape'] as number,
     terminationGraceSec: (options['grace'] as number | undefined) ?? null,
+    failuresSec: ((options['fail'] as string[] | undefined) ?? []).map(parseDurationSec),
     coldStart:
       coldStartSec === undefined
         ? undefined

@@ -1,4 +1,4 @@
-/** Money: a fleet's price per hour, spread over the tokens and the good requests that it served. */
+/** Money: a fleet's price per hour, spread over the tokens and the good requests that it served. Base part. */
 import type { PlanCost } from '../types.js';
 import { SEC_PER_HOUR } from '../units.js';
 
