@@ -273,7 +273,7 @@ export function heatFigure(comparison: TraceComparison): FigureOptions | null {
       ],
     },
     title: 'Input and output lengths together',
-    reading: `Darker cells hold more requests. ${significant(moved * 100)} % of the requests would have to change cells to make the maps equal; random halves of one trace differ too.`,
+    reading: `Stronger colour means more requests. ${significant(moved * 100)} % of the requests would have to change cells to make the maps equal; random halves of one trace differ too.`,
     n: countsOf(comparison, true),
     window: `${windowOf(comparison)}; cells log-spaced on both axes`,
     definitions: ['length_share'],

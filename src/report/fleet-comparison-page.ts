@@ -215,7 +215,7 @@ function fleetSection({ base, other }: FleetComparison): Section {
     body: table({
       caption: 'Both fleets',
       captionHidden: true,
-      columns: [{ title: '' }, { title: 'first' }, { title: 'other' }],
+      columns: [{ title: 'quantity' }, { title: 'first' }, { title: 'other' }],
       rows: rows.map(([title, value]) => [title, value(base), value(other)]),
     }),
   };

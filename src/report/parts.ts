@@ -28,7 +28,7 @@ export interface TableOptions {
 export function table(options: TableOptions): Html {
   const cellClass = (i: number): Html | null =>
     options.columns[i].numeric ? html` class="num"` : options.columns[i].words ? html` class="words"` : null;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${options.caption}"><table>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="${options.caption}"><table>
 <caption${options.captionHidden ? html` class="hidden"` : null}>${options.caption}</caption>
 <thead><tr>${options.columns.map((column, i) => html`<th scope="col"${cellClass(i)}>${column.title}</th>`)}</tr></thead>
 <tbody>${options.rows.map(

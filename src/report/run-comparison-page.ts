@@ -282,7 +282,7 @@ function runsSection({ a, b }: RunComparison): Section {
     body: table({
       caption: 'Both runs',
       captionHidden: true,
-      columns: [{ title: '' }, { title: NAMES[0] }, { title: NAMES[1] }],
+      columns: [{ title: 'property' }, { title: NAMES[0] }, { title: NAMES[1] }],
       rows: rows.map(([title, value]) => [title, value(a), value(b)]),
     }),
   };

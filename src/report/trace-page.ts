@@ -274,7 +274,11 @@ function lengthSection(figures: readonly FigureOptions[], quality: TraceQuality 
         ? null
         : table({
             caption: 'What the ingest found about lengths',
-            columns: [{ title: '' }, { title: 'input', words: true }, { title: 'output', words: true }],
+            columns: [
+              { title: 'finding' },
+              { title: 'input', words: true },
+              { title: 'output', words: true },
+            ],
             rows: rows.map(([title, value]) => [
               title,
               ...known.map((one) => (one === undefined ? UNKNOWN : value(one))),

@@ -277,6 +277,16 @@ test('the audit finds what is wrong', { skip }, async () => {
     [ACCESSIBILITY, '<h2>x</h2><h4>y</h4>', /heading-order/],
     [ACCESSIBILITY, '<a href="#nowhere">x</a>', /points nowhere/],
     [ACCESSIBILITY, '<table><thead><tr><th>a</th></tr></thead><tbody></tbody></table>', /caption/],
+    [
+      ACCESSIBILITY,
+      '<section aria-label="x"></section><section aria-label="x"></section>',
+      /landmark-unique/,
+    ],
+    [
+      ACCESSIBILITY,
+      '<table><caption>c</caption><thead><tr><th scope="col"></th></tr></thead><tbody></tbody></table>',
+      /empty-table-header/,
+    ],
     [ACCESSIBILITY, '<div aria-hidden="true"><a href="#verdict">x</a></div>', /aria-hidden-focus/],
     [CONTRAST, '<p class="probe">pale</p>', /pale/],
     [STICKING_OUT, '<p class="wide-probe">wide</p>', /wide-probe/],

@@ -36,8 +36,10 @@ export const ACCESSIBILITY = `(() => {
   if (document.title.trim() === '') found.push('document-title');
   for (const [selector, rule] of [['main', 'one main'], ['h1', 'one h1'], ['header', 'one banner'], ['footer', 'one contentinfo']])
     if (document.querySelectorAll(selector).length !== 1) found.push(rule);
-  for (const element of document.querySelectorAll('button, a, summary, [role=img], [role=region], nav, section'))
+  for (const element of document.querySelectorAll('button, a, summary, [role=img], [role=group], nav, section'))
     if (nameOf(element).trim() === '') say('has a name', element);
+  const landmarks = [...document.querySelectorAll('nav, section, [role=region]')].map((element) => nameOf(element).trim().slice(0, 80));
+  for (const name of landmarks.filter((name, i) => landmarks.indexOf(name) !== i)) found.push('landmark-unique: ' + name);
   const ids = [...document.querySelectorAll('[id]')].map((element) => element.id);
   for (const id of ids.filter((id, i) => ids.indexOf(id) !== i)) found.push('duplicate-id: ' + id);
   for (const attribute of ['aria-labelledby', 'aria-describedby', 'aria-controls', 'for'])
@@ -53,7 +55,10 @@ export const ACCESSIBILITY = `(() => {
   }
   for (const table of document.querySelectorAll('table')) {
     if (table.caption === null || table.caption.textContent.trim() === '') say('table has a caption', table);
-    for (const cell of table.querySelectorAll('th')) if (!['col', 'row'].includes(cell.scope)) say('scope', cell);
+    for (const cell of table.querySelectorAll('th')) {
+      if (!['col', 'row'].includes(cell.scope)) say('scope', cell);
+      if (cell.textContent.trim() === '') say('empty-table-header', cell);
+    }
     const columns = table.tHead.rows[0].cells.length;
     for (const row of table.tBodies[0].rows) if (row.cells.length !== columns) say('cells per row', row);
   }
