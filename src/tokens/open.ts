@@ -51,7 +51,9 @@ export function promptPoolOf(nameOrPath: string): WordPool {
 /** The pool's words that are one token each in a vocabulary. Throws BAD_VALUE when too few are. */
 export function poolOf(tokenizer: TextTokenizer): WordPool {
   const all = loadWordPool();
-  const words = all.words.filter((word) => tokenizer.count(` ${word}`) === 1);
+  // Behind another word: some tokenizers put a mark of their own before a text.
+  const before = tokenizer.count('a');
+  const words = all.words.filter((word) => tokenizer.count(`a ${word}`) === before + 1);
   const firstWords = words.filter((word) => all.hasFirst(word) && tokenizer.count(word) === 1);
   const text = [firstWords[0], ...words.slice(0, CHECKED_WORDS - 1)].join(' ');
   const few = words.length < LEAST_WORDS || firstWords.length < LEAST_FIRST_WORDS;

@@ -57,7 +57,7 @@ test('other tokenizers and unknown names are refused', async (context) => {
     '{',
     {},
     { ...TOKENIZER, model: { type: 'WordPiece' } },
-    { ...TOKENIZER, pre_tokenizer: null },
+    { ...TOKENIZER, pre_tokenizer: { type: 'UnicodeScripts' } },
   ]) {
     await assert.rejects(openTextCounter(tokenizerFile(context, document)), { code: 'BAD_VALUE' });
   }

@@ -103,6 +103,9 @@ test('what is a file, and what is refused', () => {
     code: 'BAD_VALUE',
     message: /^tiny\.json has \d+ of the prompt words/,
   });
-  const joining = { name: 'joining', count: (text: string) => (/ .* /.test(text) ? 5 : 1) };
+  const joining = {
+    name: 'joining',
+    count: (text: string) => (/ .* /.test(text) ? 5 : text.split(' ').length),
+  };
   assert.throws(() => poolOf(joining), { code: 'BAD_VALUE', message: /merges tokens across words/ });
 });
