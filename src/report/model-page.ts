@@ -47,7 +47,7 @@ export function modelPage(name: string, model: WorkloadModel): Page {
     subject: 'Workload model',
     name,
     context: html`${model.source === null ? 'written by hand' : html`fitted to ${countValue(model.source.rows)} requests of ${model.source.name}`}; ${secValue(model.durationSec)} at ${perSecValue(model.meanRatePerSec)}`,
-    headline: headlineOf(model),
+    headline: headlineOf(name, model),
     tiles: tilesOf(model),
     sections: present(sections),
     charts: [...arrivals, ...lengths].map((item) => item.chart),
@@ -69,7 +69,7 @@ function arrivalWords(arrivals: Omit<ArrivalModel, 'rate'>): string {
   return `a rate curve with ${family.replace(/_/g, ' ')} gaps (cv ${significant(cv, 2)})`;
 }
 
-function headlineOf(model: WorkloadModel): Headline {
+function headlineOf(name: string, model: WorkloadModel): Headline {
   const { source, classes, sessions, drift = [] } = model;
   const moved = drifting(drift);
   const parts = [
@@ -94,7 +94,7 @@ function headlineOf(model: WorkloadModel): Headline {
           ? 'Fitted; valid for its window only: the source drifted'
           : 'Fitted; valid for windows like the fitted one',
     because: `${parts.join(', ')}${source === null ? '' : `; ${stable}`}`,
-    next: `draw a trace and judge it: \`tokentide synthesize ${model.name}.workload.json -o synthetic.parquet\`, then \`tokentide compare\` with the real one.`,
+    next: `draw a trace and judge it: \`tokentide synthesize ${name} -o synthetic.parquet\`, then \`tokentide compare\` with the real one.`,
   };
 }
 

@@ -124,7 +124,7 @@ async function readTraceInput(file: string): Promise<ReportInput> {
 
 async function readModelInput(file: string): Promise<ReportInput> {
   const document = await readWorkloadModel(file);
-  return { kind: 'workload-model', name: document.name, document };
+  return { kind: 'workload-model', name: basename(file), document };
 }
 
 async function readRunInput(file: string): Promise<ReportInput> {

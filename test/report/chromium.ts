@@ -204,6 +204,13 @@ export class BrowserPage {
     return Buffer.from(answer['data'] as string, 'base64');
   }
 
+  /** Shows the page as it is printed. */
+  async print(): Promise<void> {
+    await this.#send('Emulation.setEmulatedMedia', { media: 'print' });
+    await this.evaluate(`dispatchEvent(new Event('beforeprint'))`);
+    await this.settle();
+  }
+
   async pdf(): Promise<Buffer> {
     const answer = await this.#send('Page.printToPDF', { printBackground: true });
     return Buffer.from(answer['data'] as string, 'base64');
