@@ -8,7 +8,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ToolError } from '../errors.js';
 import type { RunRecord } from '../types.js';
-import { bodyLengthOf, END_OF_STREAM_BYTES, HEADER_KEY, recordsOfBatch } from './run-log.js';
+import { bodyLengthOf, cellsOf, END_OF_STREAM_BYTES, HEADER_KEY, recordsOfBatch } from './run-log.js';
 
 /** The records of a log, by intended instant, then row, then attempt. Can be passed over again and again. */
 export interface SortedRunLog extends Iterable<RunRecord> {
@@ -19,7 +19,7 @@ export interface SortedRunLog extends Iterable<RunRecord> {
   close(): void;
 }
 
-const WINDOW_RECORDS = 16_384;
+const WINDOW_RECORDS = 8_192;
 
 /** Opens a log for reading in order. Throws BAD_RUN when it does not begin like one. */
 export async function openSortedRunLog(path: string): Promise<SortedRunLog> {
@@ -108,27 +108,42 @@ function readBytes(file: number, from: number, length: number): Buffer {
 }
 
 function orderOf(batches: readonly Span[], open: (span: Span) => Iterable<Batch>): Places {
-  const intended: number[] = [];
-  const index: number[] = [];
-  const attempt: number[] = [];
-  const batchOf: number[] = [];
-  const rowOf: number[] = [];
+  let capacity = 4_096;
+  let count = 0;
+  let intended = new Float64Array(capacity);
+  let index = new Int32Array(capacity);
+  let attempt = new Int32Array(capacity);
+  let batchOf = new Uint32Array(capacity);
+  let rowOf = new Uint32Array(capacity);
   for (const [b, span] of batches.entries()) {
     for (const batch of open(span)) {
-      const columns = ['intended_ns', 'index', 'attempt'].map((name) => batch.getChild(name)!);
-      for (let row = 0; row < batch.numRows; row++) {
-        intended.push(Number(columns[0].get(row)));
-        index.push(columns[1].get(row) as number);
-        attempt.push(columns[2].get(row) as number);
-        batchOf.push(b);
-        rowOf.push(row);
+      const rows = batch.numRows;
+      if (count + rows > capacity) {
+        capacity = Math.max(capacity * 2, count + rows);
+        intended = grown(intended, capacity);
+        index = grown(index, capacity);
+        attempt = grown(attempt, capacity);
+        batchOf = grown(batchOf, capacity);
+        rowOf = grown(rowOf, capacity);
       }
+      intended.set(cellsOf(batch, 'intended_ns', 'int64') as number[], count);
+      index.set(cellsOf(batch, 'index', 'int32') as number[], count);
+      attempt.set(cellsOf(batch, 'attempt', 'int32') as number[], count);
+      batchOf.fill(b, count, count + rows);
+      for (let row = 0; row < rows; row++) rowOf[count + row] = row;
+      count += rows;
     }
   }
-  const order = Uint32Array.from({ length: intended.length }, (_, i) => i).sort(
+  const order = Uint32Array.from({ length: count }, (_, i) => i).sort(
     (a, b) => intended[a] - intended[b] || index[a] - index[b] || attempt[a] - attempt[b],
   );
   return { batch: order.map((i) => batchOf[i]), row: order.map((i) => rowOf[i]) };
+}
+
+function grown<T extends Float64Array | Int32Array | Uint32Array>(values: T, capacity: number): T {
+  const larger = new (values.constructor as new (length: number) => T)(capacity);
+  larger.set(values as never);
+  return larger;
 }
 
 function readWindow(place: Places, from: number, to: number, open: (batch: number) => Batch): RunRecord[] {

@@ -204,17 +204,41 @@ function offsetsOf(lengths: readonly number[]): Int32Array {
 
 /** The records of one batch. */
 export function* recordsOfBatch(batch: Arrow.RecordBatch): Generator<RunRecord> {
-  const columns = RUN_COLUMNS.map(({ name, code, type }) => ({ code, type, vector: batch.getChild(name) }));
+  const columns = RUN_COLUMNS.map(({ name, code, type }) => ({ code, values: cellsOf(batch, name, type) }));
   for (let row = 0; row < batch.numRows; row++) {
     const record: Record<string, unknown> = {};
-    for (const { code, type, vector } of columns) {
-      const value: unknown = vector?.get(row) ?? null;
-      if (value === null) record[code] = null;
-      else if (type === 'int64') record[code] = Number(value);
-      else if (type === 'list<int64>') record[code] = Array.from(value as Iterable<bigint>, Number);
-      else record[code] = value;
-    }
+    for (const { code, values } of columns) record[code] = values[row];
     yield record as unknown as RunRecord;
+  }
+}
+
+/**
+ * A column's cells, read from its buffers: Arrow's own access by row takes five times as long. The batch is one of ours,
+ * so a column has one buffer of each kind, from its start.
+ */
+export function cellsOf(batch: Arrow.RecordBatch, name: string, type: RunColumn['type']): readonly unknown[] {
+  const vector = batch.getChild(name);
+  if (batch.numRows === 0) return [];
+  if (vector === null) return new Array<null>(batch.numRows).fill(null);
+  const [data] = vector.data;
+  const { nullBitmap } = data;
+  const isKnown = (row: number): boolean =>
+    data.nullCount === 0 || (nullBitmap[row >> 3] & (1 << (row & 7))) !== 0;
+  const cells = (value: (row: number) => unknown): unknown[] =>
+    Array.from({ length: batch.numRows }, (_, row) => (isKnown(row) ? value(row) : null));
+  switch (type) {
+    case 'int32':
+      return cells((row) => (data.values as Int32Array)[row]);
+    case 'int64':
+      return cells((row) => Number((data.values as BigInt64Array)[row]));
+    case 'list<int64>': {
+      const offsets = data.valueOffsets as Int32Array;
+      // Without an item in any row the child may be left out.
+      const items = (data.children[0]?.values ?? new BigInt64Array(0)) as BigInt64Array;
+      return cells((row) => Array.from(items.subarray(offsets[row], offsets[row + 1]), Number));
+    }
+    default:
+      return cells((row) => vector.get(row) as unknown);
   }
 }
 

@@ -7,9 +7,10 @@ import { after, before, test } from 'node:test';
 import { tableFromIPC } from 'apache-arrow';
 import fc from 'fast-check';
 import { createManifest } from '../../src/manifest.js';
-import { readRun, recoverRun } from '../../src/replay/run-folder.js';
+import { readRun, recoverRun, sortRecords } from '../../src/replay/run-folder.js';
 import type { RunHeader } from '../../src/replay/summary.js';
 import { createRunLog, RUN_LOG_NAME, readRunLog } from '../../src/trace/run-log.js';
+import { openSortedRunLog } from '../../src/trace/run-log-sorted.js';
 import { RUN_COLUMNS, readRunRecords, writeRunRecords } from '../../src/trace/run-records.js';
 import type { RunRecord } from '../../src/types.js';
 import { record } from './records.js';
@@ -162,4 +163,54 @@ test('a killed run is read from its log, as interrupted and invalid, and can be 
   assert.deepEqual(again.records, records);
   assert.deepEqual(again.summary, JSON.parse(JSON.stringify(summary)));
   await assert.rejects(stat(join(dir, RUN_LOG_NAME)));
+});
+
+test('the log in the order of the schedule, again and again, is what sorting all of it gives', async () => {
+  const path = join(dir, 'sorted.arrows');
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.array(anyRecord, { maxLength: 30 }), { maxLength: 6 }), async (batches) => {
+      const log = await createRunLog(path, '{"what":"a run"}');
+      for (const batch of batches) await log.append(batch);
+      await log.close();
+      const sorted = await openSortedRunLog(path);
+      try {
+        const expected = sortRecords(batches.flat().map(wellFormed));
+        assert.deepEqual([...sorted], expected);
+        assert.deepEqual([...sorted], expected);
+        assert.deepEqual(
+          [sorted.count, sorted.header, sorted.lostBytes],
+          [expected.length, '{"what":"a run"}', 0],
+        );
+      } finally {
+        sorted.close();
+      }
+    }),
+    { numRuns: 60, seed: 3 },
+  );
+});
+
+test('windows of the sorted log: more records than one holds, ends in another order than sends', async () => {
+  const path = join(dir, 'long.arrows');
+  const log = await createRunLog(path, '{}');
+  const count = 20_000;
+  // A stride without a common factor with the count gives every place once.
+  const places = Array.from({ length: count }, (_, i) => (i * 7_919) % count);
+  for (let from = 0; from < count; from += 500) {
+    await log.append(places.slice(from, from + 500).map((place) => record(place, { index: place })));
+  }
+  await log.close();
+  const sorted = await openSortedRunLog(path);
+  let next = 0;
+  for (const { index } of sorted) {
+    assert.equal(index, next);
+    next += 1;
+  }
+  assert.equal(next, count);
+  sorted.close();
+  await writeFile(path, (await readFile(path)).subarray(0, -300));
+  const cut = await openSortedRunLog(path);
+  assert.equal(cut.count, count - 500);
+  assert.ok(cut.lostBytes > 0);
+  cut.close();
+  await assert.rejects(openSortedRunLog(join(dir, 'nothing.arrows')), { code: 'ENOENT' });
 });
