@@ -134,7 +134,7 @@ export const command: CommandSpec = {
       signal,
       progress: io.progress,
     });
-    printSummary(io, result);
+    printSummary(io, result, options);
     io.result({ schemaVersion: 1, kind: 'ingest', ...result });
     return EXIT.ok;
   },
@@ -162,7 +162,7 @@ function usage(message: string, hint: string): ToolError {
   return new ToolError({ code: 'USAGE', message, hint });
 }
 
-function printSummary(io: CommandIo, result: IngestResult): void {
+function printSummary(io: CommandIo, result: IngestResult, options: CommandContext['options']): void {
   const { quality, meta, format } = result;
   const line = (label: string, text: string): void => io.print(labelled(label, text));
   const second = format.second === null ? '' : `; second: ${format.second}`;
@@ -186,6 +186,7 @@ function printSummary(io: CommandIo, result: IngestResult): void {
   line('time zone', quality.zoneRule);
   line('clock', quality.clock.finding);
   line('status', countsText(quality.statusCounts));
+  line('privacy', privacyText(options));
   if (Object.keys(quality.httpStatusCounts ?? {}).length > 0)
     line('HTTP status', countsText(quality.httpStatusCounts ?? {}));
   lengthLines(quality, line);
@@ -201,6 +202,17 @@ function printSummary(io: CommandIo, result: IngestResult): void {
     'written',
     `${result.output}: ${formatCount(result.rows)} rows, ${formatBytes(result.bytes)}, content ${result.contentHash.slice(0, 12)}`,
   );
+}
+
+/** What became of identifiers and text. */
+function privacyText(options: CommandContext['options']): string {
+  const ids =
+    options['keepIds'] === true
+      ? 'identifiers KEPT as they are'
+      : `identifiers are pseudonyms, keyed by ${options['pseudonymKeyFile'] === undefined ? 'a random key that is not kept' : 'the given key'}`;
+  const text =
+    options['keepText'] === undefined ? 'no text is kept' : `TEXT KEPT in ${String(options['keepText'])}`;
+  return `${ids}; ${text}`;
 }
 
 const ARRIVAL_TEXT: Readonly<Record<ArrivalBasis, string>> = {
@@ -269,6 +281,7 @@ function listFormats(io: CommandIo): void {
       io.print(labelled('', `${column.name}${column.required ? '' : ' (optional)'}: ${column.meaning}`));
     }
   }
+  io.print(labelled('--rate-curve', 'OpenAI usage export (JSON pages or CSV): a rate curve, never a trace'));
   io.print(labelled('--map', 'any other CSV or JSON Lines file, by a mapping such as:'));
   io.print(MAP_EXAMPLE.replaceAll(/^/gm, ' '.repeat(LABEL_WIDTH)));
   const targets = Object.entries(MAP_TARGETS).map(([target, kind]) => `${target} (${kind})`);

@@ -1,6 +1,6 @@
 /**
- * Baseten completion traces: one row per request, epoch ms, rows in no order, Parquet at the source and JSON Lines here
- * (`duckdb -c "COPY 'trace.parquet' TO 'trace.jsonl'"`). Cancelled requests stay, with what they had produced.
+ * Baseten completion traces: one row per request, epoch ms, rows in no order; Parquet, or JSON Lines of its rows. Cancelled
+ * requests stay, with what they had produced.
  */
 import type { LogFormat } from '../format.js';
 import { RowReject } from '../record.js';
@@ -16,7 +16,7 @@ const TTFT = 6;
 
 export const baseten: LogFormat = {
   name: 'baseten',
-  title: 'Baseten trace (JSON Lines of its Parquet)',
+  title: 'Baseten trace (Parquet, or JSON Lines of it)',
   sourceUrl: 'https://github.com/ai-dynamo/aiperf/blob/main/docs/tutorials/baseten-trace.md',
   shape: 'jsonl',
   columns: [
