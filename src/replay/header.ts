@@ -90,7 +90,8 @@ export function headerOf(input: HeaderInput): RunHeader {
     slo: options.slo ?? [],
     senders,
     measured: Math.max(0, plan.count - (options.unmeasured ?? 0)),
-    notes: [...planNotes(options, plan, salt, senders), ...prepared.notes],
+    // What was found at the endpoint first: screens show the first few.
+    notes: [...prepared.notes, ...planNotes(options, plan, salt, senders)],
   };
 }
 

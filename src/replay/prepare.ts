@@ -72,7 +72,9 @@ export async function prepareEndpoint(
     if (found !== null) {
       templateTokens = found;
       notes.push(
-        `the server adds ${found} tokens to every prompt; they were taken off (--calibrate-prompts)`,
+        found === 0
+          ? 'the server adds no tokens to prompts (--calibrate-prompts)'
+          : `the server adds ${found} tokens to every prompt; they were taken off (--calibrate-prompts)`,
       );
     } else {
       notes.push(
