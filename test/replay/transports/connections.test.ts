@@ -1,7 +1,7 @@
 /** Certificates, unix sockets, HTTP versions, several addresses, and what HTTP/2 connections do of themselves. */
 import assert from 'node:assert/strict';
 import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ToolError } from '../../../src/errors.js';
@@ -276,4 +276,48 @@ test('slow headers, a byte at a time: only the first-byte limit ends them', asyn
     (url) => send({ url, count: 1, limits: { firstByteNs: 200 * MS, idleNs: 50 * MS } }),
   );
   assert.equal(outcomes[0].status, 'timeout_first_byte');
+});
+
+test('F31: a slow TLS handshake is connection time, and the request counts from after it', {
+  skip,
+}, async () => {
+  const { ca, server: tls } = certificates!;
+  const endpoint = await createScriptedEndpoint({ script: () => GOOD, tls });
+  const { port } = new URL(endpoint.url);
+  const sockets = new Set<Socket>();
+  // Holds the first bytes of each connection back.
+  const slow = createServer((socket) => {
+    const behind = connect(Number(port), '127.0.0.1');
+    for (const one of [socket, behind]) sockets.add(one.on('error', () => undefined));
+    behind.pipe(socket);
+    setTimeout(() => socket.pipe(behind), 120);
+  });
+  await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+  const url = `https://127.0.0.1:${(slow.address() as AddressInfo).port}`;
+  try {
+    for (const engine of ['socket', 'undici'] as const) {
+      const { outcomes, facts } = await send({ url, count: 2, concurrency: 1, connection: { ca, engine } });
+      const [first, second] = outcomes;
+      assert.deepEqual([first.status, second.status], ['ok', 'ok']);
+      assert.ok(first.connectNs! >= 115 * MS, `${first.connectNs}`);
+      assert.equal(second.connectNs, null);
+      assert.ok(first.sentNs! - first.releasedNs! >= 115 * MS, 'sent after the handshake');
+      assert.ok(facts.connectNs >= 115 * MS);
+    }
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    await Promise.all([endpoint.close(), new Promise((resolve) => slow.close(resolve))]);
+  }
+});
+
+test('a handshake that never ends is ended by the connect limit, and nothing was sent', async () => {
+  for (const connection of [{}, { engine: 'undici' }, { http: '2' }] as const) {
+    const { outcomes } = await withRawServer(
+      () => undefined,
+      (url) =>
+        send({ url: url.replace('http:', 'https:'), count: 1, connection, limits: { connectNs: 150 * MS } }),
+    );
+    const [{ status, error, sentNs, connectNs }] = outcomes;
+    assert.deepEqual([status, error, sentNs, connectNs], ['timeout_connect', 'limit 0.15 s', null, null]);
+  }
 });
