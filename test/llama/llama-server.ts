@@ -73,7 +73,9 @@ export async function startLlamaServer(binary: string): Promise<LlamaServer> {
   const words = `--host 127.0.0.1 --port ${port} -np ${SLOTS} -c ${SLOTS * SLOT_TOKENS} -b ${BATCH_TOKENS} -ub ${BATCH_TOKENS} -t 1 -tb 1`;
   // A prompt that an earlier one resembles must be computed all the same.
   const more = '--metrics --no-cache-prompt --cache-ram 0 --device none --log-colors off --seed 1';
-  const child = spawn(binary, ['-m', model, ...words.split(' '), ...more.split(' ')], {
+  // The likeliest token: drawing from the whole vocabulary would cost more than computing it.
+  const sampling = '--samplers top_k --top-k 1 --temp 0';
+  const child = spawn(binary, ['-m', model, ...`${words} ${more} ${sampling}`.split(' ')], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: environment(binary),
   });

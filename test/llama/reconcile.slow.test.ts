@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { randomOf } from '../../src/random.js';
 import type { ReplayOptions } from '../../src/replay/options.js';
-import { PROTOCOLS } from '../../src/replay/protocols/index.js';
 import { replayTrace } from '../../src/replay/replay.js';
 import { readRun } from '../../src/replay/run-folder.js';
 import { emptyRow } from '../../src/trace/batch.js';
@@ -94,12 +93,7 @@ async function untilSettled(known: ReadonlySet<number>): Promise<LoggedTask[]> {
 /** Sends this close together may reach the server's threads in either order. */
 const SAME_INSTANT_NS = 20e6;
 
-/** What this server speaks of the protocols that there are. */
-const SPOKEN = PROTOCOLS.map(({ name }) => name).filter((name) =>
-  ['openai-chat', 'openai-completions', 'llama-cpp'].includes(name),
-);
-
-for (const protocol of SPOKEN) {
+for (const protocol of ['openai-chat', 'openai-completions', 'llama-cpp']) {
   for (const stream of ['always', 'never'] as const) {
     test(`${protocol}, stream ${stream}: counts, order and endings are the server's own`, {
       skip,
