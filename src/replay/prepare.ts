@@ -44,6 +44,12 @@ export async function prepareEndpoint(
   if (options.model == null && models.length > 1) {
     notes.push(`the endpoint lists ${models.length} models; ${model} was used (--model chooses)`);
   }
+  const { otherPlaces } = target;
+  if (otherPlaces.length > 0) {
+    const addresses = [target, ...otherPlaces].map(({ url }) => new URL(url).host).join(', ');
+    const how = options.affinity === 'session' ? 'a session stays on one of' : 'requests go in turn to';
+    notes.push(`${how} ${otherPlaces.length + 1} addresses: ${addresses}`);
+  }
   const reached = withModel(spoken.target, model);
   const trial = {
     target: reached,

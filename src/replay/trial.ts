@@ -24,24 +24,36 @@ import { createTransport } from './transports/index.js';
 const TIME_LIMIT_SEC = 60;
 const REACH_LIMIT_MS = 10_000;
 
-/** Asks for the list of models: any HTTP answer proves the endpoint is there. Throws ENDPOINT_UNREACHABLE. */
+/**
+ * Asks for the list of models: any HTTP answer proves the endpoint is there. Further addresses are asked for anything.
+ * Throws ENDPOINT_UNREACHABLE.
+ */
 export async function reachEndpoint(
   target: Target,
   protocol: Protocol,
   signal: AbortSignal | null,
 ): Promise<readonly string[]> {
   const agent = createAgent(target.connection);
+  const get = async (url: string): Promise<string | null> => {
+    try {
+      const { statusCode, body } = await request(url, {
+        headers: [...target.headers],
+        signal: anySignal(signal, REACH_LIMIT_MS),
+        dispatcher: agent,
+      });
+      const text = await body.text();
+      return statusCode === 200 ? text : null;
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw unreachable({ ...target, origin: new URL(url).origin }, error as Error);
+    }
+  };
   try {
-    const { statusCode, body } = await request(`${target.apiRoot}${protocol.modelsPath ?? '/models'}`, {
-      headers: [...target.headers],
-      signal: anySignal(signal, REACH_LIMIT_MS),
-      dispatcher: agent,
-    });
-    const text = await body.text();
-    return statusCode === 200 ? modelNames(text, protocol) : [];
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw unreachable(target, error as Error);
+    const [models] = await Promise.all([
+      get(`${target.apiRoot}${protocol.modelsPath ?? '/models'}`),
+      ...target.otherPlaces.map(({ url }) => get(new URL('/', url).href)),
+    ]);
+    return models === null ? [] : modelNames(models, protocol);
   } finally {
     await agent.destroy().catch(() => undefined);
   }

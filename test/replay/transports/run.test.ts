@@ -130,6 +130,12 @@ test('several addresses: in turn, and a session on one of them', async () => {
       [2, 2, 2],
     );
     assert.equal(summaryOf(inTurn).manifest.options['places'], 3);
+    assert.ok(
+      summaryOf(inTurn).notes.some((note) => note.startsWith('requests go in turn to 3 addresses: ')),
+    );
+    const dead = await command(['--url', endpoints[0].url, '--url', 'http://127.0.0.1:9', '--no-trial']);
+    assert.equal(dead.exit, 4);
+    assert.match(dead.printed, /http:\/\/127\.0\.0\.1:9 cannot be reached/);
     const before = endpoints.map(({ requests }) => requests.length);
     await command([...urls, '--no-trial', '--affinity', 'session'], true);
     // Three sessions of two requests each: no address has an odd number.
