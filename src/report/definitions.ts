@@ -67,6 +67,16 @@ export const FLOW_DEFINITIONS = {
   run_change: { name: 'Change', formula: '(second − first) ÷ first' },
   replicas: { name: 'Replicas', formula: 'replicas asked for, ready and starting at the instant' },
   attainment: { name: 'SLO attainment', formula: 'good requests ÷ requests that arrived in the window' },
+  server_requests: {
+    name: 'Requests inside the server',
+    formula: 'running and waiting, as the server counts them',
+  },
+  server_tokens: {
+    name: 'Tokens per second',
+    formula: 'growth of the server’s counter ÷ time between scrapes',
+  },
+  gpu_usage: { name: 'GPU use', formula: 'share of time with work on the GPU, as its exporter tells it' },
+  gpu_power: { name: 'GPU power', formula: 'watts of all GPUs, as their exporter tells it' },
   kv_usage: { name: 'KV cache use', formula: 'KV blocks in use ÷ KV blocks' },
 } as const satisfies Record<string, Definition>;
 

@@ -6,6 +6,7 @@ import type {
   RunComparison,
   RunRecord,
   RunSummary,
+  ServerSample,
   SimulationDocument,
   TraceComparison,
   WorkloadModel,
@@ -19,6 +20,8 @@ export interface RunReportInput {
   readonly summary: RunSummary;
   /** Every row of requests.parquet in any order; null = only run.json is there, and the page says so. */
   readonly records: readonly RunRecord[] | null;
+  /** Scrapes of the server's own metrics over the run, in order of time; absent = none were kept. */
+  readonly server?: readonly ServerSample[];
 }
 
 export interface ProfileReportInput {

@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ToolError } from '../errors.js';
+import { readServerSamples } from '../replay/server-log.js';
 import { readWorkloadModel } from '../synthesize/check-model.js';
 import { readJsonDocument, requireFile } from '../trace/files.js';
 import { openTrace } from '../trace/read.js';
@@ -136,6 +137,7 @@ async function readRunInput(file: string): Promise<ReportInput> {
     name: basename(resolve(folder)),
     summary,
     records: (await exists(records)) ? await readRunRecords(records) : null,
+    server: await readServerSamples(folder),
   };
 }
 

@@ -1,7 +1,7 @@
 /** The report of one run: is it valid, did it meet its objectives, and the evidence for both. Pure. */
 import type { MetricId } from '../types/run-support.js';
 import type { RunRecord, RunSummary } from '../types.js';
-import { formatCount, formatDurationSec, significant } from '../units.js';
+import { formatCount, formatDurationSec, nsToSec, significant } from '../units.js';
 import { METRIC_DEFINITIONS } from './definitions.js';
 import { runHeadline } from './headline.js';
 import { type Html, html, prose } from './html.js';
@@ -22,6 +22,7 @@ import {
 import { arrangeRun, type RunData, shadeNote } from './run-data.js';
 import { ecdfFigure, sendLagFigure, ttftByInput } from './run-shape-figures.js';
 import { inFlightOverTime, latencyOverTime, ratesOverTime } from './run-time-figures.js';
+import { type RunWindow, serverFigures } from './server-figures.js';
 import { gaugeTable, metricTable, provenanceSection, sloTable } from './shared-sections.js';
 import {
   countValue,
@@ -58,6 +59,7 @@ export function runPage(input: RunReportInput): Page {
           ttftByInput(data),
         ]);
   const lag = data === null ? [] : present([sendLagFigure(data)]);
+  const server = serverFigures(input.server ?? [], windowOf(input, data));
   const sections: (Section | null)[] = [
     summary.slo.length === 0
       ? null
@@ -84,7 +86,7 @@ export function runPage(input: RunReportInput): Page {
     sendingSection(summary, lag),
     endingsSection(summary, data),
     flowSection(summary),
-    serverSection(summary),
+    serverSection(summary, server),
     noteSection('Notes', summary.notes),
     provenanceSection(summary.manifest, [
       [
@@ -101,7 +103,7 @@ export function runPage(input: RunReportInput): Page {
     headline: runHeadline(summary),
     tiles: runTiles(summary),
     sections: present(sections),
-    charts: [...overTime, ...shapes, ...lag].map((item) => item.chart),
+    charts: [...overTime, ...shapes, ...lag, ...server].map((item) => item.chart),
     footer: html`Made by tokentide ${summary.manifest.version}${
       data === null
         ? '. Without the run’s requests.parquet there are no charts: this page shows the summary only'
@@ -323,7 +325,14 @@ ${facts([
   };
 }
 
-function serverSection(summary: RunSummary): Section {
+/** The time that the figures of a run cover; of one without records that of its scrapes. */
+function windowOf({ server = [] }: RunReportInput, data: RunData | null): RunWindow {
+  if (data !== null) return { fromSec: data.bins.fromSec, toSec: data.bins.toSec, shades: data.shades };
+  const sec = server.map((sample) => nsToSec(sample.atNs));
+  return { fromSec: Math.min(0, ...sec), toSec: Math.max(1, ...sec), shades: [] };
+}
+
+function serverSection(summary: RunSummary, figures: readonly FigureOptions[]): Section {
   const gauges = summary.server?.gauges ?? [];
   return {
     id: 'server',
@@ -332,6 +341,6 @@ function serverSection(summary: RunSummary): Section {
     body:
       gauges.length === 0
         ? html`<p>No gauges were scraped: the endpoint offered no Prometheus metrics, or none was named.</p>`
-        : gaugeTable(gauges),
+        : html`${figureGrid(figures)}${gaugeTable(gauges)}`,
   };
 }

@@ -235,6 +235,31 @@ test('a simulated plan: front with the recommended fleet, attainment of both fle
     assert.ok(!bare.sections.some((section) => section.id === id), id);
 });
 
+test('a scraped run: the server’s requests, KV use and token flow over the run, gaps where a scrape failed', () => {
+  const page = buildPage(documents['scraped run']);
+  const chartOf = (id: string) => {
+    const found = page.charts.find((chart) => chart.id === id)!;
+    assert.ok(!isPicture(found));
+    return found;
+  };
+  const kv = chartOf('server-kv');
+  assert.equal(kv.group, 'run-time', 'zooms with the latencies');
+  assert.deepEqual(kv.x.range, chartOf('time-ttft').x.range);
+  assert.equal(kv.data[1][30], null);
+  assert.equal(kv.data[1][0], 0.5);
+  const tokens = chartOf('server-tokens').data[1];
+  assert.deepEqual(
+    [tokens[0], tokens[10], tokens[30], tokens[31], tokens[90], tokens[95]],
+    [null, 1_000, null, null, null, 500],
+  );
+  assert.deepEqual(
+    chartOf('server-requests').series.map((series) => series.label),
+    ['running', 'waiting'],
+  );
+  assert.ok(!page.charts.some((chart) => chart.id === 'server-gpu'));
+  assert.ok(!buildPage(documents['run']).charts.some((chart) => chart.id.startsWith('server-')));
+});
+
 test('a measured profile: intervals with their unknown ends, lengths at the edge, MLPerf verdicts', () => {
   const { profile } = ofKind('measured profile', 'latency-profile');
   const page = buildPage(documents['measured profile']);

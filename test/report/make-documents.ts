@@ -20,7 +20,7 @@ import { secToNs } from '../../src/units.js';
 import { toyTraffic } from '../compare/toys.js';
 import { MADE_YAML, makePlan, makeSimulatedPlan } from './make-plan.js';
 import { makeMeasuredProfile, makeProfile } from './make-profile.js';
-import { MADE_MANIFEST, makeRun } from './make-run.js';
+import { MADE_MANIFEST, makeRun, makeServerSamples } from './make-run.js';
 
 const packageFile = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 export const MADE_TRACE = packageFile('traces/azure-conv-10min.parquet');
@@ -188,6 +188,7 @@ export async function makeDocuments(): Promise<Readonly<Record<string, ReportInp
       name: 'a-run-with-a-long-name-that-must-not-push-the-page-wider-than-a-phone',
       ...makeRun(),
     },
+    'scraped run': { kind: 'run', name: 'scraped', ...makeRun(), server: makeServerSamples(240) },
     profile: { kind: 'latency-profile', name: 'p', profile: makeProfile() },
     plan: { kind: 'capacity-plan', name: 'plan', plan: makePlan(), files: MADE_YAML },
     'measured profile': { kind: 'latency-profile', name: 'p', profile: makeMeasuredProfile() },

@@ -5,7 +5,7 @@
 import { summarizeMetrics } from '../../src/metrics.js';
 import { type Rng, randomOf } from '../../src/random.js';
 import { goodputOf, judgeSlo, parseSlo } from '../../src/slo.js';
-import type { Check, Manifest, RunRecord, RunStatus, RunSummary } from '../../src/types.js';
+import type { Check, Manifest, RunRecord, RunStatus, RunSummary, ServerSample } from '../../src/types.js';
 import { msToNs, nsToSec, secToNs } from '../../src/units.js';
 
 export interface MadeRunOptions {
@@ -270,4 +270,24 @@ function summarize(records: readonly RunRecord[], options: MadeRunOptions): RunS
     promptTokens: { compared: ok.length, exact: ok.length - 3, meanSignedError: 0.0012 },
     notes: ['Prompts were salted: the prefix cache of earlier runs was not measured.'],
   };
+}
+
+/** What a server says of itself while a made run lasts: a scrape a second, one of them failed, its counter restarted once. */
+export function makeServerSamples(seconds: number): ServerSample[] {
+  return Array.from({ length: seconds }, (_, i): ServerSample => {
+    const kv = 0.5 + 0.4 * Math.sin(i / 20);
+    return {
+      atNs: secToNs(i),
+      source: 'server',
+      values:
+        i === 30
+          ? null
+          : {
+              running: Math.round(40 * kv),
+              waiting: Math.max(0, Math.round(60 * (kv - 0.7))),
+              kv_usage: kv,
+              generation_tokens: i < 90 ? 1_000 * i : 500 * (i - 90),
+            },
+    };
+  });
 }
