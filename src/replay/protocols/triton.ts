@@ -67,7 +67,10 @@ export const tritonTrtllm: Protocol = {
           text_input: PROMPT_PLACEHOLDER,
           stream: shape.stream,
           ...(shape.maxOutputTokens === null ? {} : { max_tokens: shape.maxOutputTokens }),
-          ...(forcesMin(shape) ? { min_tokens: shape.maxOutputTokens } : {}),
+          // Older ensembles call it min_length; a name that is no input becomes a parameter that nobody reads.
+          ...(forcesMin(shape)
+            ? { min_tokens: shape.maxOutputTokens, min_length: shape.maxOutputTokens }
+            : {}),
         },
         shape.extraBody,
       ),

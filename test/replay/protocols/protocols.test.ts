@@ -174,7 +174,13 @@ test('each body has prompt, length, and the protocol’s own way to force it', (
       options: { num_predict: 7 },
       messages: [{ role: 'user', content: 'a b' }],
     },
-    'triton-trtllm': { text_input: 'a b', stream: true, max_tokens: 7, min_tokens: 7 },
+    'triton-trtllm': {
+      text_input: 'a b',
+      stream: true,
+      max_tokens: 7,
+      min_tokens: 7,
+      min_length: 7,
+    },
     'triton-vllm': {
       text_input: 'a b',
       stream: true,
