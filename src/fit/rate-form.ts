@@ -7,6 +7,7 @@
  * forms alike). Below three days only the kernel is possible (STATISTICS §2.4.2).
  */
 import { gammaln } from 'simple-statistics';
+import { sumOf, varianceOf } from '../stats/moments.js';
 import type { ModelChoice, RateCurve } from '../types.js';
 import { formatDurationSec } from '../units.js';
 import { defaultBandwidthSec, fitRateCurve } from './rate.js';
@@ -34,7 +35,9 @@ const LEAST_CYCLES_SEC = 3 * DAY_SEC;
 const FOLDS = 5;
 const HOUR_SEC = 3_600;
 /** Wider kernels that may predict an unseen hour better than the default one. */
-const KERNELS_SEC = [300, 1_800, 7_200];
+const KERNELS_SEC = [7_200, 1_800, 300];
+/** Natural-log units that a richer form must win in all, whatever the spread. */
+const LEAST_GAIN = 4;
 /** Fewer requests per 10 min say nothing about a cycle. */
 const LEAST_MEAN_COUNT = 1;
 
@@ -55,19 +58,21 @@ export function chooseRateForm(
   const hasWeeks = durationSec >= 2 * WEEK_SEC;
   const blockSec = hasWeeks ? DAY_SEC : HOUR_SEC;
   const left = hasWeeks ? 'days' : 'hours';
-  const scored = candidates(durationSec).map((form) => ({
-    form,
-    name: nameOf(form),
-    score: Number(heldOutScore(counts, form, blockSec).toPrecision(6)),
-  }));
-  const best = scored.reduce((a, b) => (b.score > a.score ? b : a));
+  const scored = candidates(durationSec).map((form) => {
+    const byBlock = heldOutScores(counts, form, blockSec);
+    const score = Number((sumOf(byBlock) / counts.length).toPrecision(6));
+    return { form, name: nameOf(form), score, byBlock };
+  });
+  const best = scored.reduce((simpler, richer) =>
+    isBetter(richer.byBlock, simpler.byBlock) ? richer : simpler,
+  );
   return {
     form: best.form,
     choice: {
       about: 'rate over time',
       chosen: best.name,
       because: `over ${formatDurationSec(durationSec)} it predicts ${left} that were left out best${repeatsOf(best.form)}`,
-      score: `log-likelihood per 10-min count of ${left} left out in turn; the highest wins`,
+      score: `log-likelihood per 10-min count of ${left} left out in turn; a richer form must win by a standard error and 4 in all`,
       candidates: scored.map(({ name, score }) => ({ name, score })),
     },
   };
@@ -81,18 +86,25 @@ export function rateOfForm(arrivalSec: Float64Array, durationSec: number, form: 
   return cycleCurve(expected, form.parts, { requests: arrivalSec.length, durationSec });
 }
 
+/** Wins by more than a standard error of the differences by block, and by more than luck: luck buys no cycle. */
+function isBetter(richer: Float64Array, simpler: Float64Array): boolean {
+  const gains = richer.map((score, block) => score - simpler[block]);
+  return sumOf(gains) > Math.max(LEAST_GAIN, Math.sqrt(gains.length * (varianceOf(gains) ?? 0)));
+}
+
+/** The simplest first. Kernels, which know nothing beyond what they saw, come last. */
 function candidates(durationSec: number): RateForm[] {
   const cycles = (steps: boolean, daily: boolean, weekly: boolean): RateForm => ({
     kind: 'cycles',
     parts: { steps, daily, weekly },
   });
   return [
-    ...KERNELS_SEC.map((bandwidthSec): RateForm => ({ kind: 'kernel', bandwidthSec })),
     cycles(false, false, false),
-    cycles(true, false, false),
     cycles(false, true, false),
+    cycles(true, false, false),
     cycles(true, true, false),
     ...(durationSec >= 2 * WEEK_SEC ? [cycles(false, true, true), cycles(true, true, true)] : []),
+    ...KERNELS_SEC.map((bandwidthSec): RateForm => ({ kind: 'kernel', bandwidthSec })),
   ];
 }
 
@@ -112,11 +124,12 @@ function repeatsOf(form: RateForm): string {
   return `; after the window its last ${form.parts.weekly ? 'week' : 'day'} repeats`;
 }
 
-/** Mean log-likelihood of counts in blocks that were left out. */
-function heldOutScore(counts: Float64Array, form: RateForm, blockSec: number): number {
-  let sum = 0;
+/** Log-likelihood of the counts in each block when it was left out. */
+function heldOutScores(counts: Float64Array, form: RateForm, blockSec: number): Float64Array {
+  const blockOf = (bin: number): number => Math.floor((bin * BIN_SEC) / blockSec);
+  const scores = new Float64Array(blockOf(counts.length - 1) + 1);
   for (let fold = 0; fold < FOLDS; fold++) {
-    const isOut = (bin: number): boolean => Math.floor((bin * BIN_SEC) / blockSec) % FOLDS === fold;
+    const isOut = (bin: number): boolean => blockOf(bin) % FOLDS === fold;
     const known = Int32Array.from(counts.keys()).filter((bin) => !isOut(bin));
     const expected =
       form.kind === 'kernel'
@@ -124,10 +137,10 @@ function heldOutScore(counts: Float64Array, form: RateForm, blockSec: number): n
         : fitCycles(counts, known, form.parts);
     const size = sizeOf(counts, expected, known);
     counts.forEach((count, bin) => {
-      if (isOut(bin)) sum += logPmf(count, expected[bin], size);
+      if (isOut(bin)) scores[blockOf(bin)] += logPmf(count, expected[bin], size);
     });
   }
-  return sum / counts.length;
+  return scores;
 }
 
 /** Weighted mean of the seen bins; where none is near, their mean. */
