@@ -1,7 +1,7 @@
 /** The screen text of a profile. Sentences are one line each, however long: who prints breaks them. */
 import { parseSlo } from '../slo.js';
 import { quantileAt } from '../stats/quantile-curve.js';
-import type { LatencyProfile, LoadLevel, QuantileCurve, SloResult } from '../types.js';
+import type { LatencyProfile, LoadLevel, MlperfResult, QuantileCurve, SloResult } from '../types.js';
 import { formatMs, formatRatio, significant } from '../units.js';
 import { isPercentile } from './mlperf.js';
 
@@ -59,7 +59,7 @@ function intervalLines(profile: LatencyProfile): string[] {
   });
   if (rows.length === 0) return [];
   const name = term.text.split(/\s*[<>]/)[0];
-  return ['', ...aligned([['rate/s', name, '95 % interval', ''], ...rows])];
+  return ['', ...aligned([['rate/s', 'n', name, '95 % interval'], ...rows])];
 }
 
 /** What went through the server at each level. */
@@ -108,16 +108,19 @@ function mlperfLines(profile: LatencyProfile): string[] {
   const failed = profile.levels
     .filter((level) => level.mlperf?.verdict === 'INVALID')
     .map((level) => {
-      const checks = level.mlperf!.checks.filter((one) => !one.pass);
-      const text = checks.map(
-        (one) =>
-          `${one.check} ${one.value === null ? '–' : significant(one.value, 4)}, wanted ${significant(one.limit, 4)} ${one.unit}`,
-      );
+      const { checks, earlyStopping } = level.mlperf!;
+      const text = [
+        ...checks
+          .filter((one) => !one.pass && !one.check.startsWith('early_stopping'))
+          .map(
+            (one) =>
+              `${one.check} ${significant(one.value ?? 0, 4)} of ${significant(one.limit, 4)} ${one.unit}`,
+          ),
+        ...earlyStopping.filter((one) => !one.met).map(overText),
+      ];
       return `  INVALID at ${significant(level.ratePerSec, 4)}/s: ${text.join('; ')}`;
     });
-  const over = best?.mlperf?.earlyStopping
-    .map((one) => `${one.over} of ${one.queries} over ${one.term} (${one.queriesNeeded} needed)`)
-    .join('; ');
+  const over = best?.mlperf?.earlyStopping.map(overText).join('; ');
   return [
     '',
     best === undefined
@@ -126,6 +129,9 @@ function mlperfLines(profile: LatencyProfile): string[] {
     ...failed,
   ];
 }
+
+const overText = (one: MlperfResult['earlyStopping'][number]): string =>
+  `${one.over} of ${one.queries} over ${one.term} (${one.queriesNeeded} queries needed)`;
 
 /** One line when a level ends. */
 export function formatLevel(level: LoadLevel): string {
@@ -137,7 +143,7 @@ export function formatLevel(level: LoadLevel): string {
 function resultText(level: LoadLevel): string {
   if (!level.valid) return 'INVALID';
   if (level.sloMet) return 'met';
-  return level.steady ? 'MISSED' : 'MISSED, backlog grew';
+  return level.steady ? 'MISSED' : 'MISSED, backlog';
 }
 
 function runningText(level: LoadLevel): string {

@@ -21,6 +21,7 @@ import { formatMs, formatRatio, nsToSec, significant } from '../units.js';
 import { lengthBandsOf } from './length-bands.js';
 import { judgeMlperf, type MlperfOptions } from './mlperf.js';
 import { percentileIntervals } from './percentile-intervals.js';
+import { instabilityOf } from './stability.js';
 
 /** The instants of a request, and whether it belongs to the warm-up. */
 export type LevelRecord = RequestInstants & {
@@ -106,6 +107,7 @@ export function judgeLevel(run: LevelRun, options: JudgeOptions): LoadLevel {
           durationSec: flow.durationSec,
           clientValid: run.valid,
         });
+  const unstable = instabilityOf(measured);
   const undecided = new Map(mlperf?.earlyStopping.map((one) => [one.term, one]));
   const missed = slo.filter((term) => !(undecided.get(term.term)?.met ?? term.met));
   const sloMet = measured.length > 0 && missed.length === 0 && flow.steady && !tooManyErrors;
@@ -129,7 +131,7 @@ export function judgeLevel(run: LevelRun, options: JudgeOptions): LoadLevel {
     because: reasonOf(),
     valid: run.valid,
     invalidBecause: run.invalidBecause,
-    notes: sampleNotes(options.slo, metrics),
+    notes: [...sampleNotes(options.slo, metrics), ...(unstable === null ? [] : [unstable])],
     gauges: run.gauges,
     runDir: run.runDir,
     intervals: percentileIntervals(measured, options.slo, options.seed),

@@ -250,11 +250,19 @@ function checkRates(rates: readonly number[]): number[] {
 function warningsOf(levels: readonly LoadLevel[], options: ProfileOptions): string[] {
   const warnings: string[] = [];
   const needed = samplesNeeded(options.slo);
-  const thin = effectiveLevels(levels).filter((level) => level.notes.length > 0);
+  const thin = effectiveLevels(levels).filter((level) =>
+    level.notes.some((note) => note.includes('rests on')),
+  );
   if (thin.length > 0) {
     warnings.push(
       `${thin.length} of ${effectiveLevels(levels).length} levels have fewer than the ${needed} samples that the SLO's percentile wants: set --min-requests ${needed}`,
     );
+  }
+  for (const level of effectiveLevels(levels)) {
+    const unstable = level.notes.find((note) => note.includes('not stable'));
+    if (unstable !== undefined && level.valid && level.steady) {
+      warnings.push(`${significant(level.ratePerSec, 4)}/s: ${unstable}`);
+    }
   }
   const repeated = levels.filter((level) => level.attempt > 1);
   if (repeated.length > 0) {
