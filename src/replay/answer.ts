@@ -6,6 +6,9 @@ export interface ToolCall {
   argumentsText: string;
 }
 
+/** Characters at the end of cumulative texts that the next one may change. */
+const REWRITTEN = 4;
+
 /** Collects one answer. `keepText` keeps generated text for the case that no usage comes. */
 export class Answer implements AnswerSink {
   inputTokens: number | null = null;
@@ -73,8 +76,14 @@ export class Answer implements AnswerSink {
       return;
     }
     const own = this.#echoLength === 0 ? text : text.slice(this.#echoLength);
-    if (own.startsWith(this.#toldText)) {
-      this.text('answer', own.slice(this.#toldText.length));
+    const told = this.#toldText;
+    // A character that was not complete is told anew, so the last few may differ.
+    const isRewritten =
+      told.length > 2 * REWRITTEN &&
+      own.length >= told.length - REWRITTEN &&
+      own.startsWith(told.slice(0, -REWRITTEN));
+    if (own.startsWith(told) || isRewritten) {
+      this.text('answer', own.slice(told.length));
       this.#toldText = own;
     } else {
       // The server sends only what is new, although the protocol says otherwise.

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { Answer } from '../../../src/replay/answer.js';
 import type { Outcome } from '../../../src/replay/exchange.js';
 import type { RequestShape } from '../../../src/replay/protocol.js';
 import { PROTOCOLS, protocolNamed } from '../../../src/replay/protocols/index.js';
@@ -404,4 +405,24 @@ test('the scripted answers of every protocol are read as what they say', () => {
       if (outcome.inputTokens !== null) assert.equal(outcome.inputTokens, 3, protocol.name);
     }
   }
+});
+
+test('cumulative texts: an incomplete character that is told anew is no new stream of text', () => {
+  const answer = new Answer(3);
+  const told: string[] = [];
+  const texts = [
+    'ab ',
+    'ab one two',
+    'ab one two three \ufffd',
+    'ab one two three é',
+    'ab one two three é',
+    'ab one two three é!',
+  ];
+  for (const text of texts) {
+    const before = answer.generated().text.length;
+    answer.startEvent();
+    answer.textSoFar(text);
+    told.push(answer.generated().text.slice(before));
+  }
+  assert.deepEqual(told, ['', 'one two', ' three \ufffd', '', '', '!']);
 });
