@@ -2,8 +2,9 @@
  * HTTP/1.1 on plain sockets (net, tls), one connection per request in flight: what a load needs and no more.
  *
  * A read goes from the socket's own buffer through the response reader to the exchange without a stream, a queue or a
- * copy in between, which takes about a third of the CPU time per chunk off what a general HTTP client needs. Free
- * connections are reused last-in first-out and given up after a few idle seconds, before servers cut them.
+ * copy in between. Measured beside undici's dispatch in one run: 14–17 against 16–25 µs of CPU per chunk, 24 against 42
+ * per short request. Free connections are reused last-in first-out and given up after a few idle seconds, before servers
+ * cut them.
  */
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
