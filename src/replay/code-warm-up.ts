@@ -8,8 +8,8 @@
 import { createServer, type Socket } from 'node:net';
 import type { Scheduler } from '../clock.js';
 import type { Protocol } from './protocol.js';
+import { ANSWER_SHAPES } from './protocols/answer-shapes.js';
 import { Sender, type SendJob } from './sender.js';
-import { ANSWER_SHAPES } from './testing/protocol-answers.js';
 import { createTransport } from './transports/index.js';
 
 export interface WarmUpOptions {
