@@ -1,11 +1,12 @@
 /**
  * All rows of an ingest on their way into a trace: blocks come in (a lengths-only row costs 20 bytes), and go out in
- * order of arrival, once. Beyond a budget of memory the rows are sorted in runs on disk and merged, so memory does not
- * grow with the length of the log.
+ * order of arrival, once. Beyond a budget of memory the earliest rows go to disk and the latest stay, so that rows that
+ * are late by less than this window still find their place: a log in order, or nearly so, becomes one run on disk, which
+ * is read back as it lies. Only a log that is not becomes several, which are merged. Memory does not grow with its length.
  */
 import type { TraceBatch } from '../types.js';
 import { gatherColumn } from './column-store.js';
-import { BLOCK_ROWS, blockBytes, compareTimes, type RowBlock } from './row-block.js';
+import { BLOCK_BITS, BLOCK_ROWS, blockBytes, compareTimes, PLACE_MASK, type RowBlock } from './row-block.js';
 import type { RowField } from './rows.js';
 import { areOrdered, sortedRows } from './sort.js';
 import { SPILL_ROWS, SpillFolder } from './spill.js';
@@ -16,8 +17,12 @@ export interface Instant {
   readonly nanos: number;
 }
 
-/** Rows kept in memory before a run is written to disk, bytes. */
-export const SORT_BUDGET_BYTES = 256 << 20;
+/** Rows kept in memory before the earliest are written to disk, bytes: ten million rows of lengths. */
+export const SORT_BUDGET_BYTES = 200 << 20;
+/** Share of the rows in memory that stay when the others are written to disk: of rows in order, which make one run
+ * however often they are written, most; of others, few, so that runs are long. */
+const KEPT_SHARE = { ordered: 3 / 4, unordered: 1 / 8 };
+const NONE_KEPT = { ordered: 0, unordered: 0 };
 
 export class RowCollector {
   readonly fields: readonly RowField[];
@@ -32,6 +37,8 @@ export class RowCollector {
   #latest: { readonly block: RowBlock; readonly at: number } | null = null;
   #start: Instant | null = null;
   #spill: SpillFolder | null = null;
+  /** The last row on disk. */
+  #written: Instant | null = null;
 
   constructor(fields: readonly RowField[], budgetBytes = SORT_BUDGET_BYTES) {
     this.fields = fields;
@@ -43,9 +50,11 @@ export class RowCollector {
     return this.#ties.findings;
   }
 
-  /** Runs that were sorted on disk; 0 = all in memory. */
+  /** Runs on disk that are to be merged with the rows after them; 0 = the rows are one run, in memory or on disk. */
   get runsOnDisk(): number {
-    return this.#spill?.runs ?? 0;
+    if (this.#spill === null) return 0;
+    const goesOn = this.#blocks.every((block) => this.#followsDisk(earliestOf(block)));
+    return this.#spill.runs - (goesOn ? 1 : 0);
   }
 
   add(block: RowBlock): void {
@@ -54,7 +63,7 @@ export class RowCollector {
     this.#blocks.push(block);
     this.rowCount += block.rowCount;
     this.#bytes += blockBytes(block);
-    if (this.#bytes > this.#budgetBytes) this.#spillRun();
+    if (this.#bytes > this.#budgetBytes) this.#spillRows(KEPT_SHARE);
   }
 
   /** First arrival. There must be a row. */
@@ -74,7 +83,7 @@ export class RowCollector {
     let runs: Iterable<RowRun>;
     if (this.#spill === null) runs = runsOf(this.#blocks);
     else {
-      if (this.#blocks.length > 0) this.#spillRun();
+      this.#spillRows(NONE_KEPT);
       runs = this.#spill.merged();
     }
     try {
@@ -101,16 +110,31 @@ export class RowCollector {
     return batch as unknown as TraceBatch;
   }
 
-  #spillRun(): void {
-    this.#spill ??= new SpillFolder();
+  /** Writes the earliest rows to disk; a share of them stay, the latest. */
+  #spillRows(kept: typeof KEPT_SHARE): void {
     const { fields } = this;
-    const blocks = this.#blocks;
+    const { early, late } = splitRows(this.#blocks, fields, kept);
+    this.#blocks = late;
+    this.#bytes = late.reduce((sum, block) => sum + blockBytes(block), 0);
+    if (early.length === 0) return;
+    this.#spill ??= new SpillFolder();
+    let last: RowBlock | null = null;
     function* run(): Generator<RowBlock> {
-      for (const part of runsOf(blocks)) yield* blocksOf(part, fields, SPILL_ROWS);
+      for (const part of early) {
+        for (const block of blocksOf(part, fields, SPILL_ROWS)) {
+          last = block;
+          yield block;
+        }
+      }
     }
-    this.#spill.write(run());
-    this.#blocks = [];
-    this.#bytes = 0;
+    this.#spill.write(run(), this.#followsDisk(firstOf(early[0])));
+    this.#written = instantAt(last!, last!.rowCount - 1);
+  }
+
+  /** Whether a row may stand after the last one on disk. */
+  #followsDisk({ sec, nanos }: Instant): boolean {
+    const written = this.#written;
+    return written !== null && (sec > written.sec || (sec === written.sec && nanos >= written.nanos));
   }
 
   #followOrder(block: RowBlock): void {
@@ -152,6 +176,39 @@ export class RowCollector {
 /** Seconds whose nanoseconds still fit 2^53. */
 const MAX_EXACT_SEC = 9_007_198;
 
+function instantAt({ secs, nanos }: RowBlock, at: number): Instant {
+  return { sec: secs[at], nanos: nanos[at] };
+}
+
+function earliestOf(block: RowBlock): Instant {
+  let best = 0;
+  if (!block.isOrdered)
+    for (let at = 1; at < block.rowCount; at++) if (compareTimes(block, at, block, best) < 0) best = at;
+  return instantAt(block, best);
+}
+
+/** The first row of a run. */
+function firstOf(run: RowRun): Instant {
+  if (!('rows' in run)) return instantAt(run, 0);
+  return instantAt(run.blocks[run.rows[0] >>> BLOCK_BITS], run.rows[0] & PLACE_MASK);
+}
+
+/** Rows in order, parted: the earliest as runs that follow each other, and about the share to keep, the latest, as blocks. */
+function splitRows(
+  blocks: readonly RowBlock[],
+  fields: readonly RowField[],
+  share: typeof KEPT_SHARE,
+): { early: RowRun[]; late: RowBlock[] } {
+  if (areOrdered(blocks)) {
+    const kept = Math.floor(blocks.length * share.ordered);
+    return { early: blocks.slice(0, blocks.length - kept), late: blocks.slice(blocks.length - kept) };
+  }
+  const rows = sortedRows(blocks);
+  const cut = rows.length - Math.floor(rows.length * share.unordered);
+  const late = [...blocksOf({ blocks, rows: rows.subarray(cut) }, fields, BLOCK_ROWS)];
+  return { early: [{ blocks, rows: rows.subarray(0, cut) }], late };
+}
+
 /** Blocks in memory as rows in order of arrival, cut where an instant ends. */
 function* runsOf(blocks: readonly RowBlock[]): Generator<RowRun> {
   if (!areOrdered(blocks)) {
@@ -184,8 +241,9 @@ function* runsOf(blocks: readonly RowBlock[]): Generator<RowRun> {
 }
 
 function isSameInstant(blocks: readonly RowBlock[], a: number, b: number): boolean {
-  const blockA = blocks[Math.floor(a / BLOCK_ROWS)];
-  return compareTimes(blockA, a % BLOCK_ROWS, blocks[Math.floor(b / BLOCK_ROWS)], b % BLOCK_ROWS) === 0;
+  return (
+    compareTimes(blocks[a >>> BLOCK_BITS], a & PLACE_MASK, blocks[b >>> BLOCK_BITS], b & PLACE_MASK) === 0
+  );
 }
 
 function joined(a: Uint32Array, b: Uint32Array): Uint32Array {
@@ -207,9 +265,9 @@ function* blocksOf(run: RowRun, fields: readonly RowField[], blockRows: number):
     const secs = new Float64Array(part.length);
     const nanos = new Int32Array(part.length);
     for (let i = 0; i < part.length; i++) {
-      const block = blocks[Math.floor(part[i] / BLOCK_ROWS)];
-      secs[i] = block.secs[part[i] % BLOCK_ROWS];
-      nanos[i] = block.nanos[part[i] % BLOCK_ROWS];
+      const block = blocks[part[i] >>> BLOCK_BITS];
+      secs[i] = block.secs[part[i] & PLACE_MASK];
+      nanos[i] = block.nanos[part[i] & PLACE_MASK];
     }
     const columns = fields.map((field, index) => gatherColumn(blocks, index, field, part));
     yield { rowCount: part.length, secs, nanos, columns, isOrdered: true };

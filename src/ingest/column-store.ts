@@ -16,6 +16,12 @@ export interface ColumnStore {
   take(rowCount: number): RowColumn | null;
 }
 
+/** The first elements, without the memory of the others when they are few. */
+export function trimmed<A extends FixedArray | Uint32Array | Float64Array>(array: A, length: number): A {
+  const isNearlyFull = length * 4 > array.length * 3;
+  return (isNearlyFull ? array.subarray(0, length) : array.slice(0, length)) as A;
+}
+
 /** Values of fixed width and, once a row is unknown, validity. */
 export class FixedStore<A extends FixedArray> implements ColumnStore {
   readonly #allocate: (length: number) => A;
@@ -55,8 +61,8 @@ export class FixedStore<A extends FixedArray> implements ColumnStore {
 
   take(rowCount: number): RowColumn | null {
     const column = {
-      values: this.values.subarray(0, rowCount),
-      valid: this.#valid?.subarray(0, rowCount) ?? null,
+      values: trimmed(this.values, rowCount),
+      valid: this.#valid === null ? null : trimmed(this.#valid, rowCount),
     };
     const isKnown = this.#hasKnown;
     if (isKnown) this.values = this.#allocate(this.#blockRows);
@@ -87,7 +93,7 @@ class StringStore implements ColumnStore {
   }
 
   take(rowCount: number): StringColumn | null {
-    const column = { codes: this.#codes.subarray(0, rowCount), dictionary: this.#dictionary };
+    const column = { codes: trimmed(this.#codes, rowCount), dictionary: this.#dictionary };
     if (column.dictionary.length === 0) return null;
     this.#codes = new Int32Array(this.#blockRows);
     this.#dictionary = [];
@@ -147,9 +153,9 @@ export class ListStore implements ColumnStore {
   }
 
   take(rowCount: number): U64ListColumn | null {
-    const valid = this.#valid.subarray(0, rowCount);
+    const valid = trimmed(this.#valid, rowCount);
     const column = {
-      offsets: this.#offsets.subarray(0, rowCount + 1),
+      offsets: trimmed(this.#offsets, rowCount + 1),
       values: this.#values.slice(0, this.#filled),
       valid: valid.includes(0) ? valid : null,
     };

@@ -148,7 +148,8 @@ class ReadPool {
     this.#size = size;
     this.#ranges = ranges;
     this.#workers = Array.from({ length: threads }, () => {
-      const worker = new Worker(new URL('./read-worker.js', import.meta.url), { workerData });
+      // Flags of the program such as --input-type would make a thread fail.
+      const worker = new Worker(new URL('./read-worker.js', import.meta.url), { workerData, execArgv: [] });
       worker.on('message', (part: ReadPart) => {
         this.#parts.set(part.index, part);
         this.#idle.push(worker);

@@ -3,7 +3,7 @@
  * gives out. Times are whole seconds and nanoseconds, so that nothing is lost before the first arrival is known.
  */
 import type { BoolColumn, Int32Column, Int64Column, StringColumn, U64ListColumn } from '../types.js';
-import { type ColumnStore, storeFor } from './column-store.js';
+import { type ColumnStore, storeFor, trimmed } from './column-store.js';
 import type { RowField, StagedRow } from './rows.js';
 
 export type RowColumn = Int32Column | Int64Column | BoolColumn | StringColumn | U64ListColumn;
@@ -80,8 +80,8 @@ export class BlockBuilder {
     const { rowCount } = this;
     const block: RowBlock = {
       rowCount,
-      secs: this.#secs.subarray(0, rowCount),
-      nanos: this.#nanos.subarray(0, rowCount),
+      secs: trimmed(this.#secs, rowCount),
+      nanos: trimmed(this.#nanos, rowCount),
       columns: this.#stores.map((store) => store.take(rowCount)),
       isOrdered: this.#isOrdered,
     };

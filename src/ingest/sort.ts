@@ -2,7 +2,7 @@
  * The order of arrival. Rows are named by their numbers in the blocks (block × BLOCK_ROWS + place). Runs that are
  * already in order are found first and then merged, so nearly sorted logs cost little: O(n log runs).
  */
-import { BLOCK_ROWS, compareTimes, type RowBlock } from './row-block.js';
+import { BLOCK_BITS, BLOCK_ROWS, compareTimes, PLACE_MASK, type RowBlock } from './row-block.js';
 
 /** Numbers of all rows in the order of the blocks. */
 function rowNumbers(blocks: readonly RowBlock[]): Uint32Array {
@@ -26,9 +26,9 @@ export function areOrdered(blocks: readonly RowBlock[]): boolean {
 /** Row numbers in order of arrival; equal times keep their order. */
 export function sortedRows(blocks: readonly RowBlock[]): Uint32Array {
   const isBefore = (a: number, b: number): boolean => {
-    const blockA = blocks[Math.floor(a / BLOCK_ROWS)];
-    const blockB = blocks[Math.floor(b / BLOCK_ROWS)];
-    return compareTimes(blockA, a % BLOCK_ROWS, blockB, b % BLOCK_ROWS) < 0;
+    const blockA = blocks[a >>> BLOCK_BITS];
+    const blockB = blocks[b >>> BLOCK_BITS];
+    return compareTimes(blockA, a & PLACE_MASK, blockB, b & PLACE_MASK) < 0;
   };
   let order: Uint32Array = rowNumbers(blocks);
   if (areOrdered(blocks)) return order;

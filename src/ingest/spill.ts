@@ -1,6 +1,6 @@
 /**
- * Sorted runs of rows on disk, for logs that are larger than memory and not in order: each run is written once, block by
- * block, and read back once, in order, while all runs are merged. The folder is private and removed at the end.
+ * Sorted runs of rows on disk, for logs that are larger than memory: each run is written block by block, and read back
+ * once, in order, while all runs are merged. The folder is private and removed at the end.
  */
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,10 +21,11 @@ export class SpillFolder {
     return this.#files.length;
   }
 
-  /** Writes one run. */
-  write(blocks: Iterable<RowBlock>): void {
-    const path = join(this.#folder, `run-${this.#files.length}`);
-    const file = openSync(path, 'wx', 0o600);
+  /** Writes rows in order: a new run, or more of the last one. */
+  write(blocks: Iterable<RowBlock>, goesOn: boolean): void {
+    if (!goesOn || this.#files.length === 0)
+      this.#files.push(join(this.#folder, `run-${this.#files.length}`));
+    const file = openSync(this.#files.at(-1)!, 'a', 0o600);
     try {
       const length = Buffer.alloc(4);
       for (const block of blocks) {
@@ -36,7 +37,6 @@ export class SpillFolder {
     } finally {
       closeSync(file);
     }
-    this.#files.push(path);
   }
 
   /** All rows in order of arrival; of equal times, the earlier run's first. Rows of one instant are never parted. */
@@ -63,10 +63,13 @@ export class SpillFolder {
             place = pool.push(block) - 1;
             places.set(block, place);
           }
-          if (filled === taken.length) taken = doubled(taken);
-          taken[filled++] = place * BLOCK_ROWS + cursor.at;
-          last = { block, at: cursor.at };
-          cursor.at += 1;
+          // A run that is alone need not be compared row by row.
+          const wanted = heap.length === 1 ? Math.max(1, STRETCH_ROWS - filled) : 1;
+          const end = Math.min(block.rowCount, cursor.at + wanted);
+          while (filled + end - cursor.at > taken.length) taken = doubled(taken);
+          for (let at = cursor.at; at < end; at++) taken[filled++] = place * BLOCK_ROWS + at;
+          last = { block, at: end - 1 };
+          cursor.at = end;
           if (cursor.at === block.rowCount) {
             cursor.advanceBlock();
             if (cursor.block === null) heap.splice(heap.indexOf(cursor), 1);

@@ -63,7 +63,9 @@ export class EncodePool {
 
   #start(): { readonly worker: Worker; readonly waiting: Waiting[] } {
     const waiting: Waiting[] = [];
-    const worker = new Worker(new URL('./encode-worker.js', import.meta.url), { workerData: this.#data });
+    const url = new URL('./encode-worker.js', import.meta.url);
+    // Flags of the program such as --input-type would make a thread fail.
+    const worker = new Worker(url, { workerData: this.#data, execArgv: [] });
     const fail = (error: Error): void => {
       this.#failure ??= error;
       for (const { reject } of waiting.splice(0)) reject(error);
