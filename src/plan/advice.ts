@@ -11,6 +11,7 @@
 import type { Slo } from '../slo.js';
 import type { AutoscalerAdvice, EngineModel, LatencyProfile, Threshold } from '../types.js';
 import { formatDurationSec, formatMs, significant } from '../units.js';
+import { replicasText } from './evidence.js';
 import { dipLengths, largestRise, type RateSeries, rampOver, ratePercentile, slidingRates } from './rates.js';
 import { monotonicity, type SignalCurve, type SignalName, signalCurves, valueAt } from './signals.js';
 
@@ -41,6 +42,8 @@ const DEFAULT_DOWN_WINDOW_SEC = 300;
 const RATE_STEP_SEC = 5;
 /** Growth within one reaction time that replicas' head-room may have to carry. */
 const MOST_RAMP = 2;
+/** The largest fleet ÷ the fixed one: what a plan for the logged traffic leaves for more of it. */
+const MAX_ROOM = 1.2;
 /** KV usage below which the gauge says nothing about load. */
 const KV_FLOOR = 0.05;
 
@@ -85,7 +88,8 @@ export function adviseAutoscaler(options: AdviceOptions): AutoscalerAdvice | nul
   const [recommended, ...alternatives] = thresholds;
 
   const minReplicas = Math.max(burstReplicas, Math.ceil(low / sized - 1e-9));
-  const maxReplicas = Math.max(minReplicas, Math.ceil(high / sized - 1e-9), options.staticReplicas ?? 1);
+  const roomy = Math.ceil(MAX_ROOM * (options.staticReplicas ?? 1) - 1e-9);
+  const maxReplicas = Math.max(minReplicas, Math.ceil(high / sized - 1e-9), roomy);
   const rise = largestRise(series, SCALE_UP_PERIOD_SEC);
   const scaleUpPods = Math.max(1, Math.ceil(rise / sized - 1e-9));
   const dips = dipWindow(series, sized, options.coldStartSec);
@@ -95,7 +99,7 @@ export function adviseAutoscaler(options: AdviceOptions): AutoscalerAdvice | nul
     burstReplicas > 1 && burstReplicas === minReplicas
       ? `minReplicas ${minReplicas}: bursts outrun the reaction; with fewer, the rate would grow more than ${MOST_RAMP}-fold beyond what they serve`
       : `minReplicas ${minReplicas}: the p1 of the rate over ${significant(windowSec)} s is ${significant(low)}/s`,
-    `maxReplicas ${maxReplicas}: the p99.9 of the rate is ${significant(high)}/s${options.staticReplicas === null ? '' : `, and ${options.staticReplicas} replicas are the static size`}`,
+    `maxReplicas ${maxReplicas}: the p99.9 of the rate is ${significant(high)}/s${options.staticReplicas === null ? '' : `, and the fixed fleet of ${replicasText(options.staticReplicas)} has room for a fifth more`}`,
     `scale up by ${scaleUpPods} per ${SCALE_UP_PERIOD_SEC} s: the largest rise in that time is ${significant(rise)}/s`,
     dips.because,
   );

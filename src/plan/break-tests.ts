@@ -5,8 +5,8 @@
 import type { BreakTest, EngineRequest, FleetOutcome } from '../types.js';
 import { formatDurationSec, formatRatio, significant } from '../units.js';
 import { type Burst, busiestSec } from './burst.js';
-import { missText } from './evidence.js';
-import { type FleetConditions, type FleetRun, fixedFleet, simulateOutcome } from './outcome.js';
+import { missText, replicasText } from './evidence.js';
+import { type FleetConditions, type FleetRun, fixedFleet, meanText, simulateOutcome } from './outcome.js';
 
 export interface BreakTestOptions {
   readonly conditions: FleetConditions;
@@ -97,8 +97,8 @@ async function run(options: BreakTestOptions, incident: Incident): Promise<Break
 
 function sentence(outcome: FleetOutcome, named = true): string {
   const { met, slo, attainment, cutOff, timeToRecoverSec, goodput } = outcome;
-  const who = named ? outcome.label : `${significant(outcome.meanReplicas)} replicas on average`;
-  const verb = named && outcome.peakReplicas === 1 ? ['keeps', 'misses'] : ['keep', 'miss'];
+  const who = named ? outcome.label : meanText(outcome);
+  const verb = who === replicasText(1) ? ['keeps', 'misses'] : ['keep', 'miss'];
   const missed = missText(slo);
   const parts = [
     met ? `${who} ${verb[0]} the SLO` : `${who} ${verb[1]} it${missed === '' ? '' : ` (${missed})`}`,

@@ -21,7 +21,8 @@ export function sizingEvidence(chosen: number, trials: readonly FleetTrial[], wa
   return `${meets}; ${replicasText(chosen - 1)}: ${valueText(fewerSearch)} and ${rangeText(fewer)}, a miss on ${misses} of ${fewer.length} fresh seeds`;
 }
 
-const replicasText = (n: number): string => (n === 1 ? '1 replica' : `${n} replicas`);
+/** `1 replica`, `4 replicas`. */
+export const replicasText = (n: number): string => (n === 1 ? '1 replica' : `${n} replicas`);
 
 /** The term closest to (or furthest over) its limit; null without terms. */
 export function tightestTerm(slo: readonly SloResult[]): SloResult | null {

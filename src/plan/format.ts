@@ -1,5 +1,12 @@
 /** The screen text of a plan. Sentences are one line each, however long: who prints breaks them. */
-import type { AutoscalingStudy, CapacityPlan, FleetTrial, ParetoPoint, Threshold } from '../types.js';
+import type {
+  AutoscalingStudy,
+  CapacityPlan,
+  FleetOutcome,
+  FleetTrial,
+  ParetoPoint,
+  Threshold,
+} from '../types.js';
 import { formatCount, formatDurationSec, formatMs, formatRatio, significant } from '../units.js';
 
 /** The end table of `tokentide plan`: answer, evidence, cost, thresholds, files. */
@@ -84,11 +91,10 @@ function alternativesLine(thresholds: readonly Threshold[]): string {
 /** Fixed, recipe and found side by side. */
 function studyLines(study: AutoscalingStudy): string[] {
   const found = study.recommended;
-  const fleets = [
-    ['fixed', study.static],
-    ['recipe', study.recipe],
-    ['found', found],
-  ] as const;
+  const fleets: (readonly [string, FleetOutcome])[] = [['fixed', study.static]];
+  if (study.recipe.label !== found.label || study.recipe.replicaHours !== found.replicaHours)
+    fleets.push(['recipe', study.recipe]);
+  fleets.push(['found', found]);
   const priced = found.cost.perHour !== null;
   const head = [
     '',

@@ -13,6 +13,8 @@ import type {
   ProgressListener,
   RouterPolicy,
 } from '../types.js';
+import { significant } from '../units.js';
+import { replicasText } from './evidence.js';
 import { countsErrors, MAX_REFUSED_RATIO } from './sizing.js';
 
 /** Requests between two turns of the event loop. */
@@ -114,7 +116,15 @@ export async function simulateOutcome(conditions: FleetConditions, run: FleetRun
 /** A fleet of fixed size. */
 export function fixedFleet(replicas: number): Pick<FleetRun, 'label' | 'autoscaler'> {
   return {
-    label: `${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`,
+    label: replicasText(replicas),
     autoscaler: { kind: 'static', replicas },
   };
+}
+
+/** `1.2 replicas on average`, or the number where it never changed. */
+export function meanText({ meanReplicas }: FleetOutcome): string {
+  const whole = Math.round(meanReplicas);
+  return Math.abs(meanReplicas - whole) < 0.005
+    ? replicasText(whole)
+    : `${significant(meanReplicas)} replicas on average`;
 }

@@ -3,7 +3,7 @@
  * more, lets no fewer requests meet the SLO and uses no more of the tightest limit, and is better in one of these.
  */
 import type { CapacityPlan, FleetTrial, ParetoPoint, SloResult } from '../types.js';
-import { tightestTerm } from './evidence.js';
+import { replicasText, tightestTerm } from './evidence.js';
 
 /** An engine choice with its plan. */
 export interface ChoicePlan {
@@ -38,7 +38,7 @@ export function paretoFront(choices: readonly ChoicePlan[]): ParetoPoint[] {
           point.fleet === kind &&
           point.label ===
             (kind === 'static'
-              ? fixedLabel(winner.plan.replicas)
+              ? replicasText(winner.plan.replicas)
               : winner.plan.autoscaling!.recommended.label),
       })),
     )
@@ -98,15 +98,13 @@ function fixedPoint(choice: string, trial: FleetTrial, price: number): Fleet {
   return {
     choice,
     fleet: 'static',
-    label: fixedLabel(trial.replicas),
+    label: replicasText(trial.replicas),
     costPerHour: price * trial.replicas,
     goodput: trial.goodput,
     tightest: tightestTerm(trial.slo),
     met: trial.met,
   };
 }
-
-const fixedLabel = (replicas: number): string => `${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`;
 
 /** `tie` = which of two equal points counts as the better one. */
 function dominates(a: Fleet, b: Fleet, tie: boolean): boolean {

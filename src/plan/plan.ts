@@ -5,7 +5,6 @@
  */
 import { coldStartOf, meanColdStartSec } from '../engine/elastic/cold-start.js';
 import { planCost } from '../engine/fleet-cost.js';
-import { attainmentWindowSec } from '../engine/slo-over-time.js';
 import { ToolError } from '../errors.js';
 import type { Slo } from '../slo.js';
 import type {
@@ -22,13 +21,13 @@ import type {
 } from '../types.js';
 import { formatRatio, significant } from '../units.js';
 import { adviseAutoscaler } from './advice.js';
-import { BREAK_GROWTH, breakTests } from './break-tests.js';
-import { burstDraw } from './burst.js';
-import { type FleetConditions, fixedFleet, simulateOutcome } from './outcome.js';
+import { BREAK_GROWTH } from './break-tests.js';
+import { replicasText } from './evidence.js';
+import { testFleets } from './fleet-tests.js';
+import { PLAN_DEFAULTS } from './plan-defaults.js';
 import { ratePerMinute } from './rates.js';
 import type { ScalerKind } from './scaler-spec.js';
-import { type FreshDraw, studyAutoscaler } from './scaler-study.js';
-import { type DrawRequests, freshSeedsOf, type Sizing, sizeFleet } from './sizing.js';
+import { type Sizing, sizeFleet } from './sizing.js';
 import { FRESH_METHODS, type FreshMethod, freshDraw, growTraffic, growthCopy } from './traffic.js';
 
 /** Where requests come from: a log that happened, or a model that draws another one for each seed. */
@@ -81,23 +80,6 @@ export interface PlanOptions {
   readonly progress?: ProgressListener;
 }
 
-export const PLAN_DEFAULTS = {
-  router: 'least-requests',
-  maxReplicas: 64,
-  freshSeeds: 3,
-  growth: 1,
-  scrapeSec: 15,
-  syncSec: 15,
-  windowSec: 30,
-  autoscaler: 'hpa',
-  scalerTrials: 24,
-  windowGoal: 0.95,
-} as const;
-
-/** Requests that the autoscaler's search may simulate altogether, beyond its fewest trials. */
-const SEARCH_REQUESTS = 2_000_000;
-const FEWEST_TRIALS = 8;
-
 /**
  * Plans a fleet. An SLO that no fleet meets is an answer (`infeasible`), not an error.
  * Throws NO_ROWS for an empty workload, BAD_VALUE for a growth that is not above zero.
@@ -111,6 +93,7 @@ export async function planFleet(options: PlanOptions): Promise<CapacityPlan> {
       hint: 'write --growth 1.5 for half as much traffic again',
     });
   }
+  checkGoal(options.windowGoal);
   const draw = requestSource(options.source, growth, options.seed);
   const requests = await draw(options.seed, false);
   if (requests.length === 0) {
@@ -151,7 +134,14 @@ export async function planFleet(options: PlanOptions): Promise<CapacityPlan> {
           coldStartSec,
           staticReplicas: sizing.replicas,
         });
-  const tested = await testFleets(options, { sizing, advice, requests, draw, coldStartSec });
+  const tested = await testFleets(options, {
+    replicas: sizing.replicas,
+    advice,
+    requests,
+    draw,
+    coldStartSec,
+    grown: () => requestSource(options.source, growth * BREAK_GROWTH, options.seed)(options.seed, false),
+  });
   const autoscaler = tested?.advice ?? advice;
   const chosen = chosenTrial(sizing);
   return {
@@ -198,89 +188,13 @@ export async function planFleet(options: PlanOptions): Promise<CapacityPlan> {
   };
 }
 
-interface TestedFleets {
-  readonly advice: AutoscalerAdvice | null;
-  readonly warnings: readonly string[];
-  readonly parts: Pick<CapacityPlan, 'attainmentOverTime' | 'autoscaling' | 'breakTests'>;
-}
-
-/** The fixed fleet over time, the autoscaler's study and how both break; null when no fixed fleet meets the SLO. */
-async function testFleets(
-  options: PlanOptions,
-  plan: {
-    readonly sizing: Sizing;
-    readonly advice: AutoscalerAdvice | null;
-    readonly requests: readonly EngineRequest[];
-    readonly draw: DrawRequests;
-    readonly coldStartSec: number;
-  },
-): Promise<TestedFleets | null> {
-  const { sizing, advice, requests, draw, coldStartSec } = plan;
-  const { seed, engine, slo, signal, progress } = options;
-  const { replicas } = sizing;
-  if (replicas === null) return null;
-  const spanSec = requests[requests.length - 1].arrivalSec - requests[0].arrivalSec;
-  const conditions: FleetConditions = {
-    engine,
-    slo,
-    signal,
-    progress,
-    router: options.router ?? PLAN_DEFAULTS.router,
-    windowSec: options.attainmentWindowSec ?? attainmentWindowSec(spanSec),
-    windowGoal: options.windowGoal ?? PLAN_DEFAULTS.windowGoal,
-    scrapeSec: options.reaction?.scrapeSec ?? PLAN_DEFAULTS.scrapeSec,
-    coldStartSec: options.reaction?.coldStartSec ?? null,
-    pricePerReplicaHour: options.pricePerReplicaHour ?? null,
-  };
-  const asked = options.scalerTrials ?? PLAN_DEFAULTS.scalerTrials;
-  const trials = Math.min(asked, Math.max(FEWEST_TRIALS, Math.floor(SEARCH_REQUESTS / requests.length)));
-  const reactionSec = advice?.reactionSec ?? 60 + coldStartSec;
-  const burst = burstDraw({ requests, engine, stretchSec: reactionSec, seed });
-  const fresh: FreshDraw[] = [];
-  const studied = advice !== null && trials > 0;
-  if (studied) {
-    for (const freshSeed of freshSeedsOf(options))
-      fresh.push({ seed: freshSeed, requests: await draw(freshSeed, true) });
-    if (burst !== null) fresh.push(burst);
-  }
-  const study = !studied
-    ? null
-    : await studyAutoscaler({
-        conditions,
-        kind: options.autoscaler ?? PLAN_DEFAULTS.autoscaler,
-        advice,
-        staticReplicas: replicas,
-        requests,
-        seed,
-        fresh,
-        windowGoal: conditions.windowGoal,
-        trials,
-      });
-  const fixed =
-    study?.study.static ?? (await simulateOutcome(conditions, { ...fixedFleet(replicas), requests, seed }));
-  const tests =
-    options.breakTests === false
-      ? undefined
-      : await breakTests({
-          conditions: study?.conditions ?? conditions,
-          replicas,
-          autoscaled: study?.runOf ?? null,
-          requests,
-          grown: () => requestSource(options.source, (options.growth ?? 1) * BREAK_GROWTH, seed)(seed, false),
-          burst,
-          reactionSec,
-          coldStartSec,
-          seed,
-        });
-  return {
-    advice: study?.advice ?? null,
-    warnings: study?.warnings ?? [],
-    parts: {
-      attainmentOverTime: fixed.attainment,
-      ...(study === null ? {} : { autoscaling: study.study }),
-      ...(tests === undefined ? {} : { breakTests: tests }),
-    },
-  };
+function checkGoal(windowGoal: number | undefined): void {
+  if (windowGoal === undefined || (windowGoal > 0 && windowGoal <= 1)) return;
+  throw new ToolError({
+    code: 'BAD_VALUE',
+    message: `expected a share of windows above 0 and up to 1, got ${windowGoal}`,
+    hint: 'write --window-goal 0.95 for 95 % of the windows',
+  });
 }
 
 /** Requests of a trial: the workload itself, or a fresh draw; grown by superposition where asked. */
@@ -368,7 +282,7 @@ function verdictOf(
   return {
     verdict: 'feasible',
     because: sizing.because,
-    recommendation: `run ${sizing.replicas} ${sizing.replicas === 1 ? 'replica' : 'replicas'}${scalerRecommendation(study)}`,
+    recommendation: `run ${replicasText(sizing.replicas)}${scalerRecommendation(study)}`,
   };
 }
 

@@ -6,6 +6,7 @@ import { parseAutoscalerSpec } from '../engine/autoscale/spec.js';
 import type { AutoscalerAdvice, AutoscalerSpec, AutoscalingStudy, Threshold } from '../types.js';
 import { significant } from '../units.js';
 import { CANONICAL_QUERIES } from './advice.js';
+import { replicasText } from './evidence.js';
 import { knativeManifest, knativeMetricOf } from './knative-manifest.js';
 import { hpaManifest, kedaManifest } from './manifests.js';
 
@@ -39,5 +40,9 @@ export function scalesOn(kind: ScalerKind, signal: Threshold['signal']): boolean
 /** For people. */
 export function scalerLabel(advice: AutoscalerAdvice): string {
   const { recommended, minReplicas, maxReplicas } = advice;
-  return `${recommended.signal} ${significant(recommended.target)} per replica, ${minReplicas} to ${maxReplicas} replicas`;
+  const range =
+    minReplicas === maxReplicas
+      ? replicasText(minReplicas)
+      : `${minReplicas} to ${replicasText(maxReplicas)}`;
+  return `${recommended.signal} ${significant(recommended.target)} per replica, ${range}`;
 }

@@ -12,7 +12,7 @@ import type {
   Threshold,
 } from '../types.js';
 import { formatRatio, significant } from '../units.js';
-import { type FleetConditions, type FleetRun, fixedFleet, simulateOutcome } from './outcome.js';
+import { type FleetConditions, type FleetRun, fixedFleet, meanText, simulateOutcome } from './outcome.js';
 import { type ScalerSetting, type ScoredSetting, type SettingScore, searchScaler } from './scaler-search.js';
 import { type ScalerKind, scalerLabel, scalerSpec, scalesOn } from './scaler-spec.js';
 
@@ -241,7 +241,7 @@ function becauseOf(
   tried: number,
 ): string {
   const words = (outcome: FleetOutcome): string =>
-    `${significant(outcome.meanReplicas)} replicas on average, ${formatRatio(outcome.goodput)} of requests and ${formatRatio(outcome.attainment.metRatio ?? 0)} of windows within the SLO`;
+    `${meanText(outcome)}, ${formatRatio(outcome.goodput)} of requests and ${formatRatio(outcome.attainment.metRatio ?? 0)} of windows within the SLO`;
   const saved = 1 - found.replicaHours / fixed.replicaHours;
   const against =
     saved > 0.005
@@ -254,5 +254,5 @@ function becauseOf(
     met === confirm.length && found.metOverTime
       ? 'the cheapest that holds on fresh draws too'
       : 'none holds on every fresh draw; the closest';
-  return `of ${tried} settings ${choice}: ${found.label}: ${words(found)}, ${against}; SLO met on ${met} of ${confirm.length} fresh draws; ${recipeText}`;
+  return `${tried === 1 ? 'of one setting' : `of ${tried} settings`} ${choice}: ${found.label}: ${words(found)}, ${against}; SLO met on ${met} of ${confirm.length} fresh draws; ${recipeText}`;
 }

@@ -11,7 +11,7 @@ import { goodputOf, judgeSlo, type Slo } from '../slo.js';
 import type { EngineModel, EngineRequest, FleetTrial, ProgressListener, RouterPolicy } from '../types.js';
 import { formatRatio } from '../units.js';
 import { fitsEngine, unloadedMiss, workBound } from './bounds.js';
-import { missText, sizingEvidence } from './evidence.js';
+import { missText, replicasText, sizingEvidence } from './evidence.js';
 
 /** Requests that no replica can hold may be this share, unless an SLO term counts errors. */
 export const MAX_REFUSED_RATIO = 0.01;
@@ -170,7 +170,7 @@ async function runTrial(
 ): Promise<FleetTrial> {
   const { engine, router } = options;
   const fleet = createFleet({ engine, replicas, router, seed });
-  const stage = `${replicas} ${replicas === 1 ? 'replica' : 'replicas'} (${role})`;
+  const stage = `${replicasText(replicas)} (${role})`;
   for (let from = 0; from < requests.length; from += REQUESTS_PER_BREATH) {
     options.signal?.throwIfAborted();
     options.progress?.({ stage, done: from, total: requests.length, unit: 'requests' });

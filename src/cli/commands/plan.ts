@@ -5,7 +5,7 @@ import { DEFAULT_ROUTER, ROUTER_POLICIES } from '../../engine/router.js';
 import { EXIT } from '../../errors.js';
 import { type EngineChoice, parseEngineChoice, parseEngineChoices } from '../../plan/choices.js';
 import { formatPlan } from '../../plan/format.js';
-import { PLAN_DEFAULTS } from '../../plan/plan.js';
+import { PLAN_DEFAULTS } from '../../plan/plan-defaults.js';
 import { DEFAULT_TARGET } from '../../plan/plan-files.js';
 import type { FreshMethod } from '../../plan/traffic.js';
 import { requireFile } from '../../trace/files.js';
@@ -139,7 +139,7 @@ export const command: CommandSpec = {
       key: 'windowGoal',
       type: 'number',
       default: PLAN_DEFAULTS.windowGoal,
-      description: 'share of windows in which the autoscaled fleet must meet the SLO',
+      description: 'share of windows, up to 1, in which the autoscaled fleet must meet the SLO',
     },
     {
       key: 'attainmentWindow',
