@@ -19,6 +19,7 @@ export interface TallyReply {
 export class TokenTally {
   readonly #encoding: string;
   #worker: Worker | null = null;
+  #failed = false;
   #asked = 0;
   readonly #waiting = new Map<number, (counted: CountedTokens | null) => void>();
 
@@ -26,8 +27,9 @@ export class TokenTally {
     this.#encoding = encoding;
   }
 
-  /** Tokens of a text and of its first part; null when the worker failed. */
+  /** Tokens of a text and of its first part; null when the worker failed, now or before. */
   count(text: string, firstLength: number): Promise<CountedTokens | null> {
+    if (this.#failed) return Promise.resolve(null);
     const worker = this.#started();
     const id = this.#asked;
     this.#asked += 1;
@@ -45,12 +47,15 @@ export class TokenTally {
     if (this.#worker !== null) return this.#worker;
     const worker = new Worker(new URL('./token-tally-worker.js', import.meta.url), {
       workerData: { encoding: this.#encoding },
+      // The flags of this process are not the worker's: `--input-type` would refuse its file.
+      execArgv: [],
     });
     worker.on('message', ({ id, counted }: TallyReply) => {
       this.#waiting.get(id)?.(counted);
       this.#waiting.delete(id);
     });
     const giveUp = (): void => {
+      this.#failed = true;
       for (const resolve of this.#waiting.values()) resolve(null);
       this.#waiting.clear();
     };
