@@ -5,24 +5,37 @@ import { ToolError } from '../errors.js';
 import { hashInput } from '../manifest.js';
 import { readJsonDocument } from '../trace/files.js';
 import { readRunRecords } from '../trace/run-records.js';
-import type { RunComparison, RunSummary } from '../types.js';
+import type { ManifestInput, OtherToolResult, RunComparison, RunSummary } from '../types.js';
+import { runOfOther } from './other-run.js';
 import { type CompareRunsOptions, compareRuns, type RunInput } from './runs.js';
 
 export interface CompareRunFoldersOptions extends Omit<CompareRunsOptions, 'a' | 'b' | 'inputs'> {
-  /** Folders that `tokentide replay -o` made, or the run.json in them. */
+  /** Folders that `tokentide replay -o` made, the run.json in them, or result files of other tools. */
   readonly a: string;
   readonly b: string;
+  /** Reads result files of other tools. Without it they are refused. */
+  readonly readOther?: (path: string) => Promise<OtherToolResult>;
 }
 
 /** Compares two run folders. Throws FILE_NOT_FOUND, FILE_EMPTY or BAD_RUN. */
 export async function compareRunFolders(options: CompareRunFoldersOptions): Promise<RunComparison> {
-  const folders = [options.a, options.b].map((path) => (path.endsWith('.json') ? dirname(path) : path));
-  const [a, b] = await Promise.all(folders.map(readRunFolder));
-  const inputs = await Promise.all(folders.map((folder) => hashInput(join(folder, 'requests.parquet'))));
-  return compareRuns({ ...options, a, b, inputs });
+  const [a, b] = await Promise.all([options.a, options.b].map((path) => readRun(path, options.readOther)));
+  return compareRuns({ ...options, a: a.run, b: b.run, inputs: [a.input, b.input] });
 }
 
-/** Whether a path names a run (a folder, or a run.json) or else a trace. Throws FILE_NOT_FOUND. */
+async function readRun(
+  path: string,
+  readOther: CompareRunFoldersOptions['readOther'],
+): Promise<{ readonly run: RunInput; readonly input: ManifestInput }> {
+  if (/\.jsonl?$/i.test(path) && basename(path) !== 'run.json' && readOther !== undefined) {
+    const input = await hashInput(path);
+    return { run: runOfOther(basename(path), input.sha256, await readOther(path)), input };
+  }
+  const folder = path.endsWith('.json') ? dirname(path) : path;
+  return { run: await readRunFolder(folder), input: await hashInput(join(folder, 'requests.parquet')) };
+}
+
+/** Whether a path names a run (a folder, a run.json, a result file of another tool) or else a trace. Throws FILE_NOT_FOUND. */
 export async function isRunPath(path: string): Promise<boolean> {
   const info = await stat(path).catch((cause: Error) => {
     throw new ToolError({
@@ -32,7 +45,7 @@ export async function isRunPath(path: string): Promise<boolean> {
       cause,
     });
   });
-  return info.isDirectory() || path.endsWith('.json');
+  return info.isDirectory() || /\.jsonl?$/i.test(path);
 }
 
 async function readRunFolder(folder: string): Promise<RunInput> {

@@ -1,14 +1,15 @@
 /** The judgement of two runs, and what to know about their loads before believing it. */
-import type { RunComparison, RunDifference, RunSummary } from '../types.js';
+import type { RunComparison, RunDifference } from '../types.js';
 import { formatCount, formatDurationSec, formatRatio, significant } from '../units.js';
 import type { RunSides } from './run-sides.js';
+import type { ComparableSummary } from './runs.js';
 
 /** Planned rates this close are the same load (relative). */
 export const SAME_RATE = 0.02;
 
 interface JudgedRun {
   readonly name: string;
-  readonly summary: RunSummary;
+  readonly summary: ComparableSummary;
 }
 
 export function judgeRuns(
@@ -94,7 +95,7 @@ function percent(ratio: number): string {
 }
 
 /** Whatever makes the runs' loads differ, and how they were matched. */
-export function loadNotes(a: RunSummary, b: RunSummary, sides: RunSides): string[] {
+export function loadNotes(a: ComparableSummary, b: ComparableSummary, sides: RunSides): string[] {
   const notes: string[] = [];
   const differing: string[] = [];
   const differ = (what: string, x: unknown, y: unknown): void => {

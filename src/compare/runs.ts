@@ -38,11 +38,21 @@ import {
 import { latencyOverTime } from './run-times.js';
 import { judgeRuns, loadNotes, SAME_RATE } from './run-verdict.js';
 
+/** What a comparison reads of a run's summary. */
+export interface ComparableSummary
+  extends Pick<RunSummary, 'target' | 'load' | 'interrupted' | 'counts' | 'slo'> {
+  readonly startedUtc: string | null;
+  readonly validity: Pick<RunSummary['validity'], 'verdict' | 'because' | 'recommendation'>;
+}
+
 /** A run, read back. */
 export interface RunInput {
   readonly name: string;
-  readonly summary: RunSummary;
+  readonly summary: ComparableSummary;
   readonly records: readonly RunRecord[];
+  /** Another tool that measured it: there is no schedule, and what its file does not say is in `notes`. */
+  readonly tool?: string;
+  readonly notes?: readonly string[];
 }
 
 export interface CompareRunsOptions {
@@ -104,7 +114,9 @@ export async function compareRuns(options: CompareRunsOptions): Promise<RunCompa
   });
   const drafts: Draft[] = [];
   const quantiles: RunComparison['quantiles'][number][] = [];
+  const scheduled = a.tool === undefined && b.tool === undefined;
   for (const [done, id] of METRICS.entries()) {
+    if (!scheduled && id.startsWith('response.')) continue;
     progress?.({ stage: 'resampling', done, total: METRICS.length, unit: 'metrics' });
     await new Promise((resolve) => setImmediate(resolve));
     signal?.throwIfAborted();
@@ -114,7 +126,11 @@ export async function compareRuns(options: CompareRunsOptions): Promise<RunCompa
   }
   drafts.push(...rateDrafts(sides, { slo, draws, rng, comparableFlow: isSameLoad(a.summary, b.summary) }));
   const differences = withIntervals(drafts, draws.blocks);
-  const notes = [...loadNotes(a.summary, b.summary, sides), ...sloNotes(a.summary, b.summary, slo)];
+  const notes = [
+    ...loadNotes(a.summary, b.summary, sides),
+    ...sloNotes(a.summary, b.summary, slo),
+    ...[a, b].flatMap(otherToolNotes),
+  ];
   return {
     schemaVersion: 1,
     kind: 'run-comparison',
@@ -188,7 +204,7 @@ function metricDrafts(
 }
 
 /** Flow follows the offered load: only equal loads let it tell the targets apart. */
-function isSameLoad(a: RunSummary, b: RunSummary): boolean {
+function isSameLoad(a: ComparableSummary, b: ComparableSummary): boolean {
   return Math.abs(a.load.plannedRatePerSec / b.load.plannedRatePerSec - 1) <= SAME_RATE;
 }
 
@@ -322,18 +338,27 @@ function changeOf(
 }
 
 /** The objectives of both runs when they are the same terms; null otherwise or without. */
-function commonSlo(a: RunSummary, b: RunSummary): Slo | null {
+function commonSlo(a: ComparableSummary, b: ComparableSummary): Slo | null {
   const termsA = a.slo.map((result) => result.term);
   const termsB = b.slo.map((result) => result.term);
   return termsA.length > 0 && termsA.join() === termsB.join() ? parseSlo(termsA) : null;
 }
 
-function sloNotes(a: RunSummary, b: RunSummary, slo: Slo | null): string[] {
+function sloNotes(a: ComparableSummary, b: ComparableSummary, slo: Slo | null): string[] {
   if (slo !== null || (a.slo.length === 0 && b.slo.length === 0)) return [];
   return ['the runs were held to different objectives: goodput is not compared (--slo sets one for both)'];
 }
 
-function comparedRun({ name, summary, records }: RunInput): ComparedRun {
+function otherToolNotes({ name, tool, notes = [] }: RunInput): string[] {
+  return tool === undefined
+    ? []
+    : [
+        `${name} was measured by ${tool}: whether its client kept up is not known, and its own definitions are translated to ours`,
+        ...notes.map((note) => `${name}: ${note}`),
+      ];
+}
+
+function comparedRun({ name, summary, records, tool }: RunInput): ComparedRun {
   const measured = records.filter((record) => record.phase === 'measure');
   return {
     name,
@@ -342,6 +367,7 @@ function comparedRun({ name, summary, records }: RunInput): ComparedRun {
     traceName: summary.load.traceName,
     traceHash: summary.load.traceHash,
     startedUtc: summary.startedUtc,
+    ...(tool === undefined ? {} : { tool }),
     valid: summary.validity.verdict === 'valid',
     offered: measured.length,
     ok: measured.filter((record) => record.status === 'ok').length,

@@ -1,5 +1,6 @@
 /** Comparisons: a real trace with a synthetic one (the fidelity battery), and one run with another. */
 import type { FileHeader, Verdict } from './common.js';
+import type { RunRecord } from './run.js';
 import type { MetricId } from './run-support.js';
 
 /** One of the two traces, as it was compared. */
@@ -143,6 +144,17 @@ export interface TraceComparison extends FileHeader<'trace-comparison'> {
   readonly notes: readonly string[];
 }
 
+/** A result file of another tool, as far as a comparison needs it. */
+export interface OtherToolResult {
+  readonly tool: string;
+  readonly model: string | null;
+  readonly url: string | null;
+  readonly startedUtc: string | null;
+  /** null = the file holds summaries only. `intendedNs` equals `sentNs`. */
+  readonly records: readonly RunRecord[] | null;
+  readonly notes: readonly string[];
+}
+
 /** One of the two runs. */
 export interface ComparedRun {
   readonly name: string;
@@ -150,7 +162,11 @@ export interface ComparedRun {
   readonly model: string | null;
   readonly traceName: string;
   readonly traceHash: string;
-  readonly startedUtc: string;
+  /** null = a file of another tool that does not say. */
+  readonly startedUtc: string | null;
+  /** Tool that measured it; absent = this one. */
+  readonly tool?: string;
+  /** By this tool's own checks; runs of other tools count as valid, with a note. */
   readonly valid: boolean;
   /** Measured requests offered, and those that ended ok. */
   readonly offered: number;

@@ -29,7 +29,7 @@ export interface MadeOptions {
 /** Noise of a real engine's iterations, wide enough to make two runs differ. */
 const NOISE_CV = 0.3;
 
-export function madeRun(options: MadeOptions): RunInput {
+export function madeRun(options: MadeOptions): RunInput & { readonly summary: RunSummary } {
   const { ratePerSec = 4, durationSec = 300, failures = 0, valid = true } = options;
   const columns = traffic(options.trace, ratePerSec, durationSec);
   const { requests } = simulateFleet({

@@ -6,6 +6,7 @@ import { compareRunFolders, isRunPath } from '../../compare/run-files.js';
 import { compareTraceFiles, parseServingObjective } from '../../compare/trace-files.js';
 import { readEngineModel } from '../../engine/model.js';
 import { EXIT, ToolError } from '../../errors.js';
+import { importResult } from '../../interop/import.js';
 import type { ReportInput } from '../../report/input.js';
 import { writeReportOf } from '../../report/write.js';
 import { parseSlo } from '../../slo.js';
@@ -19,11 +20,20 @@ export const command: CommandSpec = {
   summary: 'two traces: fidelity battery; two runs: what changed',
   description:
     'Two traces, the real one first: every metric of the fidelity battery beside the noise floor of the real trace, ' +
-    'down to what a serving engine feels and how much of it each trace needs. Two runs (folders of `replay -o`): ' +
+    'down to what a serving engine feels and how much of it each trace needs. Two runs (folders of `replay -o`, or result files of vLLM bench, ' +
+    'AIPerf, perf_analyzer with single requests): ' +
     'differences of percentiles, error rate, goodput and throughput with block-bootstrap intervals, and a verdict.',
   arguments: [
-    { name: 'a', description: 'real trace Parquet, or the folder of the run before', required: true },
-    { name: 'b', description: 'synthetic trace Parquet, or the folder of the run after', required: true },
+    {
+      name: 'a',
+      description: 'real trace Parquet, the folder of the run before, or another tool’s result',
+      required: true,
+    },
+    {
+      name: 'b',
+      description: 'synthetic trace Parquet, the folder of the run after, or another tool’s result',
+      required: true,
+    },
   ],
   options: [
     { key: 'seed', type: 'string', default: '1', description: 'decides splits, resamples and engine noise' },
@@ -71,6 +81,7 @@ export const command: CommandSpec = {
   examples: [
     'tokentide compare conv.parquet synthetic.parquet -o fidelity.html --strict',
     'tokentide compare run-before/ run-after/ --slo "p99(ttft) < 500ms"',
+    'tokentide compare run/ vllm-bench-result.json -o tools.html',
   ],
   async run(context) {
     const [a, b] = context.args;
@@ -79,7 +90,7 @@ export const command: CommandSpec = {
       throw new ToolError({
         code: 'USAGE',
         message: `expected two traces or two runs, got ${runs[0] ? 'a run and a trace' : 'a trace and a run'}`,
-        hint: 'name two trace files, or two folders of `tokentide replay -o`',
+        hint: 'name two trace files, or two runs: folders of `tokentide replay -o` or result files of other tools',
       });
     }
     return runs[0] ? twoRuns(context, a, b) : twoTraces(context, a, b);
@@ -111,6 +122,7 @@ async function twoRuns({ options, io, signal }: CommandContext, a: string, b: st
     a,
     b,
     seed: options['seed'] as string,
+    readOther: importResult,
     resamples: options['resamples'] as number | undefined,
     slo: slo === undefined ? undefined : parseSlo(slo),
     signal,
