@@ -1,9 +1,11 @@
 /**
  * From judged levels to two numbers: the capacity at the SLO and the knee.
  *
- * Capacity: between the tightest met and missed levels the SLO's statistic is interpolated, log(value) linear in the
- * rate (latency near saturation grows by factors, not by amounts), and read off at its limit; with several terms the
- * smallest rate counts. It never leaves the bracket. A level that missed because its backlog grew or requests failed
+ * Between two levels a latency is interpolated by its reciprocal, linear in the rate: exact for M/M/1, whose times are
+ * proportional to 1 / (μ − λ), and for an engine whose iterations last base / (1 − λw).
+ *
+ * Capacity: between the tightest met and missed levels the SLO's statistic is read off at its limit; with several terms
+ * the smallest rate counts. It never leaves the bracket. A level that missed because its backlog grew or requests failed
  * has no such value: then the met level itself is the answer.
  *
  * Knee: the highest rate at which the median end-to-end latency is at most twice its value at the lowest level,
@@ -78,8 +80,8 @@ export function interpolatedRate(met: LoadLevel, missed: LoadLevel): number {
 /** Where between the two levels (0–1) the term's value reaches its limit; null when a value is missing. */
 function crossing(met: SloResult | null, missed: SloResult): number | null {
   if (met === null || met.value === null || missed.value === null) return null;
-  const logarithmic = missed.unit === 'ms' && met.value > 0 && missed.limit > 0;
-  const scale = logarithmic ? Math.log : (value: number): number => value;
+  const latency = missed.unit === 'ms' && met.value > 0 && missed.limit > 0;
+  const scale = latency ? reciprocal : (value: number): number => value;
   const span = scale(missed.value) - scale(met.value);
   if (span === 0) return 0;
   return Math.min(1, Math.max(0, (scale(missed.limit) - scale(met.value)) / span));
@@ -100,7 +102,7 @@ export function kneeOf(levels: readonly LoadLevel[]): Knee {
     if (ms <= limitMs) continue;
     const before = points[i - 1];
     const beforeMs = before.metrics.e2e!.p50!;
-    const share = Math.log(limitMs / beforeMs) / Math.log(ms / beforeMs);
+    const share = (reciprocal(limitMs) - reciprocal(beforeMs)) / (reciprocal(ms) - reciprocal(beforeMs));
     return {
       ratePerSec: before.ratePerSec + share * (points[i].ratePerSec - before.ratePerSec),
       method,
@@ -153,5 +155,7 @@ export function profileVerdict(
     recommendation: `plan with ${significant(capacity.ratePerSec)} requests/s per replica: \`tokentide plan … --profile\``,
   };
 }
+
+const reciprocal = (value: number): number => 1 / value;
 
 const rate = (level: LoadLevel): string => `${significant(level.ratePerSec, 4)}/s`;

@@ -107,6 +107,7 @@ export async function profileLoad(asked: ProfileOptions): Promise<LatencyProfile
     maxLevels: options.maxLevels ?? DEFAULT_MAX_LEVELS,
   };
   let ended: string;
+  let skipped: string | null = null;
   if (options.levels === 'auto') {
     for (;;) {
       const step = planNextLevel(history, search);
@@ -121,10 +122,17 @@ export async function profileLoad(asked: ProfileOptions): Promise<LatencyProfile
   } else {
     const rates = checkRates(options.levels);
     ended = 'these were the rates asked for';
-    for (const ratePerSec of rates) {
-      if (await run({ ratePerSec, attempt: 1, because: 'asked for' }, rates.length)) continue;
-      ended = INTERRUPTED;
-      break;
+    for (const [index, ratePerSec] of rates.entries()) {
+      if (!(await run({ ratePerSec, attempt: 1, because: 'asked for' }, rates.length))) {
+        ended = INTERRUPTED;
+        break;
+      }
+      const left = rates.slice(index + 1);
+      if (left.length > 0 && overSaturated(history)) {
+        ended = `the server is over-saturated, so ${left.map((rate) => significant(rate, 4)).join(', ')}/s were not run`;
+        skipped = ended;
+        break;
+      }
     }
   }
   const levels = [...history].sort((a, b) => a.ratePerSec - b.ratePerSec || a.attempt - b.attempt);
@@ -145,11 +153,18 @@ export async function profileLoad(asked: ProfileOptions): Promise<LatencyProfile
     bandEdges,
     warnings: [
       ...(interrupted ? ['interrupted: go on with the same command and --resume'] : []),
+      ...(skipped === null ? [] : [skipped]),
       ...warningsOf(levels, options),
     ],
     engine: null,
     verdict: profileVerdict(levels, capacity, options.slo.text),
   };
+}
+
+/** The last two levels were too much for the server: higher ones only measure how long its queue gets. */
+function overSaturated(history: readonly LoadLevel[]): boolean {
+  const last = history.slice(-2);
+  return last.length === 2 && last.every((level) => level.valid && !level.steady);
 }
 
 const INTERRUPTED = 'it was interrupted';

@@ -11,12 +11,14 @@ import { profileOptions, record, scriptedServer, TARGET } from './fixtures.js';
 
 const SLO = parseSlo('p90(ttft) < 100ms');
 
-test('capacity is read off where log latency reaches the limit between the tightest levels', async () => {
-  // TTFT = 10 ms × 1.1^rate: the limit of 100 ms is reached at ln 10 / ln 1.1 = 24.159 requests/s.
-  const server = scriptedServer((rate) => ({ ttftMs: 10 * 1.1 ** rate }));
+test('capacity is read off where the latency reaches the limit between the tightest levels', async () => {
+  // TTFT = 10 ms / (1 − rate ÷ 26.843): the limit of 100 ms is reached at 24.159 requests/s.
+  const server = scriptedServer((rate) => ({
+    ttftMs: rate < 26.843 ? 10 / (1 - rate / 26.843) : 1e5 + rate,
+  }));
   const profile = await profileLoad(profileOptions({ runLevel: server.runLevel }));
   assert.equal(profile.verdict.verdict, 'capacity found');
-  assert.ok(Math.abs(profile.capacity.ratePerSec! / (Math.log(10) / Math.log(1.1)) - 1) < 1e-9);
+  assert.ok(Math.abs(profile.capacity.ratePerSec! / (0.9 * 26.843) - 1) < 1e-9);
   assert.ok(profile.capacity.metAtPerSec! < 24.159 && profile.capacity.missedAtPerSec! > 24.159);
   assert.ok(profile.levels.every((level, i, all) => i === 0 || all[i - 1].ratePerSec <= level.ratePerSec));
 });
@@ -180,7 +182,8 @@ test('the knee is where the median end-to-end latency is twice its value at the 
       { ratePerSec, attempt: 1, seed: '1', slo: SLO, maxErrorRatio: 0.01 },
     );
   const knee = kneeOf([level(1, 10), level(2, 10), level(4, 160)]);
-  assert.ok(Math.abs(knee.ratePerSec! - (2 + (2 * Math.log(2)) / Math.log(4))) < 1e-9);
+  // 1/e2e falls from 20 to 5 per second; 10 is two thirds of the way.
+  assert.ok(Math.abs(knee.ratePerSec! - (2 + (2 * 2) / 3)) < 1e-9);
   assert.equal(kneeOf([level(1, 10), level(2, 20)]).ratePerSec, null);
   assert.match(kneeOf([level(1, 10)]).because, /fewer than two/);
 });
@@ -213,4 +216,51 @@ test('a profile that is aborted before its first level ended is rejected', async
   const { runLevel, plans } = scriptedServer(() => ({ ttftMs: 5 }));
   await assert.rejects(profileLoad(profileOptions({ runLevel, signal: abort.signal })), /stop/);
   assert.equal(plans.length, 0);
+});
+
+test('M/M/1: capacity within 2.5 % and knee within 2.5 %, in at most 20 runs, whatever the size of the rate', async () => {
+  for (const capacityPerSec of [0.07, 1, 17, 333, 9_100]) {
+    const servedPerSec = capacityPerSec / 0.9;
+    const server = scriptedServer((rate) => ({
+      ttftMs: rate < servedPerSec ? 10 / (1 - rate / servedPerSec) : 60_000,
+    }));
+    const profile = await profileLoad(
+      profileOptions({
+        runLevel: server.runLevel,
+        maxLevels: 20,
+        resolution: 0.025,
+        durationSec: 1,
+        startRatePerSec: capacityPerSec / 13,
+      }),
+    );
+    const found = profile.capacity.ratePerSec!;
+    assert.ok(Math.abs(found / capacityPerSec - 1) < 0.025, `${found} for ${capacityPerSec}`);
+    assert.ok(profile.levels.length <= 20, `${profile.levels.length} runs`);
+    // The knee counts the fixture's 40 ms of decoding: (10 / (1 − ρ) + 40) = 2 × its value at the lowest level.
+    const lowest = profile.levels[0].ratePerSec / servedPerSec;
+    const knee = servedPerSec * (1 - 10 / (2 * (10 / (1 - lowest) + 40) - 40));
+    assert.ok(
+      Math.abs(profile.knee.ratePerSec! / knee - 1) < 0.025,
+      `knee ${profile.knee.ratePerSec} for ${knee}`,
+    );
+  }
+});
+
+test('a list of rates ends two levels after saturation, and says which were not run', async () => {
+  const server = scriptedServer(() => ({ ttftMs: 20 }));
+  const profile = await profileLoad(
+    profileOptions({
+      levels: [10, 20, 40, 80, 160],
+      minRequests: 400,
+      runLevel: async (plan) => {
+        const run = await server.runLevel(plan);
+        return plan.ratePerSec < 20 ? run : { ...run, stoppedEarly: 'lost' };
+      },
+    }),
+  );
+  assert.deepEqual(
+    profile.levels.map((level) => level.ratePerSec),
+    [10, 20, 40],
+  );
+  assert.match(profile.warnings.join(' '), /over-saturated, so 80, 160\/s were not run/);
 });
