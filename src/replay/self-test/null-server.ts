@@ -74,8 +74,8 @@ function firstRequest(text: string): { readonly body: string; readonly length: n
 function answer(socket: Socket, body: string, receivedNs: number, streams: Set<Stream>, gapMs: number): void {
   // What is asked for stands behind the prompt, which is most of the body.
   const tail = body.slice(-400);
-  const tokens = Number(/"max_(?:completion_)?tokens":(\d+)/.exec(tail)?.[1] ?? 1);
-  if (/"stream":true/.test(tail)) {
+  const tokens = Number(/"max_(?:completion_)?tokens": ?(\d+)/.exec(tail)?.[1] ?? 1);
+  if (/"stream": ?true/.test(tail)) {
     streams.add({ socket, receivedNs, tokens, sent: 0, dueMs: performance.now() + gapMs, id: '' });
     return;
   }
