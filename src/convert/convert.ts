@@ -2,6 +2,7 @@
  * `convert`: trace → another tool's input, in two streaming passes: a census (what is known, what the target cannot take,
  * refusals before anything is written), then the rows. The file appears under its name only when it is whole.
  */
+import { open } from 'node:fs/promises';
 import { ToolError } from '../errors.js';
 import { createManifest, hashInput } from '../manifest.js';
 import { randomOf } from '../random.js';
@@ -68,6 +69,7 @@ export async function convertTrace(options: ConvertOptions): Promise<ConvertResu
       hint: `-o trace.${target.name}`,
     });
   }
+  await requireTrace(options.trace);
   const reader = await openTrace(options.trace);
   try {
     const census = await takeCensus(reader, options.signal);
@@ -98,6 +100,23 @@ export async function convertTrace(options: ConvertOptions): Promise<ConvertResu
   } finally {
     reader.close();
   }
+}
+
+/** A log given by mistake is told from a damaged trace. */
+async function requireTrace(path: string): Promise<void> {
+  const file = await open(path, 'r').catch(() => null);
+  if (file === null) return;
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    if (bytesRead < 4 || buffer.toString('latin1') === 'PAR1') return;
+  } finally {
+    await file.close();
+  }
+  throw new ToolError({
+    code: 'FILE_UNREADABLE',
+    message: `${path} is no trace: it is not Parquet`,
+    hint: `logs become traces first: tokentide ingest ${path} -o trace.parquet`,
+  });
 }
 
 function refuse(options: ConvertOptions, target: ConvertTarget, census: Census): void {

@@ -184,6 +184,8 @@ function describe(sample: Sample): string {
 }
 
 function hintFor(sample: Sample): string {
+  if (/^chunk-\d+-(trace\.csv|dataset\.json)$/.test(sample.fileName))
+    return 'a ServeGen client pool is a model, not a log: tokentide fit --servegen <its folder> -o model.json';
   return sample.shape === 'parquet'
     ? 'Parquet is read from files, not from standard input'
     : '--map spec.yaml says which column is what; `tokentide ingest --list-formats` describes the known formats';

@@ -1,6 +1,7 @@
 /**
  * Which files an ingest reads: paths as given, whole folders, and patterns (`logs/*.jsonl.gz`, `**`) that a shell did not
- * expand. Folders and patterns give their files in order of name; hidden files are left out.
+ * expand. Folders and patterns give their files in order of name; hidden files and what stands beside logs in data sets
+ * (licences, readmes, checksums) are left out.
  */
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
@@ -48,6 +49,10 @@ async function filesOf(
   });
 }
 
+/** Names of files that are never logs; who wants one read names it. */
+const BESIDE_LOGS =
+  /^(_SUCCESS.*|(licen[cs]e|readme|notice|copying|changelog|manifest)(\.(md|txt|rst))?|.*\.md|.*\.(sha256|md5|sig|asc)|(sha256|md5)sums?(\.txt)?)$/i;
+
 /** Regular, non-empty, visible files below a folder. */
 async function listed(root: string): Promise<string[]> {
   const entries = await readdir(root, { withFileTypes: true, recursive: true });
@@ -59,7 +64,7 @@ async function listed(root: string): Promise<string[]> {
       .slice(root.length)
       .split(sep)
       .some((part) => part.startsWith('.') && part.length > 1);
-    if (isHidden || basename(path).startsWith('_SUCCESS')) continue;
+    if (isHidden || BESIDE_LOGS.test(basename(path))) continue;
     const info = await stat(path).catch(() => null);
     if (info?.isFile() === true && info.size > 0) files.push(path);
   }

@@ -9,25 +9,19 @@ import { hashInput } from '../manifest.js';
 import { openDuckdb, sqlName, sqlPath } from '../trace/duckdb.js';
 import { openParquet } from '../trace/parquet-read.js';
 import { TRACE_META_KEY } from '../trace/schema.js';
-import type { ManifestInput, TraceMeta } from '../types.js';
+import type { TraceMeta } from '../types.js';
 import { formatCount } from '../units.js';
-import type { InputSource } from './container.js';
+import { RowsAsLines, type TableInput } from './table-input.js';
 import { TimeReader } from './time.js';
 import { TRACE_BLOCK_FIELD, TRACE_START_FIELD } from './trace-format.js';
 import { parseZone } from './zone.js';
-
-/** A Parquet file as an input of JSON lines, and the names of its columns. */
-export interface ParquetInput {
-  readonly source: InputSource;
-  readonly names: readonly string[];
-}
 
 /** Opens a Parquet file. Throws FILE_UNREADABLE when it is not readable as Parquet. */
 export async function openParquetInput(
   path: string,
   name: string,
   signal: AbortSignal | undefined,
-): Promise<ParquetInput> {
+): Promise<TableInput> {
   await requireFooter(path, name);
   const parquet = await openParquet(path, 'a log');
   const { columnTypes, keyValue } = parquet;
@@ -44,7 +38,13 @@ export async function openParquetInput(
   const fileBytes = (await stat(path)).size;
   const manifest = await hashInput(path);
   return {
-    source: new RowsAsLines({ path, name, fileBytes, sql, manifest: { ...manifest, name }, signal }),
+    source: new RowsAsLines({
+      path,
+      name,
+      fileBytes,
+      manifest: { ...manifest, name },
+      rows: () => rowsOf(path, sql, signal),
+    }),
     names: [...columnTypes.keys()],
   };
 }
@@ -75,8 +75,8 @@ function exactly(column: string, type: string): string {
   return /^(TIMESTAMP|DATE|TIME|BLOB|UUID|DECIMAL)/.test(type) ? `CAST(${column} AS VARCHAR)` : column;
 }
 
-/** What our own traces say of themselves. */
-function traceMetaOf(text: string | undefined): { startNs: bigint; blockSize: number | null } | null {
+/** What our own traces say of themselves; null = it is none of ours. */
+export function traceMetaOf(text: string | undefined): { startNs: bigint; blockSize: number | null } | null {
   if (text === undefined) return null;
   try {
     const { kind, startUtc, blockSize } = JSON.parse(text) as TraceMeta;
@@ -90,67 +90,26 @@ function traceMetaOf(text: string | undefined): { startNs: bigint; blockSize: nu
   }
 }
 
-interface RowsAsLinesOptions {
-  readonly path: string;
-  readonly name: string;
-  readonly fileBytes: number;
-  readonly sql: string;
-  readonly manifest: ManifestInput;
-  readonly signal: AbortSignal | undefined;
-}
-
-class RowsAsLines implements InputSource {
-  readonly name: string;
-  readonly path: string;
-  readonly fileBytes: number;
-  readBytes = 0;
-  readonly truncation = null;
-  readonly #options: RowsAsLinesOptions;
-
-  constructor(options: RowsAsLinesOptions) {
-    this.#options = options;
-    this.name = options.name;
-    this.path = options.path;
-    this.fileBytes = options.fileBytes;
-  }
-
-  async *chunks(): AsyncGenerator<Buffer> {
-    const session = await openDuckdb();
-    try {
-      const result = await session.connection.stream(this.#options.sql);
-      for (;;) {
-        this.#options.signal?.throwIfAborted();
-        const chunk = await result.fetchChunk();
-        if (chunk === null || chunk.rowCount === 0) break;
-        yield Buffer.from(`${chunk.getColumnValues(0).join('\n')}\n`);
-      }
-      this.readBytes = this.fileBytes;
-    } catch (cause) {
-      if (this.#options.signal?.aborted || cause instanceof ToolError) throw cause;
-      throw new ToolError({
-        code: 'FILE_UNREADABLE',
-        message: `${basename(this.path)} is damaged: ${(cause as Error).message.split('\n')[0]}`,
-        hint: 'fetch the file again',
-        cause,
-      });
-    } finally {
-      session.close();
+/** Rows as JSON texts, a chunk of the engine at a time. */
+async function* rowsOf(path: string, sql: string, signal: AbortSignal | undefined): AsyncGenerator<string> {
+  const session = await openDuckdb();
+  try {
+    const result = await session.connection.stream(sql);
+    for (;;) {
+      signal?.throwIfAborted();
+      const chunk = await result.fetchChunk();
+      if (chunk === null || chunk.rowCount === 0) return;
+      yield chunk.getColumnValues(0).join('\n');
     }
-  }
-
-  async hash(): Promise<void> {
-    // Taken when the file was opened.
-  }
-
-  chunksFrom(): AsyncGenerator<Buffer> {
-    throw new Error('rows of a table have no bytes to begin from');
-  }
-
-  reopened(): InputSource {
-    return new RowsAsLines(this.#options);
-  }
-
-  manifest(): ManifestInput {
-    return this.#options.manifest;
+  } catch (cause) {
+    if (signal?.aborted || cause instanceof ToolError) throw cause;
+    throw new ToolError({
+      code: 'FILE_UNREADABLE',
+      message: `${basename(path)} is damaged: ${(cause as Error).message.split('\n')[0]}`,
+      hint: 'fetch the file again',
+      cause,
+    });
+  } finally {
+    session.close();
   }
 }

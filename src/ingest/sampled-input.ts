@@ -3,6 +3,7 @@
  * into their members, Parquet into rows), log lines unwrapped, and the views in which the records can be read.
  */
 import { ToolError } from '../errors.js';
+import { ARROW_MAGIC, openArrowInput } from './arrow-input.js';
 import { type InputSource, openInput, type SourceOptions, TruncatedInput } from './container.js';
 import type { Sample } from './format.js';
 import { findWrapping, type LogWrapping, unwrapLines, unwrapSample } from './log-wrapping.js';
@@ -55,9 +56,10 @@ export class InputSet {
       await this.#openArchive(source, head, rest);
       return;
     }
-    if (whole.subarray(0, 4).toString('latin1') === 'PAR1' && source.path !== '-') {
+    const openTable = source.path === '-' ? null : tableOpener(whole);
+    if (openTable !== null) {
       await rest.return(undefined);
-      await this.#openTable(source);
+      await this.#openTable(source, openTable);
       return;
     }
     const lineEnd = whole.indexOf(10);
@@ -111,8 +113,8 @@ export class InputSet {
     }
   }
 
-  async #openTable(source: InputSource): Promise<void> {
-    const { source: rows, names } = await openParquetInput(source.path, source.name, this.#options.signal);
+  async #openTable(source: InputSource, open: typeof openParquetInput): Promise<void> {
+    const { source: rows, names } = await open(source.path, source.name, this.#options.signal);
     const chunks = rows.chunks();
     const { head } = await readHead(chunks);
     await chunks.return(undefined);
@@ -134,6 +136,12 @@ export class InputSet {
       isBare: false,
     });
   }
+}
+
+/** How a table of these first bytes is opened; null = it is none. */
+function tableOpener(bytes: Buffer): typeof openParquetInput | null {
+  if (bytes.subarray(0, 4).toString('latin1') === 'PAR1') return openParquetInput;
+  return bytes.subarray(0, ARROW_MAGIC.length).toString('latin1') === ARROW_MAGIC ? openArrowInput : null;
 }
 
 /** Compression shows in that more comes out than was read, or less. */

@@ -11,7 +11,7 @@ export function traceLines(meta: TraceMeta, facts: TraceFacts): string[] {
     ...nameValues([
       ['requests', requestsText(facts)],
       ['rate', rateText(facts)],
-      ['bursts', dispersionText(facts)],
+      ['bursts', dispersionText(meta, facts)],
       ['starts', meta.startUtc ?? 'unknown: the source has only relative time'],
       ['clock', clockText(meta, facts)],
       ['tokens', tokensText(facts)],
@@ -72,9 +72,13 @@ function rateText(facts: TraceFacts): string | null {
   return `${mean}, busiest minute ${significant(facts.peakMinute / 60)}/s, busiest second ${formatCount(facts.peakSecond)}`;
 }
 
+const GRIDS_PER_WINDOW = 10;
+
 /** How much more counts vary than those of a Poisson stream, by window. */
-function dispersionText({ dispersion }: TraceFacts): string | null {
-  const known = dispersion.filter(({ value }) => value !== null);
+function dispersionText(meta: TraceMeta, { dispersion }: TraceFacts): string | null {
+  // Counts in windows not much longer than the clock's steps show the clock.
+  const leastSec = (GRIDS_PER_WINDOW * (meta.quality?.clock.gridNs ?? 0)) / 1e9;
+  const known = dispersion.filter(({ windowSec, value }) => value !== null && windowSec >= leastSec);
   if (known.length === 0) return null;
   const parts = known.map(({ windowSec, value }) => `${significant(value!)} in ${windowSec} s`);
   return `index of dispersion ${parts.join(', ')} (1 = Poisson, more = bursts)`;

@@ -71,7 +71,7 @@ for (const [name, text] of Object.entries(EXPECTED)) {
   });
 }
 
-for (const target of CONVERT_TARGETS.filter(({ kind }) => kind !== 'arrow')) {
+for (const target of CONVERT_TARGETS) {
   test(`${target.name}: read back, the columns that it has are those of the trace`, async (context) => {
     const exact = ROWS.map((entry) => ({ ...entry, arrivalNs: (entry.arrivalNs / 1_000_000n) * 1_000_000n }));
     const own = target.kind === 'text' && typeof target.blockSize === 'number' ? target.blockSize : 512;
@@ -92,7 +92,7 @@ for (const target of CONVERT_TARGETS.filter(({ kind }) => kind !== 'arrow')) {
 
 test('every file is recognised by itself as what it is', async (context) => {
   const trace = await traceOf(context, ROWS, { ...META, blockSize: 512 });
-  for (const target of CONVERT_TARGETS.filter(({ kind }) => kind !== 'arrow')) {
+  for (const target of CONVERT_TARGETS) {
     const folder = temporaryFolder(context);
     const file = join(folder, 'some-file');
     await convertTrace({ trace, to: target.name, output: file });
@@ -159,6 +159,9 @@ test('failures are kept, left out or refused', async (context) => {
   await refusal({ unknown: 'refuse' }, /1 of 5 requests have no num_decode_tokens, which vidur needs/);
   await refusal({ to: 'mooncak' }, /no target is called 'mooncak'/);
   await refusal({ to: 'parquet', output: '-' }, /binary/);
+  const log = join(temporaryFolder(context), 'log.csv');
+  writeFileSync(log, 'TIMESTAMP,ContextTokens\n');
+  await refusal({ trace: log }, /log\.csv is no trace: it is not Parquet/);
 });
 
 test('block ids for other sizes: larger ones exactly, smaller ones sharing what was shared', () => {

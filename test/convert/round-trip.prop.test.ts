@@ -24,9 +24,7 @@ function expectedRows(rows: readonly TraceRow[], target: ConvertTarget, traceBlo
   }));
 }
 
-const targets = CONVERT_TARGETS.filter(({ kind }) => kind !== 'arrow');
-
-for (const target of targets) {
+for (const target of CONVERT_TARGETS) {
   test(`${target.name}: random traces come back`, async (context) => {
     const blockSize = target.kind === 'text' && typeof target.blockSize === 'number' ? target.blockSize : 100;
     await fc.assert(

@@ -64,7 +64,7 @@ test('an unknown format lists what was tried; an empty or missing file says so',
   });
   await assert.rejects(ingestText(context, 'a', 'PAR1....'), {
     code: 'FILE_UNREADABLE',
-    message: /not readable as Parquet/,
+    message: /truncated Parquet file: it ends after 8 bytes without its footer/,
   });
   await assert.rejects(ingestText(context, 'a.csv', azureCsv(['2023-11-16 18:17:03']), { format: 'azure' }), {
     code: 'FORMAT_UNKNOWN',

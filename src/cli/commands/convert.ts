@@ -48,7 +48,7 @@ export const command: CommandSpec = {
   ],
   examples: [
     'tokentide convert conv.parquet --to mooncake -o conv.jsonl',
-    'tokentide convert conv.parquet --to vllm-timed-trace --failures drop -o - | gzip > conv.jsonl.gz',
+    'tokentide convert conv.parquet --to vidur --failures drop -o - | head',
   ],
   async run({ args, options, io, signal }: CommandContext): Promise<number> {
     if (options['listFormats'] === true) {

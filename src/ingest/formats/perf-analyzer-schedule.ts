@@ -36,7 +36,11 @@ export const perfAnalyzerSchedule: ManyRowsFormat = {
   timeOrigin: 'start',
   blockSize: null,
   texts: { prompt: [], answer: [] },
-  detect: (sample: Sample): Detection => detectByColumns(perfAnalyzerSchedule, sample),
+  // A time alone is no reason to think of payloads.
+  detect: (sample: Sample): Detection =>
+    sample.names.includes('payload')
+      ? detectByColumns(perfAnalyzerSchedule, sample)
+      : { score: 0, reason: 'it lacks payload' },
   open: ({ countTokens, keepsText }) => ({
     readAll(record, row, emit) {
       const time = record.text(TIME)?.replace(/^\[\s*(.*?)\s*\]$/, '$1');
