@@ -27,12 +27,14 @@ const engine: EngineModel = {
   },
 };
 
-/** Half an hour, from 7/s up to 35/s and down again: two engines at the top, one for about half of the time. */
+const WAVE_SEC = 1_200;
+
+/** Twenty minutes, from 7/s up to 35/s and down again: two engines at the top, one for about half of the time. */
 function wave(seed = 'wave'): EngineRequest[] {
   const rng = randomOf(seed, 'arrivals');
   const requests: EngineRequest[] = [];
-  for (let atSec = 0; atSec < 1_800; ) {
-    const ratePerSec = 7 + 28 * Math.sin((Math.PI * atSec) / 1_800) ** 2;
+  for (let atSec = 0; atSec < WAVE_SEC; ) {
+    const ratePerSec = 7 + 28 * Math.sin((Math.PI * atSec) / WAVE_SEC) ** 2;
     requests.push({
       id: requests.length,
       arrivalSec: atSec,
@@ -59,8 +61,8 @@ function plan(more: Partial<PlanOptions> = {}): Promise<CapacityPlan> {
     seed: '1',
     profile,
     pricePerReplicaHour: 6,
-    freshSeeds: 2,
-    scalerTrials: 10,
+    freshSeeds: 1,
+    scalerTrials: 8,
     reaction: { coldStartSec: 20 },
     ...more,
   });
@@ -79,11 +81,11 @@ test('the fixed fleet is for the wave, the autoscaled one follows it and costs l
   assert.ok(recommended.meanReplicas > 1.3 && recommended.meanReplicas < 1.85, study.because);
   assert.ok(Math.abs(recommended.cost.perHour! - 6 * recommended.meanReplicas) < 1e-9);
   assert.ok(Math.abs(study.savingRatio - (1 - recommended.replicaHours / study.static.replicaHours)) < 1e-12);
-  assert.ok(study.confirm.length === 3 && study.confirm.every((outcome) => outcome.met));
+  assert.ok(study.confirm.length === 2 && study.confirm.every((outcome) => outcome.met));
 });
 
 test('cheaper than the answer is only what misses or does not hold on fresh draws; all of it is told', () => {
-  assert.ok(study.candidates.length <= 10);
+  assert.ok(study.candidates.length <= 8);
   assert.equal(study.candidates[0].replicaHours, study.recipe.replicaHours);
   const chosen = study.candidates.filter((one) => one.replicaHours === study.recommended.replicaHours);
   assert.ok(chosen.length >= 1 && chosen.every((one) => one.metOverTime));
@@ -97,7 +99,7 @@ test('the manifests are what was simulated, whatever the kind', async () => {
   const target = { deployment: 'x', namespace: 'y', prometheusUrl: 'http://p', fallbackReplicas: null };
   const texts = { hpa: hpaManifest, keda: kedaManifest, knative: knativeManifest };
   for (const kind of ['hpa', 'keda', 'knative'] as const) {
-    const one = kind === 'hpa' ? made : await plan({ autoscaler: kind, scalerTrials: 2, breakTests: false });
+    const one = kind === 'hpa' ? made : await plan({ autoscaler: kind, scalerTrials: 1, breakTests: false });
     const written = parseAutoscalerSpec(texts[kind](one.autoscaler!, target), kind);
     const simulated = one.autoscaling!.recommended.autoscaler;
     assert.equal(simulated.kind, kind);
@@ -111,14 +113,14 @@ test('the manifests are what was simulated, whatever the kind', async () => {
 test('attainment over time covers the workload, window by window', () => {
   const { windows, metRatio, windowSec } = made.attainmentOverTime!;
   assert.equal(windowSec, 60);
-  assert.equal(windows.length, 30);
+  assert.equal(windows.length, 20);
   assert.equal(
     windows.reduce((sum, window) => sum + window.offered, 0),
     requests.length,
   );
   assert.equal(metRatio, 1);
   const minutes = study.recommended.attainment.windows;
-  assert.equal(minutes.length, 30);
+  assert.equal(minutes.length, 20);
 });
 
 test('how it breaks: traffic, a lost replica, a burst, each for both fleets', () => {
@@ -126,7 +128,7 @@ test('how it breaks: traffic, a lost replica, a burst, each for both fleets', ()
   assert.equal(growth.id, 'growth');
   assert.ok(growth.static.met && growth.autoscaled!.meanReplicas > 1.4);
   assert.ok(lost.static.cutOff > 0);
-  assert.match(lost.text, /at 1\d\.?\d* min/);
+  assert.match(lost.text, /at (8|9|10|11)\.?\d* min/);
   assert.ok(lost.static.timeToRecoverSec !== 0 || lost.static.met);
   assert.match(burst.text, /of 200 block bootstraps/);
   for (const one of made.breakTests!) assert.ok(one.autoscaled !== null && one.because.length > 0);

@@ -20,7 +20,10 @@ export const command: CommandSpec = {
   description:
     'Finds the smallest fleet that meets the SLO when the workload is simulated on the engine model, confirms it on ' +
     'fresh seeds, shows what one replica fewer does, and derives autoscaler settings from a profile of one replica ' +
-    '(measured with `tokentide profile`, or simulated here). Exits 5 when no fleet meets the SLO.',
+    '(measured with `tokentide profile`, or simulated here). The autoscaler is then simulated as Kubernetes runs it, ' +
+    'its settings are searched for the cheapest that keeps the SLO over time, and both fleets are shown under more ' +
+    'traffic, a lost replica and a burst. With several engines and prices the cheapest one is planned and all of them ' +
+    'are compared. Exits 5 when no fleet meets the SLO.',
   arguments: [{ name: 'workload', description: 'trace Parquet, or workload model (*.json)', required: true }],
   options: [
     {
@@ -29,8 +32,8 @@ export const command: CommandSpec = {
       type: 'strings',
       value: '<file|name>',
       description:
-        'engine model file or bundled name; default: the one fitted in --profile. Repeatable with prices: ' +
-        'NAME,price=2.5/h,label=h100,cold-start=90s,max-replicas=32; the cheapest that meets the SLO is planned',
+        'engine model file or bundled name; default: the one fitted in --profile. Repeatable, ' +
+        'with NAME,price=2.5/h (and label=, cold-start=, max-replicas=): the cheapest that meets the SLO is planned',
     },
     {
       key: 'choices',
