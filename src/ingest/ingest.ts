@@ -31,7 +31,8 @@ export type { IngestOptions, IngestResult } from './options.js';
 /**
  * Turns logs into a trace. Throws ToolError: FILE_NOT_FOUND, FILE_EMPTY, FILE_UNREADABLE, FORMAT_UNKNOWN,
  * HEADER_MISMATCH, NO_ROWS, BAD_ROWS (strict), BAD_VALUE (mapping, zone, tokenizer), OUTPUT_UNWRITABLE, or the signal's
- * reason.
+ * reason. A compressed file that ends early: the trace of what came before is written, then FILE_UNREADABLE is thrown, unless
+ * allowed; in strict mode nothing is written.
  */
 export async function ingest(options: IngestOptions): Promise<IngestResult> {
   if (options.inputs.length === 0) {
@@ -44,7 +45,8 @@ export async function ingest(options: IngestOptions): Promise<IngestResult> {
     ...options,
     map,
     zone,
-    allowTruncated: options.allowTruncated ?? false,
+    // What comes before the cut is written in any case, except to strict eyes; whether that is a success is another matter.
+    allowTruncated: options.allowTruncated === true || options.strict !== true,
   });
   let texts: KeptTexts | null = null;
   let read: Reading | null = null;
@@ -59,12 +61,28 @@ export async function ingest(options: IngestOptions): Promise<IngestResult> {
     await read.all();
     const result = await writeOut(options, choice, read, { map, zone, counter, texts });
     texts?.finish();
+    if (options.allowTruncated !== true) refuseTruncated(choice, result);
     return result;
   } finally {
     read?.rows.dispose();
     texts?.abandon();
     await chosen.remove();
   }
+}
+
+/** The trace is there and says what was cut; the caller learns that it is not whole. */
+function refuseTruncated({ inputs }: ChosenInputs, { output, rows }: IngestResult): void {
+  const cut = inputs.find(({ source }) => source.truncation !== null);
+  if (cut === undefined) return;
+  throw truncated(`${cut.source.truncation}; ${countRows(rows)} that came before are in ${output}`);
+}
+
+function truncated(message: string): ToolError {
+  return new ToolError({
+    code: 'FILE_UNREADABLE',
+    message,
+    hint: 'fetch the file again, or take what is there as a success with --allow-truncated',
+  });
 }
 
 /** What reading and writing share beside the options. */
@@ -138,7 +156,12 @@ function readerOf(
         });
       }
       pump.finish();
-      if (rows.rowCount === 0) throw noRows(inputs, rejects, tally);
+      if (rows.rowCount > 0) return;
+      const { truncation } = inputs.find(({ source }) => source.truncation !== null)?.source ?? {
+        truncation: null,
+      };
+      if (truncation !== null) throw truncated(`${truncation}; no complete row comes before`);
+      throw noRows(inputs, rejects, tally);
     },
   };
 }

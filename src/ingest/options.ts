@@ -21,7 +21,7 @@ export interface IngestOptions {
   readonly keepIds?: boolean;
   /** Secret that the pseudonyms depend on; default: random, so that they cannot be joined with another ingest. */
   readonly pseudonymKey?: string;
-  /** Keep the rows of a compressed file that ends early. */
+  /** A compressed file that ends early is no error: what came before it is all there is. */
   readonly allowTruncated?: boolean;
   /**
    * Tokenizer for texts whose lengths are not logged: cl100k_base, o200k_base, or the path of a Hugging Face

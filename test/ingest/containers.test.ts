@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { ingest } from '../../src/ingest/ingest.js';
+import { readTraceRows } from '../../src/trace/read.js';
 import { temporaryFolder } from '../trace/traces.js';
 import { azureCsv, ingestFiles, ingestText } from './logs.js';
 
@@ -65,7 +66,7 @@ test('F53: all members of a gzip file are read, whatever its name', async (conte
   }
 });
 
-test('F53: a truncated gzip file is refused; on request its complete rows are kept', async (context) => {
+test('F53: of a truncated gzip file every complete row is written, with an error unless allowed', async (context) => {
   const folder = temporaryFolder(context);
   const path = join(folder, 'cut.csv.gz');
   const output = join(folder, 'out.parquet');
@@ -80,12 +81,19 @@ test('F53: a truncated gzip file is refused; on request its complete rows are ke
   );
   await assert.rejects(ingest({ inputs: [path], output }), {
     code: 'FILE_UNREADABLE',
-    message: /cut\.csv\.gz is a truncated gzip file: .* after \d+ bytes; 2\d complete rows come before/,
+    message:
+      /cut\.csv\.gz is a truncated gzip file: .* after \d+ bytes; 2\d rows that came before are in .*out\.parquet/,
     hint: /--allow-truncated/,
   });
-  assert.equal(existsSync(output), false);
+  const given = await readTraceRows(output);
+  const strict = join(folder, 'strict.parquet');
+  await assert.rejects(ingest({ inputs: [path], output: strict, strict: true }), {
+    message: /2\d complete rows come before/,
+  });
+  assert.equal(existsSync(strict), false);
   const { rows, result } = await ingestFiles(context, [path], { allowTruncated: true });
   assert.ok(rows.length >= 20 && rows.length < 30, `${rows.length} rows`);
+  assert.deepEqual(given, rows);
   rows.forEach((found, i) => {
     assert.equal(found.inputTokens, 100 + i);
     assert.equal(found.outputTokens, i);

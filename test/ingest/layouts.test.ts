@@ -69,13 +69,13 @@ for (const [name, content] of Object.entries(LAYOUTS)) {
   });
 }
 
-test('X2: all frames of a Zstandard file are read, whatever its name; a truncated one is refused or cut', async (context) => {
+test('X2: all frames of a Zstandard file are read, whatever its name; a truncated one gives what came before', async (context) => {
   const bytes = Buffer.from(ZSTD_FRAMES, 'base64');
   await assertSameRows(context, await ingestText(context, 'a.log', bytes), 'two frames');
   const cut = bytes.subarray(0, bytes.length - 20);
   await assert.rejects(ingestText(context, 'cut.zst', cut), {
     code: 'FILE_UNREADABLE',
-    message: /truncated zstd file: it ends inside a frame, .* 3 complete rows come before/,
+    message: /truncated zstd file: it ends inside a frame, .* 3 rows that came before are in/,
     hint: /--allow-truncated/,
   });
   const { rows } = await ingestText(context, 'cut.zst', cut, { allowTruncated: true });

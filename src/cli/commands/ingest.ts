@@ -66,7 +66,8 @@ export const command: CommandSpec = {
     {
       key: 'allowTruncated',
       type: 'boolean',
-      description: 'keep the complete rows of a compressed file that ends early',
+      description:
+        'a compressed file that ends early is no error (its complete rows are written anyway, but the exit status is 3)',
     },
     {
       key: 'tokenizer',
