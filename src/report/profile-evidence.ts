@@ -70,7 +70,7 @@ function intervalFigure(levels: readonly LoadLevel[]): FigureOptions | null {
     chart,
     title: 'How sure the p99 of TTFT is',
     reading:
-      'Bars are confidence intervals from whole blocks of time. Discs met the objective, crosses missed it. The dashed line is the highest level that met it; levels whose bars overlap are not told apart.',
+      'Bars are confidence intervals from whole blocks of time. Discs met the objective, crosses missed it. The dashed line is the highest level that met it; levels whose bars overlap may be alike.',
     n: `${found.map(({ one }) => formatCount(one.n)).join(', ')} requests`,
     window: 'each level’s measured part',
     definitions: ['ttft'],

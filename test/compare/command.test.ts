@@ -171,8 +171,9 @@ test('two run folders: table, verdict, status; 5 with --strict when worse, 6 whe
   const page = join(folder, 'runs.html');
   const { status, text, document } = await compare<RunComparison>([before, join(after, 'run.json')], {
     ...flags,
-    output: page,
+    output: [page, join(folder, 'runs.md')],
   });
+  assert.match(readFileSync(join(folder, 'runs.md'), 'utf8'), /^## Worse: after falls behind before$/m);
   assert.match(readFileSync(page, 'utf8'), /Worse: after falls behind before/);
   assert.equal(status, EXIT.ok);
   assert.equal(document.kind, 'run-comparison');

@@ -75,7 +75,8 @@ export const command: CommandSpec = {
       short: 'o',
       type: 'strings',
       value: '<file>',
-      description: 'also write the result here: a page with charts as .html, everything as .json; repeatable',
+      description:
+        'also write the result here: a page with charts as .html, its words as .md or .csv, everything as .json; repeatable',
     },
   ],
   examples: [
@@ -141,7 +142,7 @@ async function finish(
 ): Promise<void> {
   const outputs = (options['output'] as string[] | undefined) ?? [];
   for (const output of outputs) {
-    if (/\.html?$/i.test(output)) await writeReportOf(reportInputOf(comparison), output);
+    if (/\.(html?|md|csv)$/i.test(output)) await writeReportOf(reportInputOf(comparison), output);
     else await writeJson(output, comparison);
   }
   io.print(fitScreen(text));
