@@ -58,7 +58,6 @@ export async function testFleets(
   if (studied) {
     for (const freshSeed of freshSeedsOf(options))
       fresh.push({ seed: freshSeed, requests: await draw(freshSeed, true) });
-    if (burst !== null) fresh.push(burst);
   }
   const study = !studied
     ? null
@@ -70,6 +69,7 @@ export async function testFleets(
         requests,
         seed,
         fresh,
+        burst,
         windowGoal: conditions.windowGoal,
         trials,
       });
