@@ -24,6 +24,8 @@ const COUNT = 0;
 const COUNT_DIGITS = 9;
 const MAX_DIGITS = 15;
 const MS_PLACES = 3;
+/** ±292 years: what 64-bit nanoseconds hold. */
+const MAX_SEC = 9_223_372_036;
 const TWO_32 = 4_294_967_296;
 
 export interface PlainJsonOptions {
@@ -135,6 +137,7 @@ export class PlainJson {
       if (digits === 0 || digits > MAX_DIGITS || (bytes[start] === ZERO && digits > 1)) return -1;
       if (step === TIME) {
         this.#sec = Math.floor(value / 1_000);
+        if (this.#sec >= MAX_SEC) return -1;
         this.#nanos = (value - this.#sec * 1_000) * 1_000_000;
       } else {
         if (digits > COUNT_DIGITS) return -1;
