@@ -21,8 +21,8 @@ export function defaultBandwidthSec(durationSec: number): number {
 
 /** Rate curve of arrivals on [0, durationSec]. */
 export function fitRateCurve(arrivalSec: Float64Array, durationSec: number, bandwidthSec: number): RateCurve {
-  // 1-s bins, or finer when the kernel is: 60 bins per bandwidth are plenty.
-  const binSec = Math.min(1, bandwidthSec / 10);
+  // 60 bins per bandwidth are plenty, and 1-s bins, or ten per bandwidth, are enough for narrow kernels.
+  const binSec = Math.max(bandwidthSec / 60, Math.min(1, bandwidthSec / 10));
   const bins = Math.max(1, Math.ceil(durationSec / binSec));
   const counts = new Float64Array(bins);
   for (const t of arrivalSec) counts[Math.min(bins - 1, Math.floor(t / binSec))] += 1;
