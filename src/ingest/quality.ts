@@ -216,6 +216,10 @@ export class QualityJudge {
   #spanNotes(): string[] {
     const spanSec = this.#options.spanNs / 1e9;
     const { rowCount } = this.#options;
+    if (rowCount > 1 && spanSec === 0)
+      return [
+        'all requests arrive at one instant: the source has no times, or a single one, so that only its lengths can be used',
+      ];
     if (rowCount < 2 || (spanSec <= 5 * YEAR_SEC && (rowCount <= 10 || spanSec >= 0.5 || spanSec === 0)))
       return [];
     return [`the trace spans ${formatDurationSec(spanSec)}: check the time unit (seconds, milliseconds, …)`];

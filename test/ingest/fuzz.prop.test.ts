@@ -46,7 +46,7 @@ function changed(
   return result;
 }
 
-test('mutated samples end with rows that add up, or with a ToolError and no file', async (context) => {
+test('mutated samples end with rows that add up, or with a ToolError and no file, or what came before a cut', async (context) => {
   const folder = temporaryFolder(context);
   const output = join(folder, 'out.parquet');
   await fc.assert(
@@ -69,7 +69,10 @@ test('mutated samples end with rows that add up, or with a ToolError and no file
           reader.close();
         } catch (error) {
           assert.ok(error instanceof ToolError, String((error as Error).stack));
-          assert.equal(existsSync(output), false);
+          // Of a truncated file everything before the cut is written, and nothing of any other damage.
+          const isCut = /truncated .*that came before are in/.test(error.message);
+          assert.equal(existsSync(output), isCut, error.message);
+          if (isCut) (await openTrace(output)).close();
         }
       },
     ),

@@ -87,7 +87,7 @@ export const command: CommandSpec = {
     say(
       labelled(
         'written',
-        `${output}: ${formatCount(result.rows)} requests, ${formatBytes(result.bytes)}; reads back with: tokentide ingest --format ${result.readAs}`,
+        `${output === '-' ? 'standard output' : output}: ${formatCount(result.rows)} requests, ${formatBytes(result.bytes)}; reads back with: tokentide ingest --format ${result.readAs}`,
       ),
     );
     io.result({ schemaVersion: 1, kind: 'conversion', ...result });
