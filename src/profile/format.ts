@@ -54,8 +54,9 @@ function intervalLines(profile: LatencyProfile): string[] {
       (one) => one.metric === term.metric && one.percentile === term.statistic.p,
     );
     if (found === undefined) return [];
-    const high = found.highMs === null ? 'no bound (few samples)' : formatMs(found.highMs);
-    return [[significant(level.ratePerSec, 4), formatMs(found.valueMs), formatMs(found.lowMs), `to ${high}`]];
+    const high = found.highMs === null ? 'no bound: too few samples' : formatMs(found.highMs);
+    const cells = [significant(level.ratePerSec, 4), String(found.n), formatMs(found.valueMs)];
+    return [[...cells, `${formatMs(found.lowMs)} to ${high}`]];
   });
   if (rows.length === 0) return [];
   const name = term.text.split(/\s*[<>]/)[0];

@@ -216,18 +216,19 @@ async function runOne(
   });
   const seed = attempt === 1 ? options.seed : `${options.seed}/repeat-${attempt}`;
   const { requests, warmupRequests } = levelSize(ratePerSec, options);
+  const typicalSec = typicalE2eSec(so.history);
+  const cooldownRequests = cooldownOf(ratePerSec, requests, typicalSec, options.maxRequests);
   const rows = drawLevelLoad({
     pool: options.pool,
     ratePerSec,
-    requests,
+    requests: requests + cooldownRequests,
     shape: options.load.shape,
     gapCv: options.load.gapCv ?? 1,
     seed,
   });
   const signal = options.signal ?? null;
-  const typicalSec = typicalE2eSec(so.history);
   const plan = { ratePerSec, attempt, seed, rows, warmupRequests, because, typicalSec, signal };
-  const run = await options.runLevel(plan);
+  const run = withoutCooldown(await options.runLevel(plan), requests);
   const judged = judgeLevel(run, {
     ratePerSec,
     attempt,
@@ -238,6 +239,31 @@ async function runOne(
     mlperf: options.mlperf,
   });
   return { target: run.target, judged };
+}
+
+/**
+ * Requests that follow the measured ones, so that these end under the level's load and not while it fades: as many as
+ * arrive in a long answer's time, a quarter of the level at most.
+ */
+function cooldownOf(
+  ratePerSec: number,
+  requests: number,
+  typicalSec: number | null,
+  maxRequests: number | undefined,
+): number {
+  const room = (maxRequests ?? Number.POSITIVE_INFINITY) - requests;
+  return Math.max(0, Math.min(Math.floor(ratePerSec * (typicalSec ?? 0)), Math.floor(requests / 4), room));
+}
+
+/** Records come in order of arrival; those of the cool-down are left out like those of the warm-up. */
+function withoutCooldown(run: LevelRun, requests: number): LevelRun {
+  if (run.records.length <= requests) return run;
+  return {
+    ...run,
+    records: run.records.map((record, i) =>
+      i < requests ? record : { ...record, phase: 'warmup' as const },
+    ),
+  };
 }
 
 function typicalE2eSec(history: readonly LoadLevel[]): number | null {
@@ -276,7 +302,7 @@ function warningsOf(levels: readonly LoadLevel[], options: ProfileOptions): stri
   for (const level of effectiveLevels(levels)) {
     const unstable = level.notes.find((note) => note.includes('not stable'));
     if (unstable !== undefined && level.valid && level.steady) {
-      warnings.push(`${significant(level.ratePerSec, 4)}/s: ${unstable}`);
+      warnings.push(`${significant(level.ratePerSec, 4)}/s: ${unstable}; lengthen the level (--duration)`);
     }
   }
   const repeated = levels.filter((level) => level.attempt > 1);

@@ -14,8 +14,9 @@ export interface LoadLevel {
   /** 1 = first run at this rate; 2 = repeated because the first contradicted its neighbours or was invalid. */
   readonly attempt: number;
   readonly seed: string;
-  /** Measured requests; the warm-up's are not among them. */
+  /** Measured requests; those of the warm-up and of the cool-down are not among them. */
   readonly requests: number;
+  /** Sent before and after the measured ones. */
   readonly warmupRequests: number;
   /** Of the measured arrivals. */
   readonly durationSec: number;

@@ -264,3 +264,23 @@ test('a list of rates ends two levels after saturation, and says which were not 
   );
   assert.match(profile.warnings.join(' '), /over-saturated, so 80, 160\/s were not run/);
 });
+
+test('answers that are still going on when the measured arrivals end do so under load: a cool-down follows', async () => {
+  const server = scriptedServer(() => ({ ttftMs: 960 }));
+  const profile = await profileLoad(profileOptions({ levels: [10, 20], runLevel: server.runLevel }));
+  // 200 measured of 223; an answer takes 1 s, so 20 more follow at 20/s, once that is known.
+  assert.deepEqual(
+    server.plans.map((plan) => [plan.rows.length, plan.warmupRequests]),
+    [
+      [223, 22],
+      [243, 22],
+    ],
+  );
+  assert.deepEqual(
+    profile.levels.map((level) => [level.requests, level.warmupRequests]),
+    [
+      [201, 22],
+      [201, 42],
+    ],
+  );
+});
