@@ -315,7 +315,7 @@ test('wrong words are refused with their place and the nearest right word', () =
     [{ rate: '5/s', output: 5 }, /^input: is missing/],
     [{ ...BASE, rate: 'fast' }, /^rate: 'fast' is no rate/],
     [{ ...BASE, rate: '0/s' }, /^rate: a rate of zero/],
-    [{ ...BASE, rate: '-5/s' }, /^rate:/],
+    [{ ...BASE, rate: '-5/s' }, /^rate: a rate must not be below zero, got '-5\/s'/],
     [{ ...BASE, rate: '5/s, 6/s' }, /^rate: '6\/s' never begins/],
     [
       { ...BASE, input: 'lognromal p50 5 p99 9' },

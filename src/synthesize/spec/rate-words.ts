@@ -119,6 +119,8 @@ function addClause(state: Builder, clause: string, durationSec: number | null, p
     return;
   }
   match = STEADY.exec(clause);
+  if (match === null && /(?:^|\s)-\d/.test(clause))
+    throw badSpec(place, `a rate must not be below zero, got '${clause}'`, HINT);
   if (match === null) throw badSpec(place, `'${clause}' is no rate`, HINT);
   if (match[2] === undefined) state.openEnded = rate(match[1]);
   else state.pieces.push(flat(rate(match[1]), sec(match[2])));
