@@ -127,11 +127,11 @@ function chaoticRows(count: number, everyMs: number): TraceRow[] {
 }
 
 const LIMITS: Partial<ReplayOptions> = {
-  timeoutConnectSec: 1,
-  timeoutFirstByteSec: 0.6,
-  timeoutIdleSec: 0.6,
-  timeoutTotalSec: 2,
-  drainSec: 3,
+  timeoutConnectSec: 3,
+  timeoutFirstByteSec: 2,
+  timeoutIdleSec: 2,
+  timeoutTotalSec: 4,
+  drainSec: 6,
 };
 
 /** Every row once, with an ending that its misdeed allows. */
@@ -158,8 +158,8 @@ for (const retries of [0, 1]) {
       { ...LIMITS, rows, retries, senders: 2 },
     );
     const tookSec = (performance.now() - startedMs) / 1_000;
-    // 4 s of sending, 2 s for the longest answer, at most 1 s before another attempt; the rest is starting and writing.
-    assert.ok(tookSec < 4 + 2 * (retries + 1) + retries + 10, `${tookSec} s`);
+    // 4 s of sending, 4 s for the longest answer, at most 1 s before another attempt; the rest is starting and writing.
+    assert.ok(tookSec < 4 + 4 * (retries + 1) + retries + 25, `${tookSec} s`);
     assertAccounted(records, rows);
     assert.equal(summary.counts.offered, 400);
     assert.equal(
@@ -209,7 +209,7 @@ test('a server that stops reading and answering is left at the drain limit', asy
     timeoutIdleSec: null,
     drainSec: 1,
   });
-  assert.ok(performance.now() - startedMs < 12_000);
+  assert.ok(performance.now() - startedMs < 30_000);
   assert.deepEqual(summary.counts, { offered: 100, byStatus: { cancelled: 100 } });
   assert.equal(summary.validity.verdict, 'invalid');
 });
