@@ -1,6 +1,7 @@
 /** The pages in a real browser: nothing fetched, nothing complained of, charts drawn, readable from 360 to 1440 px. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -75,6 +76,23 @@ for (const name of Object.keys(DOCUMENTS)) {
       assert.deepEqual(await page.evaluate(OVERLAPS), [], `${view.width} px`);
       assert.deepEqual(await page.evaluate(ACCESSIBILITY), []);
       assert.deepEqual(await page.evaluate(CONTRAST), [], view.dark ? 'dark' : 'light');
+      await page.close();
+    }
+  });
+}
+
+/** axe-core finds what our own audit does not look for. One phone and one desk, one dark and one light. */
+const AXE =
+  path === null ? '' : await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const AXE_VIOLATIONS = `axe.run(document).then(({ violations }) =>
+  violations.map(({ id, nodes }) => \`\${id}: \${nodes.slice(0, 3).map(({ html }) => html).join(' ')}\`))`;
+
+for (const name of Object.keys(DOCUMENTS)) {
+  test(`${name}: axe-core finds no violation`, { skip }, async () => {
+    for (const view of [VIEWS[2], VIEWS[3]]) {
+      const page = await open(name, view);
+      await page.evaluate(`${AXE}; true`);
+      assert.deepEqual(await page.evaluate(AXE_VIOLATIONS), [], `${view.width} px`);
       await page.close();
     }
   });
