@@ -39,12 +39,14 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Poisson arrivals at 12/s; every prompt length occurs once, so a request is known by it in the server's log. */
+const REQUESTS = 30;
+
+/** Poisson arrivals at 15/s; every prompt length occurs once, so a request is known by it in the server's log. */
 function load(seed: string, requests: number): TraceRow[] {
   const rng = randomOf(seed, 'arrivals');
   let sec = 0;
   return Array.from({ length: requests }, (_, i) => {
-    sec += rng.exponential() / 12;
+    sec += rng.exponential() / 15;
     return emptyRow({
       arrivalNs: BigInt(Math.round(sec * 1e9)),
       inputTokens: 5 + ((i * 37) % requests),
@@ -93,24 +95,30 @@ async function untilSettled(known: ReadonlySet<number>): Promise<LoggedTask[]> {
 /** Sends this close together may reach the server's threads in either order. */
 const SAME_INSTANT_NS = 20e6;
 
-for (const protocol of ['openai-chat', 'openai-completions', 'llama-cpp']) {
+for (const protocol of [
+  'openai-chat',
+  'openai-completions',
+  'llama-cpp',
+  'openai-responses',
+  'anthropic-messages',
+]) {
   for (const stream of ['always', 'never'] as const) {
     test(`${protocol}, stream ${stream}: counts, order and endings are the server's own`, {
       skip,
     }, async (context) => {
-      const rows = load(`${protocol}-${stream}`, 40);
+      const rows = load(`${protocol}-${stream}`, REQUESTS);
       const { summary, records, logged } = await replayed(`${protocol}-${stream}`, rows, {
         protocol,
         stream,
       });
-      assert.deepEqual(summary.counts, { offered: 40, byStatus: { ok: 40 } });
-      assert.equal(logged.length, 40);
-      assert.deepEqual(summary.promptTokens, { compared: 40, exact: 40, meanSignedError: 0 });
+      assert.deepEqual(summary.counts, { offered: REQUESTS, byStatus: { ok: REQUESTS } });
+      assert.equal(logged.length, REQUESTS);
+      assert.deepEqual(summary.promptTokens, { compared: REQUESTS, exact: REQUESTS, meanSignedError: 0 });
       const bySent = [...records].sort((a, b) => a.sentNs! - b.sentNs!);
       const placeOf = new Map(logged.map((one, place) => [one.promptTokens, place]));
-      assert.equal(placeOf.size, 40);
+      assert.equal(placeOf.size, REQUESTS);
       let latestSentNs = Number.NEGATIVE_INFINITY;
-      const sentByPlace = new Float64Array(40);
+      const sentByPlace = new Float64Array(REQUESTS);
       for (const record of bySent) {
         const place = placeOf.get(record.inputTokens);
         assert.ok(place !== undefined, `the server computed a prompt of ${record.inputTokens} tokens`);
@@ -119,7 +127,8 @@ for (const protocol of ['openai-chat', 'openai-completions', 'llama-cpp']) {
         assert.equal(record.outputTokens, logged[place].outputTokens);
         assert.equal(record.outputTokens, record.maxOutputTokens);
         assert.equal(record.outputTokensSource, 'usage');
-        assert.equal(record.finishReason, 'length');
+        // Its responses API calls every answer completed, also one that was cut at its length.
+        assert.equal(record.finishReason, protocol === 'openai-responses' ? 'stop' : 'length');
         assert.equal(logged[place].cancelled, false);
         if (stream === 'always') assert.equal(record.chunks, record.outputTokens);
       }
