@@ -24,6 +24,7 @@ export { simulateAutoscaledFleet } from './engine/elastic/simulate-autoscaled.js
 export { createEngine } from './engine/engine.js';
 export { createFleet, type SimulateFleetOptions, simulateFleet } from './engine/fleet.js';
 export { bundledEngines, parseEngineModel, readEngineModel } from './engine/model.js';
+export { sloOverTime } from './engine/slo-over-time.js';
 export { requestsOfTrace } from './engine/trace-requests.js';
 export { ERROR_CODES, type ErrorCode, EXIT, ToolError } from './errors.js';
 // Trace → workload model → trace.
@@ -37,16 +38,21 @@ export { EXPORT_TARGETS, type ExportOptions, exportRun } from './interop/export.
 export { importResult } from './interop/import.js';
 export type { ImportedResult } from './interop/imported.js';
 export { itlGaps, percentileSorted, REQUEST_METRICS, summarizeMetrics, summarizeSamples } from './metrics.js';
+export { type EngineChoice, parseEngineChoice, parseEngineChoices } from './plan/choices.js';
 export { type PlanOptions, planFleet } from './plan/plan.js';
+export { correctProfileForMix } from './profile/mix.js';
 export { type ProfileOptions, profileLoad } from './profile/profile.js';
 export { type RandomStream, type Rng, randomOf, randomStream, type StreamName } from './random.js';
 // The measurement.
 export type { ReplayOptions } from './replay/options.js';
 export { replayTrace } from './replay/replay.js';
 export { readRun, recoverRun } from './replay/run-folder.js';
+export { selfTest } from './replay/self-test/self-test.js';
+export { protocolAnswer } from './replay/testing/protocol-answers.js';
 export { createScriptedEndpoint } from './replay/testing/scripted-endpoint.js';
+export { REPORT_FORMATS, type ReportFormat } from './report/formats.js';
 export { renderReport } from './report/report.js';
-export { writeReport } from './report/write.js';
+export { reportText, writeChart, writeReport } from './report/write.js';
 export { type EngineServer, type ServeOptions, serveEngine } from './serve/server.js';
 export { type SimulateTraceOptions, simulateTrace } from './simulate/simulate.js';
 export { goodputOf, isGood, judgeSlo, parseSlo, type Slo, type SloTerm } from './slo.js';
@@ -58,6 +64,7 @@ export {
   synthesizeToFile,
 } from './synthesize/synthesize-file.js';
 export { createTokenCounter, type TokenCounter } from './tokens/counter.js';
+export { openTokenizer } from './tokens/open.js';
 export { buildPrompt, createPromptWriter } from './tokens/prompt.js';
 export { traceToArrow, writeArrowIpc } from './trace/arrow.js';
 export { batchFromRows, emptyRow, rowsOfBatch } from './trace/batch.js';
