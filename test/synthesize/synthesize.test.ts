@@ -46,7 +46,7 @@ function rowsOf(options: StreamOptions): Rows {
   };
 }
 
-test('Poisson means exponential gaps: 20 000 arrivals at 10/s, seeds 1 to 5', () => {
+test('F26: Poisson means exponential gaps: 20 000 arrivals at 10/s, seeds 1 to 5', () => {
   let passes = 0;
   for (let seed = 1; seed <= 5; seed++) {
     const { timesSec } = rowsOf({ model: workloadModel([workloadClass()]), seed, requests: 20_000 });
