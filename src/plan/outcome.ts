@@ -16,6 +16,7 @@ import type {
 import { significant } from '../units.js';
 import { replicasText } from './evidence.js';
 import { countsErrors, MAX_REFUSED_RATIO } from './sizing.js';
+import { thinnedTimeline } from './timeline.js';
 
 /** Requests between two turns of the event loop. */
 const REQUESTS_PER_BREATH = 8_192;
@@ -110,6 +111,7 @@ export async function simulateOutcome(conditions: FleetConditions, run: FleetRun
       outputTokens: answered.reduce((sum, request) => sum + (request.outputTokens ?? 0), 0),
       goodRequests: goodput * simulation.requests.length,
     }),
+    ...(autoscaler.kind === 'static' ? {} : { timeline: thinnedTimeline(judged.timeline) }),
   };
 }
 

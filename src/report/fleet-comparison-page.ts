@@ -36,7 +36,9 @@ export function fleetComparisonPage(name: string, comparison: FleetComparison): 
     ),
   );
   const ofFleet = (document: SimulationDocument, key: string) =>
-    document.scaling === undefined ? [] : scalingFigures(document.scaling, requestsText(document), key);
+    document.scaling === undefined
+      ? []
+      : scalingFigures(document.scaling, { n: requestsText(document), key });
   const ofBase = ofFleet(base, 'first');
   const ofOther = ofFleet(other, 'other');
   const sections: (Section | null)[] = [

@@ -1,7 +1,7 @@
 /** Figures of an autoscaled fleet: replicas, load and SLO attainment over time. Used by simulations and plans. Pure. */
 import type { AttainmentSample, ScalingSummary } from '../types.js';
 import { formatCount, formatRatio, significant } from '../units.js';
-import { type ChartShade, shareRange } from './chart.js';
+import { type ChartLine, type ChartShade, shareRange } from './chart.js';
 import { curveFigure } from './paired-figures.js';
 import { type FigureOptions, present } from './parts.js';
 import { clockText } from './run-data.js';
@@ -12,8 +12,30 @@ const TIME = { label: 'time from the trace’s start', unit: 'clock', scale: 'li
 /** More samples than this are thinned: every k-th, and the last. */
 const MOST_SAMPLES = 1_500;
 
+/** What is drawn of an autoscaled fleet. */
+export type FleetCourse = Pick<
+  ScalingSummary,
+  'timeline' | 'breaches' | 'meanReplicas' | 'goal' | 'attainment'
+> & {
+  /** Changes of the size; absent = not known. */
+  readonly scaleEvents?: ScalingSummary['scaleEvents'];
+};
+
+export interface ScalingFigureOptions {
+  /** What the requests are: `19 366 requests`. */
+  readonly n: string;
+  /** Keeps the ids of two fleets apart. */
+  readonly key: string;
+  /** Charts that share a cursor; default: those of this fleet. */
+  readonly group?: string;
+  /** How far apart the samples are, where they are not the scrapes. */
+  readonly spacing?: string;
+  /** Beside the replicas, such as a fleet of fixed size. */
+  readonly lines?: readonly ChartLine[];
+}
+
 /** Times in which the SLO was missed, as shades. */
-function breachShades({ breaches, timeline }: ScalingSummary): ChartShade[] {
+function breachShades({ breaches, timeline }: FleetCourse): ChartShade[] {
   const end = timeline.at(-1)?.atSec ?? 0;
   return breaches.map((breach) => ({
     from: breach.fromSec,
@@ -22,14 +44,17 @@ function breachShades({ breaches, timeline }: ScalingSummary): ChartShade[] {
   }));
 }
 
-/** Replicas over time, requests in the fleet, attainment; `key` keeps the ids of two fleets apart. */
-export function scalingFigures(scaling: ScalingSummary, n: string, key: string): FigureOptions[] {
+/** Replicas over time, requests in the fleet, attainment. */
+export function scalingFigures(scaling: FleetCourse, options: ScalingFigureOptions): FigureOptions[] {
+  const { n, key, group = `scaling-${key}` } = options;
   const step = Math.max(1, Math.ceil(scaling.timeline.length / MOST_SAMPLES));
   const samples = scaling.timeline.filter((_, i, all) => i % step === 0 || i === all.length - 1);
   const at = samples.map((sample) => sample.atSec);
   const end = at.at(-1) ?? 0;
-  const window = `${clockText(end)}, a sample ${step === 1 ? 'per scrape' : `every ${step} scrapes`}`;
-  const group = `scaling-${key}`;
+  const spacing = options.spacing ?? `a sample ${step === 1 ? 'per scrape' : `every ${step} scrapes`}`;
+  const window = `${clockText(end)}, ${spacing}`;
+  const events = scaling.scaleEvents;
+  const changes = events === undefined ? '' : `; ${formatCount(events.length)} changes`;
   const shades = breachShades(scaling);
   const shaded = shades.length === 0 ? '' : ' Shaded: the SLO was missed.';
   const most = Math.max(0, ...samples.map((sample) => sample.ready + sample.starting));
@@ -38,7 +63,7 @@ export function scalingFigures(scaling: ScalingSummary, n: string, key: string):
       {
         id: `replicas-${key}`,
         title: 'Replicas over time',
-        reading: `At most ${most} at once, ${scaling.meanReplicas === null ? 'mean unknown' : `${significant(scaling.meanReplicas)} on average`}; ${formatCount(scaling.scaleEvents.length)} changes. Ready lags asked-for by the cold start.${shaded}`,
+        reading: `At most ${most} at once, ${scaling.meanReplicas === null ? 'mean unknown' : `${significant(scaling.meanReplicas)} on average`}${changes}. Ready lags asked-for by the cold start.${shaded}`,
         n: `${formatCount(samples.length)} samples`,
         window,
         definitions: ['replicas'],
@@ -73,6 +98,7 @@ export function scalingFigures(scaling: ScalingSummary, n: string, key: string):
           },
         ],
         group,
+        lines: options.lines,
         shades,
       },
     ),

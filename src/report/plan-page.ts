@@ -26,6 +26,7 @@ import {
   sortedTrials,
 } from './plan-figures.js';
 import { studySections } from './plan-study.js';
+import { autoscaledOverTime } from './plan-timeline.js';
 import { metricTable, provenanceSection, sloTable } from './shared-sections.js';
 import {
   countValue,
@@ -42,20 +43,21 @@ import {
 export function planPage(input: PlanReportInput): Page {
   const { plan, files } = input;
   const front = present([attainmentByReplicas(plan), limitUseByReplicas(plan)]);
-  const overTime = present([offeredRate(plan), replicasOverTime(plan)]);
+  const [replicas, ...load] = autoscaledOverTime(plan);
+  const overTime = present([replicas ?? null, offeredRate(plan), ...load, replicasOverTime(plan)]);
   const study = studySections(plan);
   const confirmed = plan.trials.find((trial) => trial.role === 'confirm');
   const sections: (Section | null)[] = [
     evidenceSection(plan, front),
     study.front,
     study.overTime,
+    figureSection('load', 'Replicas and load over time', overTime, { nav: 'Load' }),
     noteSection('Before you trust this plan', plan.warnings),
     confirmed === undefined ? null : confirmedSection(confirmed, plan.trials),
     costSection(plan),
     plan.autoscaler === null ? null : autoscalerSection(plan.autoscaler),
     study.autoscaling,
     study.breaks,
-    figureSection('load', 'Load over time', overTime, { nav: 'Load' }),
     files.length === 0
       ? null
       : {

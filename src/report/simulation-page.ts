@@ -36,7 +36,8 @@ const SIMULATED = ['ttft', 'e2e', 'tpot', 'itl', 'ntpot'] as const;
 /** Builds the page of a simulation. */
 export function simulationPage(name: string, document: SimulationDocument): Page {
   const { scaling, disaggregated } = document;
-  const overTime = scaling === undefined ? [] : scalingFigures(scaling, requestsText(document), 'fleet');
+  const overTime =
+    scaling === undefined ? [] : scalingFigures(scaling, { n: requestsText(document), key: 'fleet' });
   const latency = present([
     percentileFigure(
       [{ label: fleetText(document), metrics: document.metrics }],

@@ -1,5 +1,5 @@
 /** CapacityPlan: how many replicas, what they cost, which thresholds, and what fewer would have done. */
-import type { AttainmentSample, AutoscalerSpec } from './autoscale.js';
+import type { AttainmentSample, AutoscalerSpec, FleetSample } from './autoscale.js';
 import type { FileHeader, Verdict } from './common.js';
 import type { MeanMax, RouterPolicy } from './engine.js';
 import type { SloResult } from './run.js';
@@ -113,6 +113,8 @@ export interface FleetOutcome {
   /** Longest time below the SLO's goal; null = not recovered before the end. */
   readonly timeToRecoverSec: number | null;
   readonly cost: PlanCost;
+  /** Replicas and load over time, at most 500 samples, each the fullest of its stretch; absent for fixed fleets. */
+  readonly timeline?: readonly FleetSample[];
 }
 
 /** A setting that the search tried. */

@@ -123,6 +123,18 @@ test('attainment over time covers the workload, window by window', () => {
   assert.equal(minutes.length, 20);
 });
 
+test('the autoscaled fleets tell their replicas over time, the fixed ones have none to tell', () => {
+  const { recommended, recipe, confirm } = study;
+  for (const one of [recommended, recipe, ...confirm, ...made.breakTests!.map((test) => test.autoscaled!)])
+    assert.equal(Math.max(...one.timeline!.map((sample) => sample.ready)), one.peakReplicas, one.label);
+  assert.equal(study.static.timeline, undefined);
+  // Samples are 15 s apart, so the mean is known to a sample per change of size.
+  const { timeline } = recommended;
+  assert.ok(timeline!.length > WAVE_SEC / 15);
+  const mean = timeline!.reduce((sum, { starting, ready, draining }) => sum + starting + ready + draining, 0);
+  assert.ok(Math.abs(mean / timeline!.length / recommended.meanReplicas - 1) < 0.05, `${mean}`);
+});
+
 test('how it breaks: traffic, a lost replica, a burst, each for both fleets', () => {
   const [growth, lost, burst] = made.breakTests!;
   assert.equal(growth.id, 'growth');

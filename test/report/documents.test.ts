@@ -230,7 +230,34 @@ test('a simulated plan: front with the recommended fleet, attainment of both fle
   for (const one of [plan.autoscaling!.recommended, plan.autoscaling!.recipe])
     assert.ok(text.includes(one.label));
   assert.ok(text.includes('not recovered'));
+  const replicas = page.charts.find((chart) => chart.id === 'replicas-plan')!;
+  assert.ok(!isPicture(replicas));
+  const { timeline } = plan.autoscaling!.recommended;
+  // A step has its last value once more at its end.
+  assert.deepEqual(
+    replicas.data[1].slice(0, timeline!.length),
+    timeline!.map((sample) => sample.ready),
+  );
+  assert.deepEqual(
+    replicas.lines.map((line) => line.label),
+    [`fixed fleet: ${plan.replicas}`],
+  );
+  assert.deepEqual(
+    replicas.shades.map(({ from, to }) => [from, to]),
+    [[36_000, 36_600]],
+    'the window that misses the SLO',
+  );
+  const load = JSON.stringify(page.sections.find((section) => section.id === 'load')!.body);
+  const order = ['replicas-plan', 'plan-rate', 'load-plan', 'plan-replicas'].map((id) =>
+    load.indexOf(`fig-${id}`),
+  );
+  assert.ok(order[0] > 0);
+  assert.deepEqual(
+    order,
+    [...order].sort((a, b) => a - b),
+  );
   const bare = buildPage(documents['plan']);
+  assert.ok(!bare.charts.some((chart) => chart.id === 'replicas-plan'));
   for (const id of ['front', 'attainment', 'scaling', 'breaks'])
     assert.ok(!bare.sections.some((section) => section.id === id), id);
 });

@@ -1,6 +1,6 @@
 /** Makes capacity plans for the report's tests: made runs of fleets of rising size, with thresholds and cost. */
 import { randomOf } from '../../src/random.js';
-import type { CapacityPlan, FleetOutcome, FleetTrial, ParetoPoint } from '../../src/types.js';
+import type { CapacityPlan, FleetOutcome, FleetSample, FleetTrial, ParetoPoint } from '../../src/types.js';
 import { MADE_MANIFEST, makeRun } from './make-run.js';
 
 const SLO = 'p99(ttft) < 2s, goodput >= 0.99';
@@ -94,7 +94,7 @@ export function makePlan(seed = 'plan'): CapacityPlan {
 export function makeSimulatedPlan(): CapacityPlan {
   const plan = makePlan();
   const fixed = makeOutcome(`${plan.replicas} replicas`, plan.replicas!, 0.999);
-  const found = makeOutcome('running 20, 2 to 6 replicas', 2.4, 0.996);
+  const found = { ...makeOutcome('running 20, 2 to 6 replicas', 2.4, 0.996), timeline: makeTimeline() };
   const recipe = makeOutcome('running 9, 2 to 6 replicas', 3.1, 0.999);
   const broken = makeOutcome('2 to 6 replicas', 2.6, 0.8);
   const point = (label: string, costPerHour: number, goodput: number): ParetoPoint => ({
@@ -159,6 +159,26 @@ export function makeSimulatedPlan(): CapacityPlan {
       { ...point('4 replicas', 10, 0.999) },
     ],
   };
+}
+
+/** A day from two to six replicas and back: asked for at the minute's rate, ready two samples later. */
+function makeTimeline(): FleetSample[] {
+  const desired = Array.from({ length: 480 }, (_, i) =>
+    Math.round(4 - 2 * Math.cos((2 * Math.PI * i) / 480)),
+  );
+  return desired.map((asked, i) => {
+    const ready = desired[Math.max(0, i - 2)];
+    return {
+      atSec: i * 180,
+      desired: asked,
+      starting: Math.max(0, asked - ready),
+      ready,
+      draining: Math.max(0, ready - asked),
+      running: 12 * ready,
+      waiting: 5 * Math.max(0, asked - ready),
+      held: 0,
+    };
+  });
 }
 
 function makeOutcome(label: string, meanReplicas: number, goodput: number): FleetOutcome {
