@@ -1,9 +1,8 @@
 /** From raw words (config file, environment, flags: the later wins) to typed values; every problem is reported at once. */
-import { readFile } from 'node:fs/promises';
 import { nearestWord, ToolError } from '../errors.js';
-import { requireFile } from '../trace/files.js';
 import { parseDurationSec, parsePricePerHour, parseRate, parseWindowSec } from '../units.js';
 import { COMMON_OPTIONS, type CommandTable, flagOf, type OptionSpec } from './command.js';
+import { readYamlRecord } from './yaml-file.js';
 
 /** Variables of the environment, by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -32,7 +31,9 @@ export async function resolveOptions(
   const problems: string[] = [];
   const config = flags['config'] ?? environment[variableOf('config')];
   if (typeof config === 'string') {
-    for (const [key, value] of Object.entries(await readConfig(config))) {
+    for (const [key, value] of Object.entries(
+      await readYamlRecord(config, 'config file', 'write one `key: value` per line'),
+    )) {
       if (table.some((option) => option.key === keyOf(key))) raw[keyOf(key)] = value;
       else problems.push(unknownKey(key, config, table));
     }
@@ -77,30 +78,6 @@ function unknownKey(key: string, place: string, table: readonly OptionSpec[]): s
     table.map((option) => option.key),
   );
   return `unknown key '${key}' in ${place}${near ? ` (did you mean ${near}?)` : ''}`;
-}
-
-async function readConfig(path: string): Promise<Record<string, unknown>> {
-  await requireFile(path, 'config file');
-  const { parse } = await import('yaml');
-  let document: unknown;
-  try {
-    document = parse(await readFile(path, 'utf8'));
-  } catch (cause) {
-    throw new ToolError({
-      code: 'USAGE',
-      message: `${path} is not YAML: ${(cause as Error).message}`,
-      hint: 'write one `key: value` per line',
-      cause,
-    });
-  }
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) {
-    throw new ToolError({
-      code: 'USAGE',
-      message: `${path} must hold keys and values`,
-      hint: 'write one `key: value` per line',
-    });
-  }
-  return document as Record<string, unknown>;
 }
 
 function convert(option: OptionSpec, given: unknown): unknown {

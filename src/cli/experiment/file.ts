@@ -2,12 +2,11 @@
  * The experiment file: steps that are commands, with variables. Reading checks everything that can be checked
  * before the first step runs: keys, values, required options, order of the steps.
  */
-import { readFile } from 'node:fs/promises';
 import { nearestWord, ToolError } from '../../errors.js';
-import { requireFile } from '../../trace/files.js';
 import type { CommandSpec } from '../command.js';
 import { type Environment, keyOf, resolveOptions } from '../options.js';
 import { COMMANDS } from '../registry.js';
+import { readYamlRecord } from '../yaml-file.js';
 import { substitute, type Variables } from './variables.js';
 
 /** One step, checked: a command with its words and options. */
@@ -46,7 +45,11 @@ export async function readExperiment(
   overrides: Variables = {},
   environment: Environment = {},
 ): Promise<Experiment> {
-  const document = await readDocument(path);
+  const document = await readYamlRecord(
+    path,
+    'experiment',
+    '`tokentide init` writes a commented experiment to start from',
+  );
   const problems: string[] = [];
   for (const key of Object.keys(document)) {
     if (!TOP_KEYS.includes(key)) problems.push(`unknown key '${key}'${suggestion(key, TOP_KEYS)}`);
@@ -141,30 +144,6 @@ function splitArguments(
     args.push(...(Array.isArray(value) ? value : [value]).map(String));
   }
   return { args, given };
-}
-
-async function readDocument(path: string): Promise<Record<string, unknown>> {
-  await requireFile(path, 'experiment');
-  const { parse } = await import('yaml');
-  let document: unknown;
-  try {
-    document = parse(await readFile(path, 'utf8'));
-  } catch (cause) {
-    throw new ToolError({
-      code: 'USAGE',
-      message: `${path} is not YAML: ${(cause as Error).message}`,
-      hint: '`tokentide init` writes a commented experiment to start from',
-      cause,
-    });
-  }
-  if (!isRecord(document)) {
-    throw new ToolError({
-      code: 'USAGE',
-      message: `${path} must hold name, variables and steps`,
-      hint: '`tokentide init` writes a commented experiment to start from',
-    });
-  }
-  return document;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
