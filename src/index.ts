@@ -43,6 +43,7 @@ export { type PlanOptions, planFleet } from './plan/plan.js';
 export { correctProfileForMix } from './profile/mix.js';
 export { type ProfileOptions, profileLoad } from './profile/profile.js';
 export { type RandomStream, type Rng, randomOf, randomStream, type StreamName } from './random.js';
+export { estimateReplay, type Prices, type ReplayEstimate } from './replay/estimate.js';
 // The measurement.
 export type { ReplayOptions } from './replay/options.js';
 export { replayTrace } from './replay/replay.js';

@@ -12,27 +12,24 @@ import { join } from 'node:path';
 import type { Agent } from 'undici';
 import { createRunLog, RUN_LOG_NAME } from '../trace/run-log.js';
 import { openSortedRunLog } from '../trace/run-log-sorted.js';
-import type { RunSummary, ServerSample, TraceBatch } from '../types.js';
+import type { RunSummary, ServerSample } from '../types.js';
 import { formatDurationSec, nsToMs } from '../units.js';
 import { headerOf } from './header.js';
 import { LiveTally } from './live.js';
-import { loopPlan, rampFactors, rampPlan } from './load-shape.js';
+import { chooseSenders, openSourceFor, planLoad } from './load-plan.js';
 import { drainOf, type LiveRun, measure } from './measure.js';
 import { checkReplayOptions, limitsOf, REPLAY_DEFAULTS, type ReplayOptions, sloOf } from './options.js';
-import { type PlanOptions, planReplay, type SendPlan } from './plan.js';
+import type { SendPlan } from './plan.js';
 import { prepareEndpoint } from './prepare.js';
-import type { Protocol } from './protocol.js';
 import { protocolNamed } from './protocols/index.js';
 import { Recorder } from './recorder.js';
 import { checkRunFolder, clearRunFolder, finishRunFolder } from './run-folder.js';
 import { openScraper, type Scraper, scrapersTogether } from './scrape.js';
 import { ServerLog } from './server-log.js';
-import { openSource } from './source.js';
 import { type RunHeader, summarizeRun } from './summary.js';
 import { parseTarget, type Target } from './target.js';
 import { TokenTally } from './token-tally.js';
 import { createAgent } from './transports/agent.js';
-import type { SessionOptions } from './turn-plan.js';
 
 /**
  * Replays a trace and writes the run's folder. Returns the summary, also when the run is invalid, misses its SLO or is
@@ -48,15 +45,9 @@ export async function replayTrace(options: ReplayOptions): Promise<RunSummary> {
   const { url, otherUrls, apiKey, headers, connection } = options;
   const given = parseTarget({ url, otherUrls, protocol, apiKey, headers, connection });
   await checkRunFolder(options.outDir, options.force ?? false);
-  const source = await openSource(options.trace, { turns: sessionsOf(options, protocol) !== null });
+  const source = await openSourceFor(options, protocol);
   try {
-    const plan = await planLoad(source.batches(), options, {
-      ...options,
-      sessions: sessionsOf(options, protocol),
-      stream: protocol.streams === false ? 'never' : (options.stream ?? 'trace'),
-      operation: protocol.operation,
-      blockSize: source.blockSize ?? options.blockSize ?? null,
-    });
+    const plan = await planLoad(source, options, protocol);
     const prepared = await prepareEndpoint(options, given, protocol, plan);
     const { target } = prepared;
     const serverLog = new ServerLog(options.outDir);
@@ -151,52 +142,6 @@ async function record(
   }
   await log.close();
   return result;
-}
-
-/** How turns leave; null = all by the schedule. */
-function sessionsOf(options: ReplayOptions, protocol: Protocol): SessionOptions | null {
-  const mode = options.sessions ?? 'open';
-  if (mode === 'open') return null;
-  const { history, thinkScale } = options;
-  return {
-    mode,
-    answers: history ?? 'real',
-    thinkScale: thinkScale ?? null,
-    histories: protocol.operation !== 'embedding',
-  };
-}
-
-/** The plan of the load: the trace's own, then passes, then the ramp; or all at once for a closed loop. */
-async function planLoad(
-  batches: Iterable<TraceBatch> | AsyncIterable<TraceBatch>,
-  options: ReplayOptions,
-  planOptions: PlanOptions,
-): Promise<SendPlan> {
-  let plan = await planReplay(batches, planOptions);
-  if (options.loop != null) plan = loopPlan(plan, options.loop);
-  if (options.ramp != null) plan = rampPlan(plan, rampFactors(options.ramp, plan.schedule.ratePerSec));
-  if (options.closedLoop !== true) return plan;
-  const intendedNs = new Float64Array(plan.count);
-  return { ...plan, schedule: { ...plan.schedule, intendedNs, durationSec: 0, ratePerSec: null } };
-}
-
-/** Chunks per second that one sender takes in with room to spare (measured ceiling: 30 000). */
-const CHUNKS_PER_SENDER = 20_000;
-/** Requests per second that one sender sends with room to spare. */
-const REQUESTS_PER_SENDER = 4_000;
-
-function chooseSenders(options: ReplayOptions, plan: SendPlan): number {
-  if (options.senders !== undefined && options.senders !== 'auto') return options.senders;
-  // A cap over several senders would have to be split; one keeps it whole.
-  if (options.concurrency != null) return 1;
-  const seconds = Math.max(1, plan.schedule.durationSec);
-  let chunks = 0;
-  for (let i = 0; i < plan.count; i++)
-    chunks += plan.stream[i] === 1 ? Math.max(1, plan.maxOutputTokens[i]) : 1;
-  const wanted = Math.ceil(
-    Math.max(chunks / seconds / CHUNKS_PER_SENDER, plan.count / seconds / REQUESTS_PER_SENDER),
-  );
-  return Math.max(1, Math.min(wanted, availableParallelism() - 1));
 }
 
 async function scraperOf(options: ReplayOptions, target: Target, log: ServerLog): Promise<Scraper | null> {

@@ -1,12 +1,13 @@
 /** `tokentide replay`: a trace → an endpoint, on exact time; prints what was measured and whether it counts. */
-import { ToolError } from '../../errors.js';
+import { EXIT, ToolError } from '../../errors.js';
 import { runLines } from '../../inspect/result-lines.js';
+import { estimateReplay, type Prices, type ReplayEstimate } from '../../replay/estimate.js';
 import { REPLAY_DEFAULTS, type ReplayOptions } from '../../replay/options.js';
 import { replayTrace } from '../../replay/replay.js';
 import { exitStatusOf } from '../../replay/validity.js';
 import type { RunSummary } from '../../types.js';
-import { formatCount, formatRatio } from '../../units.js';
-import type { CommandContext, CommandIo, CommandSpec } from '../command.js';
+import { formatCount, formatDurationSec, formatRatio, significant } from '../../units.js';
+import { type CommandContext, type CommandIo, type CommandSpec, flagOf } from '../command.js';
 import { LiveView } from '../live-view.js';
 import { ENDPOINT_OPTIONS, endpointSettings, urlsOf } from './endpoint-options.js';
 import { LOAD_OPTIONS, loadSettings } from './load-options.js';
@@ -95,6 +96,22 @@ export const command: CommandSpec = {
       description:
         'measure no endpoint but this machine, against a server that does nothing: the highest rates it can vouch for',
     },
+    {
+      key: 'dryRun',
+      type: 'boolean',
+      description: 'say what would be sent (requests, tokens, time, cost) and send nothing',
+    },
+    {
+      key: 'price',
+      type: 'price',
+      description: 'with --dry-run: price of the endpoint per time, e.g. 2.5/h',
+    },
+    {
+      key: 'tokenPrices',
+      type: 'numbers',
+      value: '<in,out>',
+      description: 'with --dry-run: prices per million prompt and output tokens, e.g. 0.5,1.5',
+    },
     { key: 'noTrial', type: 'boolean', description: 'send no trial request before the load' },
     {
       key: 'blockSize',
@@ -111,13 +128,14 @@ export const command: CommandSpec = {
     const { args, options, io, signal } = context;
     if (options['selfTest'] === true)
       return runSelfTest(context, (await endpointSettings(context)).senders ?? 'auto');
-    requireAll(context);
+    const isDry = options['dryRun'] === true;
+    requireAll(context, isDry ? [] : ['url', 'output']);
     const dir = options['output'] as string;
     const live = liveViewOf(io);
     const settings: ReplayOptions = {
       ...(await endpointSettings(context)),
       trace: args[0],
-      url: urlsOf(options['url'])[0],
+      url: urlsOf(options['url'])[0] ?? '',
       outDir: dir,
       force: options['force'] === true,
       ...loadSettings(options),
@@ -140,6 +158,12 @@ export const command: CommandSpec = {
       live,
       signal,
     };
+    if (isDry) {
+      const estimate = await estimateReplay(settings, pricesOf(options));
+      io.print(fitScreen(formatEstimate(estimate)));
+      io.result({ schemaVersion: 1, kind: 'replay-estimate', ...estimate });
+      return EXIT.ok;
+    }
     const summary = await replayTrace(settings).finally(() => live?.end());
     io.print(fitScreen(runLines(summary).join('\n')));
     io.print(fitScreen(`\n${clientLine(summary)}`));
@@ -162,18 +186,58 @@ function liveViewOf(io: CommandIo): LiveView | null {
 }
 
 /** What a replay needs and a self-test does not. Throws USAGE with everything that is missing. */
-function requireAll({ args, options }: CommandContext): void {
+function requireAll({ args, options }: CommandContext, keys: readonly string[]): void {
   const missing = [
-    ...(args[0] === undefined ? ['a trace'] : []),
-    ...(options['url'] === undefined ? ['--url'] : []),
-    ...(options['output'] === undefined ? ['-o'] : []),
+    ...(args[0] === undefined ? ['the trace'] : []),
+    ...keys.filter((key) => options[key] === undefined).map(flagOf),
   ];
   if (missing.length === 0) return;
   throw new ToolError({
     code: 'USAGE',
-    message: `replay needs ${missing.join(', ')}`,
+    message: missing.map((word) => `${word} is required`).join('\n       '),
     hint: 'write for example: tokentide replay trace.parquet --url http://localhost:8000 -o run',
   });
+}
+
+function pricesOf(options: CommandContext['options']): Prices {
+  const tokens = options['tokenPrices'] as number[] | undefined;
+  if (tokens !== undefined && (tokens.length !== 2 || tokens.some((price) => price < 0))) {
+    throw new ToolError({
+      code: 'BAD_VALUE',
+      message: `expected two prices after --token-prices, got ${tokens.join(',')}`,
+      hint: 'write --token-prices 0.5,1.5: per million prompt tokens, per million output tokens',
+    });
+  }
+  return {
+    perHour: (options['price'] as number | undefined) ?? null,
+    perMillionTokens: tokens === undefined ? null : { input: tokens[0], output: tokens[1] },
+  };
+}
+
+function formatEstimate(estimate: ReplayEstimate): string {
+  const { durationSec, ratePerSec, busiestSecond, cost } = estimate;
+  const reasons = (counts: Readonly<Record<string, number>>): string =>
+    Object.entries(counts)
+      .map(([reason, n]) => `${formatCount(n)} ${reason}`)
+      .join(', ');
+  const unknown =
+    estimate.outputUnknown > 0 ? ` (${formatCount(estimate.outputUnknown)} lengths unknown)` : '';
+  return [
+    `would send ${formatCount(estimate.requests)} requests of ${estimate.traceName}, and sends nothing`,
+    `tokens    ${formatCount(estimate.inputTokens)} prompt + ${formatCount(estimate.outputTokens)} output${unknown}`,
+    durationSec === null
+      ? 'time      as the answers come: turns or places wait for them'
+      : `time      ${formatDurationSec(durationSec)} from the first to the last request, then the last answers`,
+    ...(ratePerSec === null
+      ? []
+      : [
+          `rate      ${significant(ratePerSec)}/s on average, busiest second ${formatCount(busiestSecond ?? 0)}`,
+        ]),
+    `senders   ${formatCount(estimate.senders)}`,
+    ...(Object.keys(estimate.leftOut).length === 0 ? [] : [`left out  ${reasons(estimate.leftOut)}`]),
+    ...(Object.keys(estimate.changed).length === 0 ? [] : [`changed   ${reasons(estimate.changed)}`]),
+    ...(cost === null ? [] : [`cost      ${significant(cost)}`]),
+  ].join('\n');
 }
 
 /** How many processes sent, over how many connections, and what that took. */
