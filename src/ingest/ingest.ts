@@ -3,7 +3,9 @@
  * reason and line; sorts by arrival; and writes the trace with its data-quality report inside, whole or not at all.
  */
 import { randomBytes } from 'node:crypto';
+import { rename, rm } from 'node:fs/promises';
 import { ToolError } from '../errors.js';
+import { temporaryName } from '../trace/files.js';
 import { writeTrace } from '../trace/write.js';
 import type { ProgressListener, TraceBatch, TraceMetaDraft, TraceQuality } from '../types.js';
 import { type ChosenInput, type ChosenInputs, chooseInputs } from './choose-inputs.js';
@@ -14,6 +16,7 @@ import { inputNotes } from './input-notes.js';
 import { KeptTexts, withTexts } from './kept-texts.js';
 import { type IngestMap, parseIngestMap, readIngestMap } from './map.js';
 import type { IngestOptions, IngestResult } from './options.js';
+import { auditPrivacy } from './privacy-audit.js';
 import { Pseudonyms } from './pseudonyms.js';
 import { countRows, QualityJudge } from './quality.js';
 import { isParallelReadable, readInParallel } from './read-parallel.js';
@@ -38,6 +41,7 @@ export async function ingest(options: IngestOptions): Promise<IngestResult> {
   if (options.inputs.length === 0) {
     throw new ToolError({ code: 'USAGE', message: 'no input given', hint: 'name one or more log files' });
   }
+  refuseUnauditable(options);
   const map = await mapOf(options.map);
   const zone = parseZone(options.tz ?? 'UTC');
   const counter = options.tokenizer === undefined ? null : await openTextCounter(options.tokenizer);
@@ -59,7 +63,11 @@ export async function ingest(options: IngestOptions): Promise<IngestResult> {
     }
     read = readerOf(options, choice, { map, zone, counter, texts });
     await read.all();
-    const result = await writeOut(options, choice, read, { map, zone, counter, texts });
+    const setting = { map, zone, counter, texts };
+    const result =
+      options.auditPrivacy === true
+        ? await writeAudited(options, choice, read, setting)
+        : await writeOut(options, choice, read, setting);
     texts?.finish();
     if (options.allowTruncated !== true) refuseTruncated(choice, result);
     return result;
@@ -67,6 +75,40 @@ export async function ingest(options: IngestOptions): Promise<IngestResult> {
     read?.rows.dispose();
     texts?.abandon();
     await chosen.remove();
+  }
+}
+
+/** Writes the trace beside its place and moves it there once the scan found nothing of the inputs in it. */
+async function writeAudited(
+  options: IngestOptions,
+  choice: ChosenInputs,
+  read: Reading,
+  setting: Setting,
+): Promise<IngestResult> {
+  const { output } = options;
+  const unseen = temporaryName(output);
+  try {
+    const result = await writeOut({ ...options, output: unseen }, choice, read, setting);
+    const privacyAudit = await auditPrivacy(unseen, choice.inputs, options.signal);
+    await rename(unseen, output);
+    return { ...result, output, privacyAudit };
+  } finally {
+    await rm(unseen, { force: true });
+  }
+}
+
+/** What an audit cannot be asked of, before anything is read. */
+function refuseUnauditable({ auditPrivacy: isAudited, inputs, keepIds }: IngestOptions): void {
+  if (isAudited !== true) return;
+  if (keepIds === true || inputs.includes('-')) {
+    throw new ToolError({
+      code: 'USAGE',
+      message:
+        keepIds === true
+          ? '--audit-privacy looks for identifiers that --keep-ids keeps'
+          : '--audit-privacy reads the inputs twice, which standard input does not allow',
+      hint: keepIds === true ? 'give one of the two' : 'write standard input to a file first',
+    });
   }
 }
 

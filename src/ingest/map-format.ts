@@ -3,7 +3,7 @@ import type { Operation, TraceStatus } from '../types.js';
 import type { LogFormat, PlainColumns, PlainField, SourceColumn, TimeUnit } from './format.js';
 import { type IngestMap, MAP_TARGETS, type MapColumn, type MapScalar, OPERATIONS, STATUSES } from './map.js';
 import type { Pseudonyms } from './pseudonyms.js';
-import { RowReject, type SourceRecord, shorten } from './record.js';
+import { RowReject, type SourceRecord, shortenWord } from './record.js';
 import type { RowField, StagedRow } from './rows.js';
 
 /** Fills one trace column of the staged row from a record. */
@@ -145,7 +145,7 @@ function readerOf(target: string, column: MapColumn, index: number, pseudonyms: 
       if (word === null) return null;
       const mapped = Object.hasOwn(values, word) ? values[word] : column.otherwise;
       if (mapped === undefined)
-        throw new RowReject(`${column.from![0]} is none of the mapped words`, shorten(word));
+        throw new RowReject(`${column.from![0]} is none of the mapped words`, shortenWord(word));
       return finish(mapped);
     };
   }
@@ -183,7 +183,7 @@ function oneOf<T extends string>(
   if (word === null) return null;
   if (!words.includes(word)) {
     if (column.otherwise !== undefined) return String(column.otherwise) as T;
-    throw new RowReject(`${column.from![0]} is none of ${words.join(', ')}`, shorten(word));
+    throw new RowReject(`${column.from![0]} is none of ${words.join(', ')}`, shortenWord(word));
   }
   return word as T;
 }

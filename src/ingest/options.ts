@@ -1,6 +1,7 @@
 /** What an ingest is given and what it returns. */
 import type { ProgressListener, TraceMeta, TraceQuality } from '../types.js';
 import type { IngestMap } from './map.js';
+import type { PrivacyAudit } from './privacy-audit.js';
 
 export interface IngestOptions {
   /** Files, folders or patterns, in any order; `-` = standard input. */
@@ -30,6 +31,11 @@ export interface IngestOptions {
   readonly tokenizer?: string;
   /** Path of a file for prompts and answers, JSON lines keyed by request id; default: text is dropped. */
   readonly keepText?: string;
+  /**
+   * Before the trace gets its name, look for its words in the inputs, which are read once more; BAD_TRACE when an
+   * identifier or text of theirs is in it. Not with `keepIds`, not for standard input (USAGE).
+   */
+  readonly auditPrivacy?: boolean;
   /** Tell sessions from block ids where the source names none. Throws BAD_VALUE for a format without block ids. */
   readonly recoverSessions?: boolean;
   /** Rows kept in memory before they are sorted on disk, bytes; default 256 MiB. */
@@ -54,5 +60,7 @@ export interface IngestResult {
   };
   readonly meta: TraceMeta;
   readonly quality: TraceQuality;
+  /** What the scan of `auditPrivacy` covered; absent when it was not asked for. */
+  readonly privacyAudit?: PrivacyAudit;
   readonly files: readonly { readonly name: string; readonly rows: number; readonly rejected: number }[];
 }

@@ -209,10 +209,29 @@ export class SourceRecord {
 }
 
 const EXAMPLE_CHARACTERS = 40;
+const LETTERS_SHOWN = 3;
+/** A number, perhaps with its unit; a date, perhaps with a time and zone. */
+const NUMBER_LIKE = /^[+-]?[\d.,_]{1,20}(?:e[+-]?\d{1,3})?(?:\s?[\p{L}%]{1,3})?$/iu;
+const DATE_LIKE =
+  /^(?:\p{L}{3},? )?\d{1,4}[-/. ](?:\d{1,2}|\p{L}{3})[-/. ]\d{1,4}(?:[T :][\d:.,+\- ]*(?:\p{L}{1,3})?[\d:+-]*)?$/u;
+const ADDRESS_LIKE = /^\d+\.\d+\.\d+\.\d+$/;
 
-/** What may be shown of a bad value: short ones whole, long ones by length only (they may be prompt text). */
+/**
+ * What may be shown of a bad number or time: what looks like one, and the shortest of words. Everything else by its
+ * length only, for it may be somebody's name or words that slipped into the wrong column.
+ */
 export function shorten(text: string): string {
-  return text.length <= EXAMPLE_CHARACTERS ? text : `${text.length} characters`;
+  const trimmed = text.trim();
+  const isHarmless =
+    text.length <= EXAMPLE_CHARACTERS &&
+    !ADDRESS_LIKE.test(trimmed) &&
+    (trimmed.length <= LETTERS_SHOWN || NUMBER_LIKE.test(trimmed) || DATE_LIKE.test(trimmed));
+  return isHarmless ? text : `${text.length} characters`;
+}
+
+/** The same of a column that the user's mapping says holds categories: single plain words are shown too. */
+export function shortenWord(text: string): string {
+  return /^[\p{L}_-]{1,24}$/u.test(text.trim()) ? text : shorten(text);
 }
 
 /** A growing list of unsigned 64-bit integers, reused from row to row. */

@@ -16,7 +16,7 @@ export class RejectTable {
 
   add(reject: RowReject, file: string | null, line: number | null): void {
     if (this.#isStrict) {
-      const found = reject.example === null ? '' : ` ('${reject.example}')`;
+      const found = reject.example === null ? '' : ` (${exampleText(reject.example)})`;
       throw new ToolError({
         code: 'BAD_ROWS',
         message: `${placeOf(file, line)}: ${reject.reason}${found}`,
@@ -75,4 +75,9 @@ export class RejectTable {
 export function placeOf(file: string | null, line: number | null): string {
   if (file === null) return 'at the end of the log';
   return line === null ? file : `${file}, line ${line}`;
+}
+
+/** A value as it is shown: in quotes, unless only its length may be. */
+export function exampleText(example: string): string {
+  return /^\d+ characters$/.test(example) ? example : `'${example}'`;
 }

@@ -143,7 +143,7 @@ function qualityPairs({ quality, droppedRows }: TraceMeta): (readonly [string, s
   const dropped = [
     ...rejects.map(
       ({ reason, rows, firstFile, firstLine, example }) =>
-        `${formatCount(rows)} × ${reason}${example === null ? '' : ` '${example}'`}${placeText(firstFile, firstLine)}`,
+        `${formatCount(rows)} × ${reason}${example === null ? '' : `: ${/^\d+ characters$/.test(example) ? example : `'${example}'`}`}${placeText(firstFile, firstLine)}`,
     ),
     ...others.map(([reason, rows]) => `${formatCount(rows)} ${reason}`),
   ];

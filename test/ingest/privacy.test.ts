@@ -1,10 +1,14 @@
 /** Privacy: nothing of an input's identifiers and texts is left in the trace, in the report, or on the disk beside them. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import type { ToolError } from '../../src/errors.js';
 import { ingest } from '../../src/ingest/ingest.js';
+import { auditPrivacy } from '../../src/ingest/privacy-audit.js';
+import { InputSet } from '../../src/ingest/sampled-input.js';
 import { PACKAGE_ROOT } from '../../src/manifest.js';
 import { readTraceRows } from '../../src/trace/read.js';
 import { temporaryFolder } from '../trace/traces.js';
@@ -52,13 +56,15 @@ for (const log of logs) {
     const output = join(folder, 'out.parquet');
     const text = readFileSync(join(SAMPLES, log), 'utf8');
     const map = join(SAMPLES, `${log.split('.')[0]}.map.yaml`);
-    const result = await ingest({
+    const { privacyAudit, ...result } = await ingest({
       inputs: [join(SAMPLES, log)],
       output,
       ...(existsSync(map) ? { map } : {}),
       pseudonymKey: 'of this test',
       compat: 'parquetjs',
+      auditPrivacy: true,
     });
+    assert.ok(privacyAudit!.searchedBytes > 0);
     const rows = await readTraceRows(output);
     const written = [
       readFileSync(output).toString('latin1'),
@@ -120,4 +126,84 @@ test('planted identifiers and texts do not survive, in rows, rejects or metadata
     (await readTraceRows(join(folder, file))).map((found) => found.requestId);
   assert.notDeepEqual(await ids('out.parquet'), await ids('b.parquet'), 'the key is random per ingest');
   assert.equal(again.rows, 2);
+});
+
+test('what slipped into a column of numbers is shown by its length only', async (context) => {
+  const folder = temporaryFolder(context);
+  const path = join(folder, 'log.csv');
+  const strays = ['alice', 'alice@example.org', '203.0.113.77', 'usr_9f31', 'I feel unwell', '3f2a-77'];
+  const harmless = ['x', '12 ms', '5.5', '-3', '99999999999'];
+  const lines = [...strays, ...harmless].map((stray, i) => `2026-01-01 00:00:${i + 10}.0000000,${stray},7`);
+  lines.push('2026-02-30 07:00:02.0000000,5,7', 'alice was here,5,7', '2026-01-01 00:00:01.0000000,5,7');
+  writeFileSync(path, `TIMESTAMP,ContextTokens,GeneratedTokens\n${lines.join('\n')}\n`);
+  for (const [i, line] of lines.entries()) {
+    writeFileSync(
+      path,
+      `TIMESTAMP,ContextTokens,GeneratedTokens\n${line}\n2026-01-01 00:00:01.0000000,5,7\n`,
+    );
+    const { quality } = await ingest({
+      inputs: [path],
+      output: join(folder, 'out.parquet'),
+      auditPrivacy: true,
+    });
+    const example = quality.rejects[0]?.example ?? null;
+    if (i < strays.length) assert.equal(example, `${strays[i].length} characters`);
+    else if (i < lines.length - 3) assert.equal(example, harmless[i - strays.length]);
+    else if (i === lines.length - 3) assert.equal(example, '2026-02-30 07:00:02.0000000');
+    else if (i === lines.length - 2) assert.equal(example, '14 characters');
+  }
+});
+
+test('the audit finds an identifier or text in the report, wherever in the input it stands, and writes nothing', async (context) => {
+  const folder = temporaryFolder(context);
+  const line = (i: number, extra: object): string =>
+    `${JSON.stringify({ timestamp: i, input_length: 5, output_length: 7, session_id: `s${i}`, ...extra })}\n`;
+  const secret = 'customer-4711@example.org';
+  const said = 'my bank account was emptied yesterday';
+  const leak = { note: secret, deep: JSON.stringify({ text: `first\n${said}, "all" of it` }) };
+  // The secret lies across the first chunk of 1 MiB, at many places, as well as alone.
+  const fill = (bytes: number): string => line(0, { x: 'y'.repeat(bytes) });
+  const logs = [
+    line(1, leak),
+    ...[0, 5, 12, 60, 70].map((gap) => fill((1 << 20) - 150 - gap) + line(1, leak)),
+  ];
+  const output = join(folder, 'out', 't.parquet');
+  for (const [i, log] of logs.entries()) {
+    for (const packed of [Buffer.from(log), gzipSync(log)]) {
+      const path = join(folder, `log${i}.jsonl`);
+      writeFileSync(path, packed);
+      const run = (name: string) =>
+        ingest({ inputs: [path], output, format: 'mooncake', name, auditPrivacy: true });
+      for (const name of [`of ${secret}`, `“${said}”`]) {
+        await assert.rejects(run(name), (error: ToolError) => {
+          assert.equal(error.code, 'BAD_TRACE');
+          assert.match(error.message, /in report\.(name|manifest\.options\.name)/);
+          assert.ok(!error.message.includes(secret) && !error.message.includes(said));
+          return true;
+        });
+        assert.deepEqual(existsSync(join(folder, 'out')) ? readdirSync(join(folder, 'out')) : [], []);
+      }
+      const { privacyAudit } = await run('harmless');
+      assert.equal(privacyAudit!.searchedBytes, log.length);
+      rmSync(output);
+    }
+  }
+});
+
+test('the audit finds identifiers in the rows of a trace that keeps them', async (context) => {
+  const folder = temporaryFolder(context);
+  const log = join(SAMPLES, 'litellm-spend.csv');
+  const [kept, replaced] = [join(folder, 'kept.parquet'), join(folder, 'replaced.parquet')];
+  await ingest({ inputs: [log], output: kept, keepIds: true });
+  await ingest({ inputs: [log], output: replaced });
+  const set = new InputSet(',', { allowTruncated: false });
+  await set.open(log);
+  await assert.rejects(auditPrivacy(kept, set.inputs), /in (requestId|sessionId|clientId)/);
+  const audit = await auditPrivacy(replaced, set.inputs);
+  assert.ok(audit.pseudonyms >= 8);
+  await assert.rejects(
+    ingest({ inputs: [log], output: kept, keepIds: true, auditPrivacy: true }),
+    /--keep-ids/,
+  );
+  await assert.rejects(ingest({ inputs: ['-'], output: kept, auditPrivacy: true }), /standard input/);
 });

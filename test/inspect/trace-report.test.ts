@@ -33,7 +33,7 @@ test('the whole quality report of an ingest is shown', async (context) => {
   const text = flat(result);
   for (const part of [
     '1 212 rows in, 1 200 kept',
-    "12 × output tokens are negative '-4' (first: gateway <1>.csv, line 7)",
+    "12 × output tokens are negative: '-4' (first: gateway <1>.csv, line 7)",
     '3 out of order, 0 delivered twice, 1 look alike, 480 at the instant of the one before',
     'UTC (assumed: no zone in the source)',
     '200 1 180, 503 20',

@@ -3,8 +3,9 @@ import { EXIT, ToolError } from '../../errors.js';
 import { KNOWN_FORMATS } from '../../ingest/detect.js';
 import { type IngestResult, ingest } from '../../ingest/ingest.js';
 import { MAP_TARGETS } from '../../ingest/map.js';
+import type { PrivacyAudit } from '../../ingest/privacy-audit.js';
 import { writeRateCurve } from '../../ingest/rate-curve.js';
-import { placeOf } from '../../ingest/rejects.js';
+import { exampleText, placeOf } from '../../ingest/rejects.js';
 import type { ArrivalBasis, TraceQuality } from '../../types.js';
 import { formatBytes, formatCount, formatDurationSec } from '../../units.js';
 import type { CommandContext, CommandIo, CommandSpec } from '../command.js';
@@ -56,6 +57,12 @@ export const command: CommandSpec = {
       key: 'keepIds',
       type: 'boolean',
       description: 'keep identifiers as they are (default: keyed pseudonyms)',
+    },
+    {
+      key: 'auditPrivacy',
+      type: 'boolean',
+      description:
+        'before the trace gets its name, search the inputs once more for anything of theirs that is in it',
     },
     {
       key: 'pseudonymKeyFile',
@@ -126,6 +133,7 @@ export const command: CommandSpec = {
       strict: options['strict'] as boolean | undefined,
       name: options['name'] as string | undefined,
       keepIds: options['keepIds'] as boolean | undefined,
+      auditPrivacy: options['auditPrivacy'] as boolean | undefined,
       pseudonymKey: await keyOf(options['pseudonymKeyFile'] as string | undefined),
       allowTruncated: options['allowTruncated'] as boolean | undefined,
       tokenizer: options['tokenizer'] as string | undefined,
@@ -172,7 +180,7 @@ function printSummary(io: CommandIo, result: IngestResult, options: CommandConte
   const records = recordsIn === quality.rowsIn ? '' : ` (from ${formatCount(recordsIn)} records)`;
   line('rows', `${formatCount(quality.rowsIn)} in${records}, ${formatCount(quality.rowsOut)} kept`);
   for (const reject of quality.rejects) {
-    const example = reject.example === null ? '' : ` '${reject.example}'`;
+    const example = reject.example === null ? '' : `: ${exampleText(reject.example)}`;
     const place = reject.firstFile === null ? '' : ` (first: ${placeOf(reject.firstFile, reject.firstLine)})`;
     line('  dropped', `${formatCount(reject.rows)} × ${reject.reason}${example}${place}`);
   }
@@ -188,6 +196,7 @@ function printSummary(io: CommandIo, result: IngestResult, options: CommandConte
   line('clock', quality.clock.finding);
   line('status', countsText(quality.statusCounts));
   line('privacy', privacyText(options));
+  if (result.privacyAudit !== undefined) line('  audit', auditText(result.privacyAudit));
   if (Object.keys(quality.httpStatusCounts ?? {}).length > 0)
     line('HTTP status', countsText(quality.httpStatusCounts ?? {}));
   lengthLines(quality, line);
@@ -214,6 +223,11 @@ function privacyText(options: CommandContext['options']): string {
   const text =
     options['keepText'] === undefined ? 'no text is kept' : `TEXT KEPT in ${String(options['keepText'])}`;
   return `${ids}; ${text}`;
+}
+
+function auditText(audit: PrivacyAudit): string {
+  const looked = `${formatCount(audit.words)} words and ${formatCount(audit.texts)} runs of words of the trace are nowhere in ${formatBytes(audit.searchedBytes)} of input`;
+  return `clean: ${formatCount(audit.pseudonyms)} pseudonyms; ${looked}; model names kept: ${formatCount(audit.modelNames)}`;
 }
 
 const ARRIVAL_TEXT: Readonly<Record<ArrivalBasis, string>> = {
