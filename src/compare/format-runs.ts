@@ -19,7 +19,9 @@ export function formatRunComparison(comparison: RunComparison): string {
     row(['', 'a', 'b', 'b − a', '95 % interval', '', '']),
     ...differences.map(differenceLine),
     '',
-    `Intervals: ${formatCount(bootstrap.resamples)} resamples of ${bootstrap.blocks} blocks of ${formatDurationSec(bootstrap.blockSec)}, ${matched}. Better and worse rest on wider intervals that hold for all judged lines at once.`,
+    bootstrap.blocks === 0
+      ? 'No intervals: they need the requests of both runs.'
+      : `Intervals: ${formatCount(bootstrap.resamples)} resamples of ${bootstrap.blocks} blocks of ${formatDurationSec(bootstrap.blockSec)}, ${matched}. Better and worse rest on wider intervals that hold for all judged lines at once.`,
     ...(comparison.slo === null ? [] : [`Goodput by ${comparison.slo}.`]),
   ].join('\n');
 }

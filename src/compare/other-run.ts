@@ -4,14 +4,14 @@ import type { OtherToolResult } from '../types.js';
 import { nsToSec } from '../units.js';
 import type { RunInput } from './runs.js';
 
-/** Throws BAD_RUN for a file that holds summaries only: intervals need requests. */
+/** Throws BAD_RUN for a file without a single request. */
 export function runOfOther(name: string, hash: string, result: OtherToolResult): RunInput {
   const { tool, records } = result;
   if (records === null || records.length === 0) {
     throw new ToolError({
       code: 'BAD_RUN',
-      message: `${name} (${tool}) holds no single requests, only summaries`,
-      hint: 'a comparison needs requests: vllm bench --save-result --save-detailed, AIPerf profile_export.jsonl, perf_analyzer profile_export.json',
+      message: `${name} (${tool}) holds no requests`,
+      hint: 'files with requests are: vllm bench --save-result --save-detailed, AIPerf profile_export.jsonl, perf_analyzer profile_export.json',
     });
   }
   const lastNs = records.reduce((last, record) => Math.max(last, record.intendedNs), 0);

@@ -8,6 +8,7 @@ import { readRunRecords } from '../trace/run-records.js';
 import type { ManifestInput, OtherToolResult, RunComparison, RunSummary } from '../types.js';
 import { runOfOther } from './other-run.js';
 import { type CompareRunsOptions, compareRuns, type RunInput } from './runs.js';
+import { compareSummaries, type SummarisedRun, summarisedOther, summarisedRun } from './summaries.js';
 
 export interface CompareRunFoldersOptions extends Omit<CompareRunsOptions, 'a' | 'b' | 'inputs'> {
   /** Folders that `tokentide replay -o` made, the run.json in them, or result files of other tools. */
@@ -20,16 +21,27 @@ export interface CompareRunFoldersOptions extends Omit<CompareRunsOptions, 'a' |
 /** Compares two run folders. Throws FILE_NOT_FOUND, FILE_EMPTY or BAD_RUN. */
 export async function compareRunFolders(options: CompareRunFoldersOptions): Promise<RunComparison> {
   const [a, b] = await Promise.all([options.a, options.b].map((path) => readRun(path, options.readOther)));
-  return compareRuns({ ...options, a: a.run, b: b.run, inputs: [a.input, b.input] });
+  const inputs = [a.input, b.input];
+  if ('run' in a && 'run' in b) return compareRuns({ ...options, a: a.run, b: b.run, inputs });
+  const summaryOf = (file: ReadRun): SummarisedRun =>
+    'run' in file ? summarisedRun(file.run) : file.summarised;
+  return compareSummaries(summaryOf(a), summaryOf(b), { ...options, inputs });
 }
 
-async function readRun(
-  path: string,
-  readOther: CompareRunFoldersOptions['readOther'],
-): Promise<{ readonly run: RunInput; readonly input: ManifestInput }> {
+/** A run with its requests, or what a file without requests says of one. */
+type ReadRun = { readonly input: ManifestInput } & (
+  | { readonly run: RunInput }
+  | { readonly summarised: SummarisedRun }
+);
+
+async function readRun(path: string, readOther: CompareRunFoldersOptions['readOther']): Promise<ReadRun> {
   if (/\.jsonl?$/i.test(path) && basename(path) !== 'run.json' && readOther !== undefined) {
     const input = await hashInput(path);
-    return { run: runOfOther(basename(path), input.sha256, await readOther(path)), input };
+    const result = await readOther(path);
+    const name = basename(path);
+    return result.records === null
+      ? { summarised: summarisedOther(name, input.sha256, result), input }
+      : { run: runOfOther(name, input.sha256, result), input };
   }
   const folder = path.endsWith('.json') ? dirname(path) : path;
   return { run: await readRunFolder(folder), input: await hashInput(join(folder, 'requests.parquet')) };

@@ -1,7 +1,7 @@
 /** Comparisons: a real trace with a synthetic one (the fidelity battery), and one run with another. */
 import type { FileHeader, Verdict } from './common.js';
 import type { RunRecord } from './run.js';
-import type { MetricId } from './run-support.js';
+import type { MetricId, MetricSummaryMap } from './run-support.js';
 
 /** One of the two traces, as it was compared. */
 export interface ComparedTrace {
@@ -150,6 +150,13 @@ export interface OtherToolResult {
   readonly model: string | null;
   readonly url: string | null;
   readonly startedUtc: string | null;
+  /** Requests offered, and those that ended ok; null = the file does not say. */
+  readonly offered: number | null;
+  readonly ok: number | null;
+  readonly okPerSec: number | null;
+  readonly okOutputTokensPerSec: number | null;
+  /** Only quantities that the tool defines as we do; ms. */
+  readonly metrics: MetricSummaryMap;
   /** null = the file holds summaries only. `intendedNs` equals `sentNs`. */
   readonly records: readonly RunRecord[] | null;
   readonly notes: readonly string[];

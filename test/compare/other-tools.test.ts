@@ -64,18 +64,36 @@ test('a slower server is worse whoever measured it', async (context) => {
   assert.equal(comparison.verdict.verdict, 'worse');
 });
 
-test('summaries alone and unknown files are refused with what to do', async (context) => {
+test('summaries alone: the numbers side by side, without intervals, and no judgement', async (context) => {
+  const folder = temporaryFolder(context);
+  const before = await folderOf(folder, { name: 'before', trace: 't', noise: 'a' });
+  const after = await folderOf(folder, { name: 'after', trace: 't', noise: 'b', speed: 0.5 });
+  const files = { aiperf: join(folder, 'a.json'), 'inference-perf': join(folder, 'b.json') };
+  await exportRun({ run: before, to: 'aiperf', output: files.aiperf });
+  await exportRun({ run: after, to: 'inference-perf', output: files['inference-perf'] });
+  const compare = (a: string, b: string) => compareRunFolders({ a, b, seed: 1, readOther: importResult });
+  const full = await compareRunFolders({ a: before, b: after, seed: 1, resamples: 50 });
+  for (const comparison of [
+    await compare(files.aiperf, files['inference-perf']),
+    await compare(before, files['inference-perf']),
+  ]) {
+    assert.equal(comparison.verdict.verdict, 'not_comparable');
+    const p99 = comparison.differences.find((one) => one.id === 'ttft' && one.statistic === 'p99')!;
+    const wanted = full.differences.find((one) => one.id === 'ttft' && one.statistic === 'p99')!;
+    assert.ok(Math.abs(p99.relative! / wanted.relative! - 1) < 1e-6);
+    assert.equal(p99.low, null);
+    assert.equal(p99.change, null);
+  }
+});
+
+test('unknown files are refused with what to do', async (context) => {
   const folder = temporaryFolder(context);
   const run = await folderOf(folder, { name: 'ours', trace: 't', noise: 'n' });
-  const summary = join(folder, 'summary.json');
-  await exportRun({ run, to: 'aiperf', output: summary });
   const unknown = join(folder, 'x.json');
   writeFileSync(unknown, '{"kind": "something"}');
-  const refused = (b: string, code: string, hint: RegExp) =>
-    assert.rejects(
-      compareRunFolders({ a: run, b, seed: 1, readOther: importResult }),
-      (error: unknown) => error instanceof ToolError && error.code === code && hint.test(error.hint ?? ''),
-    );
-  await refused(summary, 'BAD_RUN', /profile_export\.jsonl/);
-  await refused(unknown, 'FORMAT_UNKNOWN', /vllm bench/);
+  await assert.rejects(
+    compareRunFolders({ a: run, b: unknown, seed: 1, readOther: importResult }),
+    (error: unknown) =>
+      error instanceof ToolError && error.code === 'FORMAT_UNKNOWN' && /vllm bench/.test(error.hint),
+  );
 });
