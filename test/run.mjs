@@ -1,5 +1,5 @@
 // Runs the compiled test files with node's own runner. Arguments narrow the choice: `npm test -- engine random`.
-import { spawn } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,17 +19,28 @@ if (files.length === 0) {
   console.error('no test file matches');
   process.exit(1);
 }
-// Slow files hold end-to-end measurements: one at a time, so that they do not disturb each other.
-const concurrency = slow ? 1 : 2;
-const child = spawn(
-  process.execPath,
-  [
-    '--test',
-    `--test-concurrency=${concurrency}`,
-    `--test-timeout=${slow ? 900_000 : 240_000}`,
-    '--test-reporter=spec',
-    ...files,
-  ],
-  { stdio: 'inherit' },
-);
-child.on('exit', (code) => process.exit(code ?? 1));
+// Slow files of these folders judge timing: one at a time, so that nothing disturbs them. The others share the cores.
+const TIMED = /(llama|plan|profile|replay|serve|calibrate)\/[^.]*\.slow\.test\.js$|replay\/transports\//;
+const passes = slow
+  ? [
+      { chosen: files.filter((file) => !TIMED.test(file)), concurrency: 2 },
+      { chosen: files.filter((file) => TIMED.test(file)), concurrency: 1 },
+    ]
+  : [{ chosen: files, concurrency: 2 }];
+let failed = false;
+for (const { chosen, concurrency } of passes) {
+  if (chosen.length === 0) continue;
+  const { status } = spawnSync(
+    process.execPath,
+    [
+      '--test',
+      `--test-concurrency=${concurrency}`,
+      `--test-timeout=${slow ? 900_000 : 240_000}`,
+      '--test-reporter=spec',
+      ...chosen,
+    ],
+    { stdio: 'inherit' },
+  );
+  if (status !== 0) failed = true;
+}
+process.exitCode = failed ? 1 : 0;
