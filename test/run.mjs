@@ -20,7 +20,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 // Slow files of these folders judge timing: one at a time, so that nothing disturbs them. The others share the cores.
-const TIMED = /(llama|plan|profile|replay|serve|calibrate)\/[^.]*\.slow\.test\.js$|replay\/transports\//;
+const TIMED = /\/(llama|plan|profile|replay|transports|serve|calibrate)\/[^/]*$/;
 const passes = slow
   ? [
       { chosen: files.filter((file) => !TIMED.test(file)), concurrency: 2 },
