@@ -51,7 +51,13 @@ export function planPage(input: PlanReportInput): Page {
     evidenceSection(plan, front),
     study.front,
     study.overTime,
-    figureSection('load', 'Replicas and load over time', overTime, { nav: 'Load' }),
+    figureSection('load', 'Replicas and load over time', overTime, {
+      nav: 'Load',
+      intro:
+        replicas === undefined
+          ? undefined
+          : html`The autoscaler found (${plan.autoscaling?.recommended.label}), simulated on the workload itself.`,
+    }),
     noteSection('Before you trust this plan', plan.warnings),
     confirmed === undefined ? null : confirmedSection(confirmed, plan.trials),
     costSection(plan),
