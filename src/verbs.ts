@@ -3,7 +3,7 @@
  * one needs of another is wired here. `profileEndpoint` (synthesize, serve, replay or simulation, profile, calibrate),
  * `calibrateEngine` (runs, calibrate) and `planCapacity` (synthesize, profile in virtual time, plan, report).
  */
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { type CalibrationRun, type EngineFit, fitEngineModel } from './calibrate/calibrate.js';
 import { withFittedEngine } from './calibrate/profile-engine.js';
 import { calibrationRun, loadCalibrationRuns, writeEngineModel } from './calibrate/run-files.js';
@@ -17,6 +17,7 @@ import { type EnginePlan, type PlanCapacityOptions, planChoices } from './plan/p
 import { writePlan } from './plan/plan-files.js';
 import { openTraceWorkload, type Workload, workloadRequests } from './plan/workload-source.js';
 import { endpointLevels } from './profile/endpoint-levels.js';
+import { profileForWorkload } from './profile/for-workload.js';
 import { type LevelRun, samplesNeeded } from './profile/judge.js';
 import { collectPool, poolFacts } from './profile/load.js';
 import { type LevelPlan, type ProfileOptions, profileLoad } from './profile/profile.js';
@@ -27,9 +28,7 @@ import { replayTrace } from './replay/replay.js';
 import { writeReport } from './report/write.js';
 import { serveEngine } from './serve/server.js';
 import { parseSlo, type Slo } from './slo.js';
-import { readWorkloadModel } from './synthesize/check-model.js';
-import { planSynthesis } from './synthesize/plan.js';
-import { synthesizeTrace } from './synthesize/synthesize.js';
+import { openModelWorkload } from './synthesize/model-workload.js';
 import { batchFromRows } from './trace/batch.js';
 import type {
   CapacityPlan,
@@ -264,7 +263,12 @@ async function planEngine(
           synthesize: async (drawSeed) =>
             drawSeed === seed ? own.requests : (await requestsFor(drawSeed)).requests,
         };
-  const profile = measured ?? (await profileSimulated(workload, engine, slo, options));
+  const hash = workload.meta.contentHash;
+  const correctMix = options.mixCorrection;
+  const { profile, notes } =
+    measured === null
+      ? { profile: await profileSimulated(workload, engine, slo, options), notes: [] }
+      : profileForWorkload(measured, { requests: own.requests, hash, slo, correctMix });
   const inputs = [workload.input];
   for (const path of [options.profile, options.engine?.endsWith('.json') ? options.engine : undefined]) {
     if (path !== undefined) inputs.push(await hashInput(path));
@@ -277,7 +281,7 @@ async function planEngine(
     profile,
     workload: {
       name: workload.meta.name,
-      hash: workload.meta.contentHash,
+      hash,
       startUtc: workload.meta.startUtc,
     },
     manifest: createManifest({
@@ -287,7 +291,7 @@ async function planEngine(
       inputs,
       timestamp: true,
     }),
-    warnings: own.warning === null ? [] : [own.warning],
+    warnings: [...(own.warning === null ? [] : [own.warning]), ...notes],
   });
   return { plan, profile };
 }
@@ -352,41 +356,7 @@ function engineOf(profile: LatencyProfile | null): EngineModel {
   });
 }
 
-/** Requests of a workload model at most: they are held in memory. */
-const MOST_REQUESTS = 5_000_000;
-
 /** Opens a workload model (`*.json`) or a trace. Throws what reading them throws, and NO_ROWS for an empty trace. */
 async function openWorkload(path: string, durationSec?: number): Promise<Workload> {
-  if (!path.endsWith('.json')) return openTraceWorkload(path);
-  const model = await readWorkloadModel(path);
-  const input = await hashInput(path);
-  const { expectedRequests } = planSynthesis({ model, seed: '', durationSec });
-  if (expectedRequests > MOST_REQUESTS) {
-    throw new ToolError({
-      code: 'BAD_VALUE',
-      message: `${basename(path)} stands for ${Math.round(expectedRequests)} requests, above the ${MOST_REQUESTS} that are held in memory`,
-      hint: 'synthesize its busiest hour and give that trace',
-    });
-  }
-  return {
-    kind: 'workload-model',
-    input,
-    meta: {
-      schemaVersion: 1,
-      kind: 'trace',
-      name: model.name,
-      startUtc: model.source?.startUtc ?? null,
-      timeResolutionNs: null,
-      arrivalBasis: 'synthetic',
-      blockSize: null,
-      droppedRows: {},
-      quality: null,
-      manifest: model.manifest,
-      contentHash: input.sha256,
-    },
-    meanRatePerSec: model.meanRatePerSec,
-    async *batches(seed) {
-      yield* synthesizeTrace({ model, seed, durationSec });
-    },
-  };
+  return path.endsWith('.json') ? openModelWorkload(path, durationSec) : openTraceWorkload(path);
 }

@@ -40,6 +40,8 @@ export interface PlanCapacityOptions
   readonly choices?: readonly EngineChoice[];
   /** Measured profile. Default: one replica of the engine is profiled in virtual time. */
   readonly profile?: string;
+  /** Correct a measured profile for the workload's mix of lengths, where that is another one. Default true. */
+  readonly mixCorrection?: boolean;
   readonly router?: RouterPolicy;
   readonly fresh?: FreshMethod;
   /** Length of a synthesis; default: the model's window. Traces are planned for as a whole. */

@@ -229,6 +229,7 @@ function correctedLevel(
     ratePerSec,
     achievedPerSec: level.achievedPerSec * factor,
     completedPerSec: level.completedPerSec * factor,
+    throughput: scaledThroughput(level, mix, factor),
     metrics,
     goodput,
     errorRatio,
@@ -243,6 +244,26 @@ function correctedLevel(
           ? 'every term met, backlog steady'
           : level.because,
     intervals: undefined,
+  };
+}
+
+/** Requests and tokens per second of the level at its new rate, with the new mix's lengths. */
+function scaledThroughput(level: BandedLevel, mix: LengthMix, factor: number): LoadLevel['throughput'] {
+  const all = level.bands.reduce((sum, band) => sum + band.requests, 0);
+  const lengthening = (key: 'meanInputTokens' | 'meanOutputTokens'): number => {
+    const before = level.bands.reduce((sum, band) => sum + (band.requests / Math.max(1, all)) * band[key], 0);
+    const after = mix.bands.reduce((sum, band) => sum + band.share * band[key], 0);
+    return before > 0 ? after / before : 1;
+  };
+  const { throughput } = level;
+  const [inputs, outputs] = [lengthening('meanInputTokens'), lengthening('meanOutputTokens')];
+  return {
+    windowSec: throughput.windowSec / factor,
+    sentPerSec: throughput.sentPerSec * factor,
+    okPerSec: throughput.okPerSec * factor,
+    inputTokensPerSec: throughput.inputTokensPerSec * factor * inputs,
+    okOutputTokensPerSec: throughput.okOutputTokensPerSec * factor * outputs,
+    allOutputTokensPerSec: throughput.allOutputTokensPerSec * factor * outputs,
   };
 }
 

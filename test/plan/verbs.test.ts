@@ -20,6 +20,7 @@ import { ADAPTER_RULES, CONFIG_MAP, HPA, KNATIVE_PATCH, SCALED_OBJECT } from './
 
 const bundled = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 const TRACE = bundled('traces/azure-conv-10min.parquet');
+const CODE_MODEL = bundled('models/azure-code.workload.json');
 const MODEL = bundled('models/azure-conv.workload.json');
 
 let folder: string;
@@ -150,6 +151,32 @@ test('a plan from a profile uses its SLO, its engine model and its capacity', as
   assert.equal(made.slo, 'p99(ttft) < 1s');
   assert.equal(made.engine.name, 'reference');
   assert.equal(made.autoscaler!.capacityPerReplicaPerSec, profile.capacity.ratePerSec);
+});
+
+test('a profile made with another mix of lengths is corrected for the workload, unless that is switched off', async () => {
+  const output = join(folder, 'code.profile.json');
+  const measured = await profileEndpoint({
+    workload: CODE_MODEL,
+    output,
+    slo: 'p99(ttft) < 1s',
+    target: { kind: 'simulation', engine: 'reference' },
+    levels: 'auto',
+    seed: '1',
+    durationSec: 60,
+    minRequests: 1_000,
+  });
+  const options = { engine: undefined, slo: undefined, profile: output };
+  const corrected = await plan(options);
+  const said = corrected.warnings.find((warning) => warning.startsWith('profile corrected from a mix of'));
+  assert.match(said!, /prompt and \d+ answer tokens a request: capacity [\d.]+ → [\d.]+ requests\/s \(×/);
+  const own = corrected.autoscaler!.capacityPerReplicaPerSec;
+  assert.notEqual(own, measured.capacity.ratePerSec);
+  // The profile beside the plan is the one that its numbers come from.
+  const kept = await readProfile(join(folder, 'plan', 'one-replica.profile.json'));
+  assert.equal(kept.capacity.ratePerSec, own);
+  const plain = await plan({ ...options, output: null, mixCorrection: false });
+  assert.equal(plain.autoscaler!.capacityPerReplicaPerSec, measured.capacity.ratePerSec);
+  assert.match(plain.warnings.join('\n'), /made with another mix of lengths .* taken as it is/);
 });
 
 test('a plan without an engine or an SLO is refused with what to type', async () => {

@@ -49,6 +49,11 @@ export const command: CommandSpec = {
       description: 'measured profile: thresholds come from it; default: one replica is simulated',
     },
     {
+      key: 'noMixCorrection',
+      type: 'boolean',
+      description: "take --profile as it is, also when its mix of lengths is not the workload's",
+    },
+    {
       key: 'slo',
       type: 'strings',
       value: '<text>',
@@ -184,6 +189,7 @@ export const command: CommandSpec = {
       slo: options['slo'] as string[] | undefined,
       choices: await choicesOf(options),
       profile: options['profile'] as string | undefined,
+      mixCorrection: options['noMixCorrection'] !== true,
       profileReplicas: options['profileReplicas'] as number,
       router: options['router'] as RouterPolicy,
       maxReplicas: options['maxReplicas'] as number,
