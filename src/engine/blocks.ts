@@ -15,6 +15,8 @@ export class SequenceBlocks {
   readonly #prefixCaching: boolean;
   /** Nodes of the last lookup. */
   #found = new Int32Array(64);
+  /** Node lists that no sequence uses any more: as many as ever ran at once. */
+  readonly #spareNodes: Int32Array[] = [];
 
   constructor(limits: EngineLimits, prefixCaching: boolean, slots: SlotTable) {
     this.pool = new KvPool(limits.kvBlocks, prefixCaching);
@@ -56,10 +58,11 @@ export class SequenceBlocks {
     pool.allocate(wanted - found);
     slots.heldBlocks[slot] = wanted;
     if (lanes !== null) {
-      const nodes = new Int32Array(lanes.length / 2);
-      nodes.set(this.#found.subarray(0, found));
+      const nodes = this.#nodesFor(lanes.length / 2);
+      for (let k = 0; k < found; k++) nodes[k] = this.#found[k];
       slots.nodes[slot] = nodes;
       slots.nodeCounts[slot] = found;
+      slots.nameable[slot] = lanes.length / 2;
     }
     return found * this.#blockSize;
   }
@@ -82,14 +85,14 @@ export class SequenceBlocks {
 
   /** Puts ids on the blocks that are full once `tokens` tokens are in KV. */
   name(slot: number, tokens: number): void {
-    const lanes = this.#slots.lanes[slot];
-    if (lanes === null) return;
+    const { nodeCounts, nameable } = this.#slots;
+    // So it is for most of a sequence's iterations: all of its prompt has been named.
+    if (nodeCounts[slot] === nameable[slot]) return;
+    const lanes = this.#slots.lanes[slot]!;
     const nodes = this.#slots.nodes[slot]!;
-    const full = Math.min(Math.floor(tokens / this.#blockSize), nodes.length);
-    for (let k = this.#slots.nodeCounts[slot]; k < full; k++) {
-      nodes[k] = this.pool.name(lanes[2 * k], lanes[2 * k + 1]);
-      this.#slots.nodeCounts[slot] = k + 1;
-    }
+    const full = Math.min(Math.floor(tokens / this.#blockSize), nameable[slot]);
+    for (let k = nodeCounts[slot]; k < full; k++) nodes[k] = this.pool.name(lanes[2 * k], lanes[2 * k + 1]);
+    if (full > nodeCounts[slot]) nodeCounts[slot] = full;
   }
 
   /** Gives everything back, last blocks first, so that the tail of a prefix is evicted before its head. */
@@ -103,11 +106,22 @@ export class SequenceBlocks {
         this.pool.release(nodes[k]);
         nameless -= 1;
       }
+      this.#spareNodes.push(nodes);
     }
     if (nameless > 0) this.pool.releaseNameless(nameless);
     slots.heldBlocks[slot] = 0;
     slots.nodeCounts[slot] = 0;
+    slots.nameable[slot] = 0;
     slots.nodes[slot] = null;
+  }
+
+  /** A list with room for so many nodes; one that was given back where it is long enough. */
+  #nodesFor(count: number): Int32Array {
+    const spare = this.#spareNodes.pop();
+    if (spare !== undefined && spare.length >= count) return spare;
+    let length = 64;
+    while (length < count) length *= 2;
+    return new Int32Array(length);
   }
 
   #find(lanes: Uint32Array, limit: number): number {

@@ -33,6 +33,8 @@ export class SlotTable {
   /** Pool node of each leading block, −1 = nameless; entries below nodeCounts are valid. */
   nodes: (Int32Array | null)[] = [];
   nodeCounts = new Int32Array(64);
+  /** Leading blocks that have an id, of a sequence that holds its blocks; 0 = none. */
+  nameable = new Int32Array(64);
 
   readonly #spare: number[] = [];
   #size = 0;
@@ -56,6 +58,7 @@ export class SlotTable {
     this.adapter[slot] = 0;
     this.received[slot] = 0;
     this.nodeCounts[slot] = 0;
+    this.nameable[slot] = 0;
     this.lanes[slot] = null;
     this.nodes[slot] = null;
     this.#spare.push(slot);
@@ -78,6 +81,7 @@ export class SlotTable {
     this.adapter = enlarged(this.adapter, new Int32Array(size));
     this.received = enlarged(this.received, new Int32Array(size));
     this.nodeCounts = enlarged(this.nodeCounts, new Int32Array(size));
+    this.nameable = enlarged(this.nameable, new Int32Array(size));
   }
 }
 
