@@ -265,10 +265,11 @@ async function planEngine(
         };
   const hash = workload.meta.contentHash;
   const correctMix = options.mixCorrection;
+  const simulate = (on: EngineModel) => profileSimulated(workload, on, slo, options);
   const { profile, notes } =
     measured === null
-      ? { profile: await profileSimulated(workload, engine, slo, options), notes: [] }
-      : profileForWorkload(measured, { requests: own.requests, hash, slo, correctMix });
+      ? { profile: await simulate(engine), notes: [] }
+      : await profileForWorkload(measured, { requests: own.requests, hash, slo, correctMix, simulate });
   const inputs = [workload.input];
   for (const path of [options.profile, options.engine?.endsWith('.json') ? options.engine : undefined]) {
     if (path !== undefined) inputs.push(await hashInput(path));

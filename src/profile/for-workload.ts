@@ -1,9 +1,12 @@
 /**
  * A measured profile as the basis of a plan for some workload: judged by the plan's SLO where that is another one, and
  * corrected for the workload's mix of lengths where that is another one. Says in words what was changed, or could not be.
+ *
+ * With a fitted engine model the workload's own mix is profiled on that model: it sees whole batches, where the correction
+ * by length bands is first order and too kind when the mix turns from answers to prompts. Simulating is the caller's.
  */
 import type { Slo } from '../slo.js';
-import type { LatencyProfile, LengthMix } from '../types.js';
+import type { EngineModel, GaugeSummary, LatencyProfile, LengthMix } from '../types.js';
 import { formatCount, significant } from '../units.js';
 import { correctProfileForMix, lengthMixOf } from './mix.js';
 import { profileAtSlo } from './other-slo.js';
@@ -15,6 +18,8 @@ export interface WorkloadMatch {
   readonly slo: Slo;
   /** false: the profile's own mix of lengths stays. Default true. */
   readonly correctMix?: boolean;
+  /** Profiles the workload on an engine model in virtual time; null = correct by length bands. */
+  readonly simulate: ((engine: EngineModel) => Promise<LatencyProfile>) | null;
 }
 
 export interface MatchedProfile {
@@ -28,8 +33,14 @@ const SAME_MIX = 0.05;
 /** Prompts of a band longer than the measured ones by this factor: their latency is a guess. */
 const FAR = 1.5;
 
-/** Never throws for a profile that lacks what it takes: a note says so. Throws NO_ROWS without requests. */
-export function profileForWorkload(measured: LatencyProfile, match: WorkloadMatch): MatchedProfile {
+/**
+ * Never throws for a profile that lacks what it takes: a note says so. Throws NO_ROWS without requests, and what
+ * `simulate` throws.
+ */
+export async function profileForWorkload(
+  measured: LatencyProfile,
+  match: WorkloadMatch,
+): Promise<MatchedProfile> {
   const notes: string[] = [];
   const atSlo = profileAtSlo(measured, match.slo);
   if (atSlo === null) {
@@ -58,10 +69,14 @@ export function profileForWorkload(measured: LatencyProfile, match: WorkloadMatc
     );
     return { profile: own, notes };
   }
+  const mixes = `profile corrected from a mix of ${mixText(before)} to ${mixText(mix)}`;
+  if (own.engine !== null && match.simulate !== null) {
+    const profile = withMetricNames(await match.simulate(own.engine), own);
+    notes.push(`${mixes}, simulated on its engine model: capacity ${change(own, profile)}`);
+    return { profile, notes };
+  }
   const profile = correctProfileForMix(own, mix);
-  notes.push(
-    `profile corrected from a mix of ${mixText(before)} to ${mixText(mix)}: capacity ${change(own, profile)}`,
-  );
+  notes.push(`${mixes}, by length bands (first order): capacity ${change(own, profile)}`);
   const [last, wanted] = [before.bands.at(-1), mix.bands.at(-1)];
   if (wanted !== undefined && last !== undefined && wanted.meanInputTokens > FAR * last.meanInputTokens) {
     notes.push(
@@ -69,6 +84,22 @@ export function profileForWorkload(measured: LatencyProfile, match: WorkloadMatc
     );
   }
   return { profile, notes };
+}
+
+/** Simulated levels under the names that the measured server's metrics have: autoscalers ask for these. */
+function withMetricNames(simulated: LatencyProfile, measured: LatencyProfile): LatencyProfile {
+  const names = new Map<string, string>();
+  for (const { gauges } of measured.levels) {
+    for (const { name, source } of gauges) if (source !== undefined) names.set(name, source);
+  }
+  const named = (gauge: GaugeSummary): GaugeSummary => ({
+    ...gauge,
+    source: names.get(gauge.name) ?? gauge.source,
+  });
+  return {
+    ...simulated,
+    levels: simulated.levels.map((level) => ({ ...level, gauges: level.gauges.map(named) })),
+  };
 }
 
 /** The mix of all valid levels together; null when none has a request. */

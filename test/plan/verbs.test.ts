@@ -168,7 +168,10 @@ test('a profile made with another mix of lengths is corrected for the workload, 
   const options = { engine: undefined, slo: undefined, profile: output };
   const corrected = await plan(options);
   const said = corrected.warnings.find((warning) => warning.startsWith('profile corrected from a mix of'));
-  assert.match(said!, /prompt and \d+ answer tokens a request: capacity [\d.]+ → [\d.]+ requests\/s \(×/);
+  assert.match(
+    said!,
+    /prompt and \d+ answer tokens a request, simulated on its engine model: capacity [\d.]+ → [\d.]+ requests\/s \(×/,
+  );
   const own = corrected.autoscaler!.capacityPerReplicaPerSec;
   assert.notEqual(own, measured.capacity.ratePerSec);
   // The profile beside the plan is the one that its numbers come from.
