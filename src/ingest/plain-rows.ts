@@ -5,6 +5,7 @@
  * time of a record.
  */
 import type { FixedStore } from './column-store.js';
+import { digitCount, digitsValue, TENS, ZEROS } from './digits.js';
 import type { PlainColumns, PlainField } from './format.js';
 import type { BlockBuilder } from './row-block.js';
 import type { RowTally } from './tally.js';
@@ -14,6 +15,9 @@ const COLON = 58;
 const LF = 10;
 const CR = 13;
 const QUOTE = 34;
+const DOT = 46;
+const PLUS = 43;
+const ZULU = 90;
 const ZERO = 48;
 const SKIP = -1;
 const TIME = -2;
@@ -22,7 +26,8 @@ const MAX_DIGITS = 9;
 /** `+00:` and `0:00`, as words. */
 const PLUS_ZERO = 0x3a30302b;
 const ZERO_ZERO = 0x30303a30;
-const POWERS = [1e9, 1e8, 1e7, 1e6, 1e5, 1e4, 1e3, 100, 10, 1];
+/** Digits of a fraction of a second. */
+const MAX_PLACES = 9;
 
 export class PlainRows {
   /** Place after the last line taken, and lines taken, by the last call. */
@@ -45,6 +50,14 @@ export class PlainRows {
   #hourWord = 0;
   #minuteWord = 0;
   #minuteSec = 0;
+  /** The bytes that lines are taken from. */
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(this.#bytes.buffer);
+  /** The time of the last line, its digits below the second, and whether it names a zone. */
+  #sec = 0;
+  #nanos = 0;
+  #places = 0;
+  #isZoned = false;
 
   private constructor(plan: Int32Array, offsetSec: number, options: PlainOptions) {
     const { columns, fieldOf, builder } = options;
@@ -84,90 +97,22 @@ export class PlainRows {
     const stores = this.#stores;
     const columns = stores.map((store) => store.values);
     const values = this.#values;
-    const plan = this.#plan;
-    const separator = this.#separator;
-    const fieldCount = plan.length;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const first = builder.rowCount;
-    const room = secs.length - first;
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let row = first;
     let at = from;
     let mostPlaces = 0;
     let zoned = 0;
-    lines: while (at < end && row - first < room) {
-      let place = at;
-      let rowPlaces = 0;
-      let isZoned = false;
-      for (let field = 0; field < fieldCount; field++) {
-        const kind = plan[field];
-        let byte: number;
-        if (kind >= 0) {
-          let value = 0;
-          const start = place;
-          for (byte = bytes[place]; byte >= ZERO && byte <= ZERO + 9; byte = bytes[++place])
-            value = value * 10 + (byte - ZERO);
-          if (place === start || place - start > MAX_DIGITS) break lines;
-          values[kind] = value;
-        } else if (kind === SKIP) {
-          byte = bytes[place];
-          while (byte !== separator && byte !== LF && byte !== QUOTE) byte = bytes[++place];
-          if (byte === QUOTE) break lines;
-          if (byte === LF && bytes[place - 1] === CR) {
-            place -= 1;
-            byte = CR;
-          }
-        } else {
-          // YYYY-MM-DD HH:MM:SS is 19 bytes; every line has at least one more.
-          if (place + 20 > end) break lines;
-          const isSameMinute =
-            view.getInt32(place, true) === this.#yearWord &&
-            view.getInt32(place + 4, true) === this.#monthWord &&
-            view.getInt32(place + 8, true) === this.#hourWord &&
-            view.getInt32(place + 12, true) === this.#minuteWord &&
-            bytes[place + 16] === COLON;
-          if (!isSameMinute && !this.#setMinute(bytes, place)) break lines;
-          const secondTens = bytes[place + 17] - ZERO;
-          const secondOnes = bytes[place + 18] - ZERO;
-          // The sign bit is set as soon as one of the terms is negative.
-          if ((secondTens | secondOnes | (5 - secondTens) | (9 - secondOnes)) < 0) break lines;
-          const second = secondTens * 10 + secondOnes;
-          place += 19;
-          let fraction = 0;
-          let places = 0;
-          byte = bytes[place];
-          if (byte === 46) {
-            for (byte = bytes[++place]; byte >= ZERO && byte <= ZERO + 9; byte = bytes[++place]) {
-              fraction = fraction * 10 + (byte - ZERO);
-              places += 1;
-            }
-            if (places === 0 || places > 9) break lines;
-          }
-          rowPlaces = places;
-          let offsetSec = this.#offsetSec;
-          if (byte === 43 || byte === 90) {
-            // +00:00 or Z: every other offset is left to the reader.
-            const isUtc =
-              byte === 90 || (word(bytes, place) === PLUS_ZERO && word(bytes, place + 2) === ZERO_ZERO);
-            if (!isUtc) break lines;
-            place += byte === 90 ? 1 : 6;
-            byte = bytes[place];
-            offsetSec = 0;
-            isZoned = true;
-          }
-          secs[row] = this.#minuteSec + second - offsetSec;
-          nanos[row] = fraction * POWERS[places];
-        }
-        if (field === fieldCount - 1) {
-          if (byte === CR) byte = bytes[++place];
-          if (byte !== LF) break lines;
-        } else if (byte !== separator) break lines;
-        place += 1;
-      }
+    for (; at < end && row < secs.length; row++) {
+      const next = this.#line(at);
+      if (next < 0) break;
+      secs[row] = this.#sec;
+      nanos[row] = this.#nanos;
       for (let i = 0; i < columns.length; i++) columns[i][row] = values[i];
-      if (rowPlaces > mostPlaces) mostPlaces = rowPlaces;
-      if (isZoned) zoned += 1;
-      row += 1;
-      at = place;
+      if (this.#places > mostPlaces) mostPlaces = this.#places;
+      if (this.#isZoned) zoned += 1;
+      at = next;
     }
     this.at = at;
     this.rows = row - first;
@@ -176,6 +121,107 @@ export class PlainRows {
     for (const store of this.#absent) store.setUnknown(first, row);
     builder.advance(row);
     this.#tally.addPlain(this.rows, mostPlaces, zoned);
+  }
+
+  /**
+   * Reads one line; the place after it, −1 when it is not plain. A function of its own, so that V8 compiles it once and
+   * early, not again for every way in which a loop over lines is entered and left.
+   */
+  #line(from: number): number {
+    const bytes = this.#bytes;
+    const plan = this.#plan;
+    const separator = this.#separator;
+    const last = plan.length - 1;
+    let place = from;
+    for (let field = 0; field <= last; field++) {
+      const kind = plan[field];
+      if (kind >= 0) place = this.#count(place, kind);
+      else if (kind === TIME) place = this.#time(place);
+      else place = this.#skip(place);
+      if (place < 0) return -1;
+      if (field < last && bytes[place++] !== separator) return -1;
+    }
+    if (bytes[place] === CR) place += 1;
+    return bytes[place] === LF ? place + 1 : -1;
+  }
+
+  /** Reads a count; the place after it, −1 when it is not plain. */
+  #count(from: number, column: number): number {
+    const bytes = this.#bytes;
+    // Four bytes are looked at together: a line so near the end is left to the reader.
+    if (from + 4 > bytes.length) return -1;
+    const word = this.#view.getInt32(from, true) ^ ZEROS;
+    const count = digitCount(word);
+    if (count === 0) return -1;
+    let value = digitsValue(word, count);
+    let place = from + count;
+    for (let digit = bytes[place] - ZERO; digit >= 0 && digit <= 9; digit = bytes[++place] - ZERO)
+      value = value * 10 + digit;
+    if (place - from > MAX_DIGITS) return -1;
+    this.#values[column] = value;
+    return place;
+  }
+
+  /** The end of a field that is not wanted; −1 when it is quoted. */
+  #skip(from: number): number {
+    const bytes = this.#bytes;
+    const separator = this.#separator;
+    let place = from;
+    while (bytes[place] !== separator && bytes[place] !== LF) {
+      if (bytes[place] === QUOTE) return -1;
+      place += 1;
+    }
+    return bytes[place] === LF && bytes[place - 1] === CR ? place - 1 : place;
+  }
+
+  /** Reads a time; the place after it, −1 when it is not plain. */
+  #time(from: number): number {
+    const bytes = this.#bytes;
+    const view = this.#view;
+    // YYYY-MM-DD HH:MM:SS is 19 bytes; every line has at least one more.
+    if (from + 20 > bytes.length) return -1;
+    const isSameMinute =
+      view.getInt32(from, true) === this.#yearWord &&
+      view.getInt32(from + 4, true) === this.#monthWord &&
+      view.getInt32(from + 8, true) === this.#hourWord &&
+      view.getInt32(from + 12, true) === this.#minuteWord &&
+      bytes[from + 16] === COLON;
+    if (!isSameMinute && !this.#setMinute(bytes, from)) return -1;
+    const secondTens = bytes[from + 17] - ZERO;
+    const secondOnes = bytes[from + 18] - ZERO;
+    // The sign bit is set as soon as one of the terms is negative.
+    if ((secondTens | secondOnes | (5 - secondTens) | (9 - secondOnes)) < 0) return -1;
+    let place = from + 19;
+    let fraction = 0;
+    let places = 0;
+    if (bytes[place] === DOT) {
+      place += 1;
+      for (let count = 4; count === 4 && places <= MAX_PLACES; place += count) {
+        if (place + 4 > bytes.length) return -1;
+        const word = view.getInt32(place, true) ^ ZEROS;
+        count = digitCount(word);
+        if (count === 0) break;
+        // More places than nine may overflow: they are not used.
+        fraction = (Math.imul(fraction, TENS[count]) + digitsValue(word, count)) | 0;
+        places += count;
+      }
+      if (places === 0 || places > MAX_PLACES) return -1;
+    }
+    let offsetSec = this.#offsetSec;
+    const byte = bytes[place];
+    this.#isZoned = byte === PLUS || byte === ZULU;
+    if (this.#isZoned) {
+      // +00:00 or Z: every other offset is left to the reader.
+      const isUtc =
+        byte === ZULU || (word(bytes, place) === PLUS_ZERO && word(bytes, place + 2) === ZERO_ZERO);
+      if (!isUtc) return -1;
+      place += byte === ZULU ? 1 : 6;
+      offsetSec = 0;
+    }
+    this.#sec = this.#minuteSec + (secondTens * 10 + secondOnes) - offsetSec;
+    this.#nanos = Math.imul(fraction, TENS[MAX_PLACES - places]);
+    this.#places = places;
+    return place;
   }
 
   /** Reads `YYYY-MM-DD HH:MM:` at a place and keeps it for the lines after; false when there is no such minute. */

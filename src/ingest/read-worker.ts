@@ -26,6 +26,8 @@ const file = openSync(data.path, 'r');
 const SPARE_BYTES = 1 << 16;
 let buffer: Buffer = Buffer.alloc(0);
 const pseudonyms = new Pseudonyms(data.pseudonymKey);
+/** The reader of the last range stays until the next one is there: V8 forgets compiled code with the last of its objects. */
+const kept: RecordPump[] = [];
 
 port.on('message', (task: ReadTask) => {
   const part = readPart(task);
@@ -42,6 +44,7 @@ function readPart({ index, from, to }: ReadTask): ReadPart {
     tally,
     times: new TimeReader(zone),
   });
+  kept[0] = pump;
   // A range begins with the first line that begins in it, and ends with the last one's end, wherever that is.
   const begin = from === 0 ? 0 : lineStartFrom(from);
   const end = to <= begin ? begin : lineStartFrom(to);
