@@ -116,7 +116,9 @@ function refuseUnauditable({ auditPrivacy: isAudited, inputs, keepIds }: IngestO
 function refuseTruncated({ inputs }: ChosenInputs, { output, rows }: IngestResult): void {
   const cut = inputs.find(({ source }) => source.truncation !== null);
   if (cut === undefined) return;
-  throw truncated(`${cut.source.truncation}; ${countRows(rows)} that came before are in ${output}`);
+  throw truncated(
+    `${cut.source.truncation}; ${countRows(rows)} that came before ${rows === 1 ? 'is' : 'are'} in ${output}`,
+  );
 }
 
 function truncated(message: string): ToolError {

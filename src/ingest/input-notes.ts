@@ -50,7 +50,7 @@ export function inputNotes({
   }
   if (tally.estimatedRows > 0) {
     notes.push(
-      `lengths of ${countRows(tally.estimatedRows)} counted from their text with ${tokenizer}: estimates, without the chat template's own tokens; the text is not kept`,
+      `lengths of ${countRows(tally.estimatedRows)} counted from their text with ${tokenizer}: estimates, without the chat template's own tokens${texts === null ? '; the text is not kept' : ''}`,
     );
   }
   notes.push(...joined);

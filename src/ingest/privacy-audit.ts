@@ -40,12 +40,25 @@ class Needles {
   readonly texts = new Map<string, Map<string, string>>();
   textCount = 0;
 
+  /** Words that are kept on purpose: of model names and of the names of columns. */
+  readonly #known = new Set<string>();
+
+  allow(name: string): void {
+    for (const word of wordsOf(name)) this.#known.add(word);
+  }
+
   /** Takes what could be identifiers or text; of an identifier column (`isId`) every word. */
   add(value: string, place: string, isId = false): void {
-    const words = wordsOf(value);
-    for (const word of words) if (isId ? word.length > 1 : couldIdentify(word)) this.words.set(word, place);
-    for (let at = 0; at + TEXT_WORDS <= words.length; at++)
-      this.#addText(words.slice(at, at + TEXT_WORDS), place);
+    let run: string[] = [];
+    for (const word of wordsOf(value)) {
+      if (this.#known.has(word) && !isId) {
+        run = [];
+        continue;
+      }
+      if (isId ? word.length > 1 : couldIdentify(word)) this.words.set(word, place);
+      run = [...run.slice(1 - TEXT_WORDS), word];
+      if (run.length === TEXT_WORDS) this.#addText(run, place);
+    }
   }
 
   #addText(words: readonly string[], place: string): void {
@@ -70,7 +83,10 @@ export async function auditPrivacy(
   let kept: { pseudonyms: number; models: ReadonlySet<string> };
   try {
     kept = await takeColumns(reader, needles, signal);
-    takeReport(reader.meta, 'report', kept.models, needles);
+    for (const name of inputs.flatMap(({ views }) => views.flatMap(({ names }) => names)))
+      needles.allow(name);
+    for (const model of kept.models) needles.allow(model);
+    takeReport(reader.meta, 'report', needles);
   } finally {
     reader.close();
   }
@@ -104,12 +120,11 @@ async function takeColumns(
   return { pseudonyms, models };
 }
 
-/** All texts of the trace's metadata but model names. */
-function takeReport(value: unknown, place: string, models: ReadonlySet<string>, needles: Needles): void {
-  if (typeof value === 'string') {
-    if (!models.has(value)) needles.add(value, place);
-  } else if (typeof value === 'object' && value !== null) {
-    for (const [key, inner] of Object.entries(value)) takeReport(inner, `${place}.${key}`, models, needles);
+/** All texts of the trace's metadata. */
+function takeReport(value: unknown, place: string, needles: Needles): void {
+  if (typeof value === 'string') needles.add(value, place);
+  else if (typeof value === 'object' && value !== null) {
+    for (const [key, inner] of Object.entries(value)) takeReport(inner, `${place}.${key}`, needles);
   }
 }
 

@@ -70,6 +70,8 @@ export class InputSet {
       wrapping === null ? raw : unwrapSample(raw, wrapping),
       this.#separator,
     );
+    if (cutOf(source, failure) !== null && (whole.length === 0 || (lineEnd < 0 && !views.some(isTelling))))
+      throw nothingBeforeCut(cutOf(source, failure)!);
     const isBare =
       wrapping === null && source.readBytes >= whole.length && whole.length > 0 && isSame(source, whole);
     if (source.path === '-') {
@@ -142,6 +144,24 @@ export class InputSet {
 function tableOpener(bytes: Buffer): typeof openParquetInput | null {
   if (bytes.subarray(0, 4).toString('latin1') === 'PAR1') return openParquetInput;
   return bytes.subarray(0, ARROW_MAGIC.length).toString('latin1') === ARROW_MAGIC ? openArrowInput : null;
+}
+
+/** Where a compressed input was cut; null = it was not, as far as it was read. */
+function cutOf({ truncation }: InputSource, failure: unknown): string | null {
+  return truncation ?? (failure instanceof TruncatedInput ? failure.message : null);
+}
+
+/** Whether a view of a file without a whole line shows records: JSON without newlines does. */
+function isTelling({ shape, names }: Sample): boolean {
+  return shape === 'jsonl' && names.length > 0;
+}
+
+function nothingBeforeCut(where: string): ToolError {
+  return new ToolError({
+    code: 'FILE_UNREADABLE',
+    message: `${where}; no complete row comes before`,
+    hint: 'fetch the file again',
+  });
 }
 
 /** Compression shows in that more comes out than was read, or less. */

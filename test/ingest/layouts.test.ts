@@ -85,6 +85,26 @@ test('X2: all frames of a Zstandard file are read, whatever its name; a truncate
   await assert.rejects(ingestText(context, 'bad.zst', damaged), { code: 'FILE_UNREADABLE' });
 });
 
+test('a compressed log that is cut within its first bytes is a truncated file, not an unknown format', async (context) => {
+  const gzip = gzipSync(
+    'TIMESTAMP,ContextTokens,GeneratedTokens\n2026-01-01 00:00:00.0000000,5,7\n'.repeat(3),
+  );
+  const zstd = Buffer.from(ZSTD_FRAMES, 'base64');
+  for (const [kind, bytes] of [
+    ['gzip', gzip],
+    ['zstd', zstd],
+  ] as const) {
+    for (const end of [4, 9, 15, 30]) {
+      for (const allowTruncated of [false, true]) {
+        await assert.rejects(ingestText(context, 'cut.log', bytes.subarray(0, end), { allowTruncated }), {
+          code: 'FILE_UNREADABLE',
+          message: `cut.log is a truncated ${kind} file: it ends inside a ${kind === 'gzip' ? 'member' : 'frame'}, after ${end} bytes; no complete row comes before`,
+        });
+      }
+    }
+  }
+});
+
 /** A tar archive of regular files. */
 function tar(files: Readonly<Record<string, Uint8Array>>): Buffer {
   const blocks = Object.entries(files).flatMap(([name, content]) => {

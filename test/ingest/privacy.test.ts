@@ -207,3 +207,16 @@ test('the audit finds identifiers in the rows of a trace that keeps them', async
   );
   await assert.rejects(ingest({ inputs: ['-'], output: kept, auditPrivacy: true }), /standard input/);
 });
+
+test('the audit takes names of columns and models for what they are', async (context) => {
+  const folder = temporaryFolder(context);
+  const log = join(folder, 'log.csv');
+  const names = ['gpt4_score', 'user_1', 'user_2', 'user_3', 'rating of the user'];
+  writeFileSync(
+    log,
+    `TIMESTAMP,ContextTokens,GeneratedTokens,${names.join(',')}\n2026-01-01 00:00:00,5,7,,,,,\n`,
+  );
+  const output = join(folder, 'out.parquet');
+  const { quality } = await ingest({ inputs: [log], output, auditPrivacy: true });
+  assert.ok(quality.notes.some((note) => note.includes('user_3')));
+});

@@ -322,3 +322,18 @@ test('rows are sorted by arrival and counted; those of one instant come in an or
   assert.equal(result.quality.outOfOrderRows, 4);
   assert.equal(result.meta.startUtc, '2023-11-16T18:17:01Z');
 });
+
+test('an end whose arrival would lie centuries ago is refused at its line, not when all lines are read', async (context) => {
+  const end = (id: string, seconds: string): string =>
+    `[2026-03-29 01:30:05] Finish: obj=GenerateReqInput(rid='${id}'), out={'meta_info': {'prompt_tokens': 40, 'completion_tokens': 7, 'e2e_latency': ${seconds}}}`;
+  const log = `${[end('r-1', '1.25'), end('r-2', '1e12'), end('r-3', '2.5')].join('\n')}\n`;
+  const { result, rows } = await ingestText(context, 'sglang.log', log);
+  assert.deepEqual(
+    rows.map(({ arrivalNs }) => arrivalNs),
+    [0n, 1_250_000_000n],
+  );
+  assert.deepEqual(
+    result.quality.rejects.map(({ reason, firstLine }) => [reason, firstLine]),
+    [['the arrival is not within 292 years of 1970', 2]],
+  );
+});

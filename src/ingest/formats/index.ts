@@ -21,6 +21,7 @@ import { litellmSpendJson } from './litellm-spend-json.js';
 import { llamaCpp } from './llama-cpp.js';
 import type { ManyRowsFormat } from './many-rows.js';
 import { mooncake } from './mooncake.js';
+import { mooncakeTexts } from './mooncake-texts.js';
 import { nginxAccess } from './nginx-access.js';
 import { ollama } from './ollama.js';
 import { openRouter } from './openrouter.js';
@@ -79,6 +80,7 @@ export const MANY_ROWS_FORMATS: readonly ManyRowsFormat[] = [
   sglangText,
   azureApim,
   weka,
+  mooncakeTexts,
   aibrix,
   shareGpt,
   vllmCustom,

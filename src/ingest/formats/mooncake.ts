@@ -7,6 +7,8 @@
  */
 import { type Detection, detectByColumns, type LogFormat, type Sample } from '../format.js';
 import { RowReject } from '../record.js';
+import type { StagedRow } from '../rows.js';
+import type { TimeReader } from '../time.js';
 import { arrivalNs, setArrivalNs } from './instants.js';
 import { sampledBlockSize } from './prefix-blocks.js';
 
@@ -58,21 +60,12 @@ export const mooncake: LogFormat = {
   isSequential: ({ bytes }) => bytes.includes('"session_id"'),
   detect,
   open: ({ pseudonyms }) => {
-    /** Arrival of the last turn of each session. */
-    const lastTurns = new Map<string, bigint>();
+    const clock = new TurnClock();
     return {
       read(record, row) {
-        const time = record.time(TIME, 'ms');
         const session = record.text(SESSION);
         row.thinkNs = record.durationNs(DELAY, 'ms');
-        if (time !== null) row.setArrival(time);
-        else if (session === null) throw new RowReject('timestamp is missing');
-        else {
-          const previous = lastTurns.get(session);
-          setArrivalNs(row, previous === undefined ? 0n : previous + (row.thinkNs ?? 0n), MS_PLACES);
-        }
-        if (row.sec < 0) throw new RowReject('timestamp is negative');
-        if (session !== null) lastTurns.set(session, arrivalNs(row));
+        clock.setArrival(record.time(TIME, 'ms'), session, row);
         row.inputTokens = record.count(INPUT);
         row.outputTokens = record.count(OUTPUT);
         if (record.u64List(HASHES, row.hashes)) row.blockHashes = row.hashes;
@@ -83,8 +76,28 @@ export const mooncake: LogFormat = {
   },
 };
 
+/** When turns arrive: at their timestamp, or after the turn before in their session. */
+export class TurnClock {
+  /** Arrival of the last turn of each session. */
+  readonly #lastTurns = new Map<string, bigint>();
+
+  /** Sets the arrival of a row whose `thinkNs` is read. Rejects the row when nothing tells it. */
+  setArrival(time: TimeReader | null, session: string | null, row: StagedRow): void {
+    if (time !== null) row.setArrival(time);
+    else if (session === null) throw new RowReject('timestamp is missing');
+    else {
+      const previous = this.#lastTurns.get(session);
+      setArrivalNs(row, previous === undefined ? 0n : previous + (row.thinkNs ?? 0n), MS_PLACES);
+    }
+    if (row.sec < 0) throw new RowReject('timestamp is negative');
+    if (session !== null) this.#lastTurns.set(session, arrivalNs(row));
+  }
+}
+
 function detect(sample: Sample): Detection {
-  const { names } = sample;
+  const { names, bytes } = sample;
+  if (bytes.includes('"text_input"') || bytes.includes('"messages"'))
+    return { score: 0.9, reason: 'it has no lengths for texts' };
   const found = detectByColumns(mooncake, sample);
   const isSession =
     sample.shape === 'jsonl' &&

@@ -8,6 +8,7 @@ import { RowReject } from '../record.js';
 import { setArrivalNs } from './instants.js';
 import { countAt, jsonCell, sumCounts, textAt, valueAt } from './json-cell.js';
 import type { ManyRowsFormat } from './many-rows.js';
+import { requestTexts } from './request-texts.js';
 
 const TIME = 0;
 const PAYLOAD = 1;
@@ -50,7 +51,7 @@ export const perfAnalyzerSchedule: ManyRowsFormat = {
       const payload = Array.isArray(cell) ? (cell as unknown[])[0] : cell;
       if (typeof payload !== 'object' || payload === null) throw new RowReject('payload is no request body');
       setArrivalNs(row, BigInt(time) * 1_000_000n, MS_PLACES);
-      const texts = textsOf(payload);
+      const texts = requestTexts(payload);
       row.inputTokens = countTokens === null ? null : sumCounts(...texts.map(countTokens));
       row.maxOutputTokens = countAt(payload, ['max_tokens'], ['max_completion_tokens']);
       row.outputTokens = valueAt(payload, ['ignore_eos']) === true ? row.maxOutputTokens : null;
@@ -65,17 +66,3 @@ export const perfAnalyzerSchedule: ManyRowsFormat = {
     },
   }),
 };
-
-/** What the model is given to read. */
-function textsOf(payload: object): readonly string[] {
-  const prompt = valueAt(payload, ['prompt']);
-  if (typeof prompt === 'string') return [prompt];
-  const messages = valueAt(payload, ['messages']);
-  if (!Array.isArray(messages)) return [];
-  return (messages as unknown[]).flatMap((message) => {
-    const content = valueAt(message, ['content']);
-    if (typeof content === 'string') return [content];
-    if (!Array.isArray(content)) return [];
-    return (content as unknown[]).flatMap((part) => textAt(part, ['text']) ?? []);
-  });
-}

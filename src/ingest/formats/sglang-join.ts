@@ -81,6 +81,12 @@ export class SglangJoin {
 
   finished(event: SglangEvent, end: SglangEnd, row: StagedRow, emit: Emit): void {
     const known = this.#merged(event);
+    if (known.received === null && end.durationNs !== null) {
+      // A duration that cannot be is refused here, where its line is known, and not when all lines are read.
+      Object.assign(row, known.finished ?? event.stamp);
+      backdate(row, end.durationNs);
+      row.clear();
+    }
     this.#settle(event.id, { ...known, ...end, finished: known.finished ?? event.stamp }, row, emit);
   }
 
