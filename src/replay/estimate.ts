@@ -82,7 +82,8 @@ function busiestSecond(intendedNs: Float64Array, count: number): number {
   return most;
 }
 
-function costOf(
+/** By time and by tokens together; null where nothing has a price. */
+export function costOf(
   { perHour, perMillionTokens }: Prices,
   durationSec: number | null,
   inputTokens: number,

@@ -1,7 +1,7 @@
 /** `tokentide replay`: a trace → an endpoint, on exact time; prints what was measured and whether it counts. */
 import { EXIT, ToolError } from '../../errors.js';
 import { runLines } from '../../inspect/result-lines.js';
-import { estimateReplay, type Prices, type ReplayEstimate } from '../../replay/estimate.js';
+import { estimateReplay, type ReplayEstimate } from '../../replay/estimate.js';
 import { REPLAY_DEFAULTS, type ReplayOptions } from '../../replay/options.js';
 import { replayTrace } from '../../replay/replay.js';
 import { exitStatusOf } from '../../replay/validity.js';
@@ -11,6 +11,7 @@ import { type CommandContext, type CommandIo, type CommandSpec, flagOf } from '.
 import { LiveView } from '../live-view.js';
 import { ENDPOINT_OPTIONS, endpointSettings, urlsOf } from './endpoint-options.js';
 import { LOAD_OPTIONS, loadSettings } from './load-options.js';
+import { costLines, priceOptions, pricesOf } from './price-options.js';
 import { fitScreen } from './screen.js';
 import { runSelfTest } from './self-test.js';
 
@@ -101,17 +102,7 @@ export const command: CommandSpec = {
       type: 'boolean',
       description: 'say what would be sent (requests, tokens, time, cost) and send nothing',
     },
-    {
-      key: 'price',
-      type: 'price',
-      description: 'with --dry-run: price of the endpoint per time, e.g. 2.5/h',
-    },
-    {
-      key: 'tokenPrices',
-      type: 'numbers',
-      value: '<in,out>',
-      description: 'with --dry-run: prices per million prompt and output tokens, e.g. 0.5,1.5',
-    },
+    ...priceOptions('with --dry-run'),
     { key: 'noTrial', type: 'boolean', description: 'send no trial request before the load' },
     {
       key: 'blockSize',
@@ -199,21 +190,6 @@ function requireAll({ args, options }: CommandContext, keys: readonly string[]):
   });
 }
 
-function pricesOf(options: CommandContext['options']): Prices {
-  const tokens = options['tokenPrices'] as number[] | undefined;
-  if (tokens !== undefined && (tokens.length !== 2 || tokens.some((price) => price < 0))) {
-    throw new ToolError({
-      code: 'BAD_VALUE',
-      message: `expected two prices after --token-prices, got ${tokens.join(',')}`,
-      hint: 'write --token-prices 0.5,1.5: per million prompt tokens, per million output tokens',
-    });
-  }
-  return {
-    perHour: (options['price'] as number | undefined) ?? null,
-    perMillionTokens: tokens === undefined ? null : { input: tokens[0], output: tokens[1] },
-  };
-}
-
 function formatEstimate(estimate: ReplayEstimate): string {
   const { durationSec, ratePerSec, busiestSecond, cost } = estimate;
   const reasons = (counts: Readonly<Record<string, number>>): string =>
@@ -236,7 +212,7 @@ function formatEstimate(estimate: ReplayEstimate): string {
     `senders   ${formatCount(estimate.senders)}`,
     ...(Object.keys(estimate.leftOut).length === 0 ? [] : [`left out  ${reasons(estimate.leftOut)}`]),
     ...(Object.keys(estimate.changed).length === 0 ? [] : [`changed   ${reasons(estimate.changed)}`]),
-    ...(cost === null ? [] : [`cost      ${significant(cost)}`]),
+    ...costLines(cost),
   ].join('\n');
 }
 
