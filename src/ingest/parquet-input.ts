@@ -2,15 +2,14 @@
  * Parquet as an input: DuckDB turns each row into a JSON line, with integers exact and times to the nanosecond, so that
  * every JSON format, every CSV format by its column names, and every mapping can read it.
  */
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ToolError } from '../errors.js';
 import { hashInput } from '../manifest.js';
 import { openDuckdb, sqlName, sqlPath } from '../trace/duckdb.js';
-import { openParquet } from '../trace/parquet-read.js';
+import { openParquet, refuseCutParquet } from '../trace/parquet-read.js';
 import { TRACE_META_KEY } from '../trace/schema.js';
 import type { TraceMeta } from '../types.js';
-import { formatCount } from '../units.js';
 import { RowsAsLines, type TableInput } from './table-input.js';
 import { TimeReader } from './time.js';
 import { TRACE_BLOCK_FIELD, TRACE_START_FIELD } from './trace-format.js';
@@ -22,7 +21,7 @@ export async function openParquetInput(
   name: string,
   signal: AbortSignal | undefined,
 ): Promise<TableInput> {
-  await requireFooter(path, name);
+  await refuseCutParquet(path, name);
   const parquet = await openParquet(path, 'a log');
   const { columnTypes, keyValue } = parquet;
   parquet.close();
@@ -47,24 +46,6 @@ export async function openParquetInput(
     }),
     names: [...columnTypes.keys()],
   };
-}
-
-/** A Parquet file ends with its magic bytes: the table of contents before them is the last thing written. */
-async function requireFooter(path: string, name: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    const { size } = await file.stat();
-    const tail = Buffer.alloc(4);
-    await file.read(tail, 0, 4, Math.max(0, size - 4));
-    if (tail.toString('latin1') === 'PAR1') return;
-    throw new ToolError({
-      code: 'FILE_UNREADABLE',
-      message: `${name} is a truncated Parquet file: it ends after ${formatCount(size)} bytes without its footer, so that none of its rows can be found`,
-      hint: 'fetch the file again',
-    });
-  } finally {
-    await file.close();
-  }
 }
 
 /** Times as text with all their digits; everything else as JSON has it. */

@@ -1,6 +1,8 @@
 /** Any Parquet file → column batches of stated types, by DuckDB. Measured: 1.5 M rows/s in typed arrays. */
+import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ToolError } from '../errors.js';
+import { formatCount } from '../units.js';
 import type { ColumnBatch, Field, FieldType } from './columns.js';
 import { type DuckdbSession, openDuckdb, sqlName, sqlPath } from './duckdb.js';
 import { BatchGatherer } from './vectors-read.js';
@@ -22,6 +24,7 @@ export interface ParquetSource {
 
 /** Opens a Parquet file; `what` names the expected kind. Throws FILE_UNREADABLE when it is not readable as Parquet. */
 export async function openParquet(path: string, what: string): Promise<ParquetSource> {
+  await refuseCutParquet(path);
   const session = await openDuckdb();
   try {
     const rows = await allRows(session, `DESCRIBE SELECT * FROM read_parquet(${sqlPath(path)})`);
@@ -47,6 +50,31 @@ export async function openParquet(path: string, what: string): Promise<ParquetSo
       hint: `name ${what} written by tokentide, or any Parquet file with its column names`,
       cause,
     });
+  }
+}
+
+const MAGIC = 'PAR1';
+
+/**
+ * A Parquet file ends as it begins: the table of contents before its last bytes is written last. Throws FILE_UNREADABLE for
+ * one that begins so and does not end so. `name`: what to call it, by default its base name.
+ */
+export async function refuseCutParquet(path: string, name = basename(path)): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const [head, tail] = [Buffer.alloc(MAGIC.length), Buffer.alloc(MAGIC.length)];
+    await file.read(head, 0, MAGIC.length, 0);
+    await file.read(tail, 0, MAGIC.length, Math.max(0, size - MAGIC.length));
+    if (head.toString('latin1') !== MAGIC || (size > MAGIC.length && tail.toString('latin1') === MAGIC))
+      return;
+    throw new ToolError({
+      code: 'FILE_UNREADABLE',
+      message: `${name} is a truncated Parquet file: it ends after ${formatCount(size)} bytes without its footer, so that none of its rows can be found`,
+      hint: 'fetch the file again',
+    });
+  } finally {
+    await file.close();
   }
 }
 

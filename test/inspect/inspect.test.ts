@@ -383,7 +383,12 @@ test('what is nothing of ours is refused with what it seems to be', async () => 
     ],
     [await write('log.gz', gzipSync('x')), 'FORMAT_UNKNOWN', /gzip-compressed/, /gzip -d/],
     [await write('x.bin', Uint8Array.from([1, 0, 2, 3, 4])), 'FORMAT_UNKNOWN', /binary/, /Parquet/],
-    [await write('cut.parquet', 'PAR1 and then nothing'), 'FILE_UNREADABLE', /not readable as Parquet/, /./],
+    [
+      await write('cut.parquet', 'PAR1 and then nothing'),
+      'FILE_UNREADABLE',
+      /cut\.parquet is a truncated Parquet file: it ends after 21 bytes/,
+      /fetch the file again/,
+    ],
     [await write('v2.json', '{"kind": "run", "schemaVersion": 2}'), 'BAD_RUN', /schema version 2/, /./],
     [
       await write('half.json', '{"kind": "engine-model", "schemaVersion": 1}'),
