@@ -4,6 +4,8 @@ import type {
   CapacityPlan,
   LatencyProfile,
   PoolSummary,
+  RunLoad,
+  RunSessions,
   RunSummary,
   SimulationDocument,
   SloResult,
@@ -25,16 +27,20 @@ export function runLines(run: RunSummary): string[] {
       ...failed.map((check) => ['failed', `${check.check}: ${check.advice}`] as const),
       ['interrupted', run.interrupted ? 'yes: it covers only a part of the trace' : null],
       ['target', `${run.target.model ?? 'model not named'} at ${run.target.url} (${run.target.protocol})`],
-      [
-        'load',
-        `${load.traceName}, ${formatCount(load.rows)} requests over ${formatDurationSec(load.durationSec)}, ${significant(load.plannedRatePerSec)}/s planned${load.concurrency === null ? ', open loop' : `, at most ${load.concurrency} in flight`}`,
-      ],
+      ['load', loadText(load)],
+      ['turns', load.sessions == null ? null : turnsText(load.sessions)],
       [
         'endings',
         Object.entries(counts.byStatus)
           .sort((a, b) => b[1] - a[1])
           .map(([status, count]) => `${status} ${formatCount(count)}`)
           .join(', '),
+      ],
+      [
+        'attempts',
+        counts.attempts === undefined
+          ? null
+          : `${formatCount(counts.attempts)} for ${formatCount(counts.offered)} requests, ${formatCount(counts.retried ?? 0)} sent more than once`,
       ],
       [
         'throughput',
@@ -44,6 +50,7 @@ export function runLines(run: RunSummary): string[] {
         'goodput',
         run.goodput === null ? null : `${formatRatio(run.goodput)} of ${formatCount(counts.offered)} offered`,
       ],
+      ['for information', informationText(run)],
       ['started', run.startedUtc],
       ['made by', provenanceLine(run.manifest)],
     ]),
@@ -54,6 +61,53 @@ export function runLines(run: RunSummary): string[] {
   ];
 }
 
+/** Which requests left when: the trace's span, then how the load was shaped from it. */
+function loadText(load: RunLoad): string {
+  const { concurrency, loops, ramp, retries } = load;
+  const cap = concurrency === null ? '' : `at most ${formatCount(concurrency)} in flight`;
+  const shape =
+    load.closedLoop === true
+      ? `closed loop: ${cap}, the next leaves when one ends`
+      : [`${significant(load.plannedRatePerSec)}/s planned`, load.sessions == null ? 'open loop' : '', cap]
+          .filter((text) => text !== '')
+          .join(', ');
+  return [
+    `${load.traceName}, ${formatCount(load.rows)} requests over ${formatDurationSec(load.durationSec)}, ${shape}`,
+    (loops ?? 1) > 1 ? `${formatCount(loops!)} passes over the trace` : '',
+    ramp == null
+      ? ''
+      : `ramp from ×${significant(ramp.from)} to ×${significant(ramp.to)} over ${formatDurationSec(ramp.sec)}`,
+    (retries ?? 0) > 0 ? `up to ${formatCount(retries!)} retries` : '',
+  ]
+    .filter((text) => text !== '')
+    .join('; ');
+}
+
+function turnsText({ mode, answers, sessions, followers, withHistory }: RunSessions): string {
+  const when =
+    mode === 'closed'
+      ? 'closed: think time after the answer before'
+      : 'hybrid: as recorded, never before the answer before';
+  return `${when}; ${formatCount(followers)} turns in ${formatCount(sessions)} sessions waited, ${formatCount(withHistory)} with ${answers} answers in their prompt`;
+}
+
+/** Checks without a limit: they tell of the server's side and of the path to it, and spoil no run. */
+const INFORMING: Readonly<Record<string, string>> = {
+  connection_reuse: 'of the requests left on an open connection',
+  prompts_as_asked: 'of the prompts had the asked length by the server’s count',
+  server_counts: 'of the answers came with the server’s token count',
+};
+
+function informationText({ validity }: RunSummary): string | null {
+  const parts = validity.checks.flatMap(({ check, value }) => {
+    if (check === 'certificate' && value === 0) return ['INSECURE: the server’s certificate was not checked'];
+    return value === null || INFORMING[check] === undefined
+      ? []
+      : [`${formatRatio(value)} ${INFORMING[check]}`];
+  });
+  return parts.length === 0 ? null : parts.join('; ');
+}
+
 const METRICS: readonly MetricId[] = [
   'ttft',
   'tpot',
@@ -61,6 +115,7 @@ const METRICS: readonly MetricId[] = [
   'e2e',
   'response.ttft',
   'response.e2e',
+  'queue_wait',
   'send_lag',
 ];
 

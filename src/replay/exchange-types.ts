@@ -32,6 +32,8 @@ export interface ResponseListener {
   onConnected(connectNs: number): void;
   /** The request's bytes go to the socket now. */
   onSent(): void;
+  /** The kept connection was being closed under the request: it is sent once more, on a new one. */
+  onResend?(): void;
   onHead(status: number, contentType: string | null, facts?: HeadFacts): void;
   /** The bytes are valid during the call only. */
   onData(bytes: Uint8Array): void;
@@ -78,7 +80,7 @@ export interface Outcome {
   readonly inputTokensAsked?: number | null;
   /** Which attempt; absent = 1. */
   readonly attempt?: number;
-  /** When the last of several attempts was sent; `sentNs` is the first one's then. */
+  /** When it was sent for the last time, if more than once; `sentNs` is the first time then. */
   readonly lastSentNs?: number | null;
   /** The request was sent again after this attempt. */
   readonly superseded?: boolean;

@@ -38,6 +38,9 @@ export class Exchange implements ResponseListener {
   #atEnd = false;
   #connectNs: number | null = null;
   #sentNs: number | null = null;
+  /** Since when it waits for a connection again. */
+  #resendNs: number | null = null;
+  #lastSentNs: number | null = null;
   #firstByteNs: number | null = null;
   #firstTokenNs: number | null = null;
   #firstAnswerTokenNs: number | null = null;
@@ -70,11 +73,20 @@ export class Exchange implements ResponseListener {
   }
 
   onConnected(connectNs: number): void {
-    this.#connectNs = connectNs;
+    // A second connection opens behind the first instant, within the request's own time.
+    if (this.#resendNs === null) this.#connectNs = connectNs;
   }
 
   onSent(): void {
-    this.#sentNs = this.#options.nowNs();
+    const nowNs = this.#options.nowNs();
+    this.#sentNs ??= nowNs;
+    this.#lastSentNs = nowNs;
+  }
+
+  onResend(): void {
+    this.#resendNs = this.#options.nowNs();
+    this.#lastSentNs = null;
+    this.#answer.note('resent');
   }
 
   onHead(status: number, contentType: string | null, facts?: HeadFacts): void {
@@ -135,10 +147,11 @@ export class Exchange implements ResponseListener {
       this.#settleFinished();
       this.#abort();
     } else if (over(totalNs, this.#startNs)) this.#timeOut('timeout_total', nowNs, totalNs!);
-    else if (this.#sentNs === null) {
-      if (over(connectNs, this.#startNs)) this.#timeOut('timeout_connect', nowNs, connectNs!);
+    else if (this.#lastSentNs === null) {
+      if (over(connectNs, this.#resendNs ?? this.#startNs))
+        this.#timeOut('timeout_connect', nowNs, connectNs!);
     } else if (this.#firstByteNs === null) {
-      if (over(firstByteNs, this.#sentNs)) this.#timeOut('timeout_first_byte', nowNs, firstByteNs!);
+      if (over(firstByteNs, this.#lastSentNs)) this.#timeOut('timeout_first_byte', nowNs, firstByteNs!);
     } else if (over(idleNs, this.#lastByteNs)) this.#timeOut('timeout_idle', nowNs, idleNs!);
   }
 
@@ -316,6 +329,7 @@ export class Exchange implements ResponseListener {
       responseId: answer.id,
       retryAfter: this.#facts?.retryAfter ?? null,
       uncounted,
+      ...(this.#resendNs === null ? {} : { lastSentNs: this.#lastSentNs }),
       ...(this.#options.keepAnswer === true ? { answerText: answer.answerText() } : {}),
     });
   }

@@ -179,5 +179,7 @@ const ODDITIES: Readonly<Record<string, string>> = {
   foreign_event: 'held events that are no JSON',
   cached_exceeds_input: 'told of more cached tokens than prompt tokens',
   retry_after_capped: 'asked for a longer wait than 60 s before the next attempt: 60 s were waited',
+  resent:
+    'were to requests that were sent once more, because the server was closing the kept connection as they left: latency counts from the first time',
   retry_cut: 'were not asked for again, because the run ended first',
 };

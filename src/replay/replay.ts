@@ -151,13 +151,14 @@ async function scraperOf(options: ReplayOptions, target: Target, log: ServerLog)
   const pages =
     metricsUrl == null ? [...new Set(origins)].map((origin) => `${origin}/metrics`) : metricsUrl.split(',');
   const agent = createAgent(target.connection);
-  // Pages of the endpoint itself are reached as it is: with its certificates, through its socket.
-  const dispatcherOf = (url: string): Agent | undefined =>
-    URL.canParse(url) && origins.includes(new URL(url).origin) ? agent : undefined;
+  // Pages of the endpoint itself are reached as it is: with its certificates and keys, through its socket.
+  const isOwn = (url: string): boolean => URL.canParse(url) && origins.includes(new URL(url).origin);
+  const dispatcherOf = (url: string): Agent | undefined => (isOwn(url) ? agent : undefined);
+  const headersOf = (url: string): readonly string[] => (isOwn(url) ? target.headers : []);
   const server =
     metricsUrl === 'none'
       ? null
-      : await openScraper(pages, metricsUrl != null, { onSample, source: 'server', dispatcherOf });
+      : await openScraper(pages, metricsUrl != null, { onSample, source: 'server', dispatcherOf, headersOf });
   const gpu =
     dcgmUrl == null
       ? null

@@ -18,6 +18,8 @@ export interface ScraperOptions {
   readonly everyMs?: number;
   /** Carries a page's requests, e.g. with the load's certificates. Default undici's own. */
   readonly dispatcherOf?: (url: string) => Dispatcher | undefined;
+  /** Extra headers of a page's requests, e.g. its API key: name, value, name, value … Default none. */
+  readonly headersOf?: (url: string) => readonly string[];
   /** Called for every scrape. */
   readonly onSample?: (sample: ServerSample) => void;
 }
@@ -41,7 +43,7 @@ export async function openScraper(
   options: Partial<Omit<ScraperOptions, 'urls'>> & { readonly flag?: string } = {},
 ): Promise<Scraper | null> {
   const list = typeof urls === 'string' ? [urls] : urls;
-  const first = await Promise.all(list.map((url) => scrape(url, options.dispatcherOf?.(url))));
+  const first = await Promise.all(list.map((url) => scrape(url, options)));
   const missing = list.find((_, i) => first[i] === null || first[i]!.size === 0);
   if (missing === undefined) return new IntervalScraper({ source: 'server', ...options, urls: list });
   if (!askedFor) return null;
@@ -105,8 +107,8 @@ class IntervalScraper implements Scraper {
     this.#waiting += 1;
     this.#running = this.#running.then(async () => {
       const askedNs = monotonicNs();
-      const { urls, dispatcherOf } = this.#options;
-      const page = together(await Promise.all(urls.map((url) => scrape(url, dispatcherOf?.(url)))));
+      const { urls } = this.#options;
+      const page = together(await Promise.all(urls.map((url) => scrape(url, this.#options))));
       this.#metrics.add(page);
       this.#options.onSample?.({
         source: this.#options.source,
@@ -133,13 +135,17 @@ function together(pages: readonly (PrometheusPage | null)[]): PrometheusPage | n
   return all;
 }
 
-async function scrape(url: string, dispatcher: Dispatcher | undefined): Promise<PrometheusPage | null> {
+async function scrape(
+  url: string,
+  { dispatcherOf, headersOf }: Pick<ScraperOptions, 'dispatcherOf' | 'headersOf'>,
+): Promise<PrometheusPage | null> {
   try {
     const { statusCode, body } = await request(url, {
       signal: AbortSignal.timeout(TIME_LIMIT_MS),
       headersTimeout: TIME_LIMIT_MS,
       bodyTimeout: TIME_LIMIT_MS,
-      dispatcher,
+      dispatcher: dispatcherOf?.(url),
+      headers: [...(headersOf?.(url) ?? [])],
     });
     const text = await body.text();
     return statusCode === 200 ? parsePrometheus(text) : null;

@@ -270,7 +270,7 @@ export class Sender {
             attempt,
             sentNs: first.sentNs ?? told.sentNs,
             connectNs: first.sentNs === null ? told.connectNs : first.connectNs,
-            lastSentNs: told.sentNs,
+            lastSentNs: told.lastSentNs ?? told.sentNs,
           },
     );
     if ((job.children ?? 0) > 0) this.#turns.end(job, outcome, this.#t0Ns ?? nowNs, nowNs);

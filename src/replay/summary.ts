@@ -79,6 +79,9 @@ export function summarizeRun(input: SummaryInput): RunSummary {
       moreSenders: input.moreSenders,
       run: input.run,
       connectLimitMs: input.connectLimitMs,
+      certificateChecked: header.target.url.startsWith('https:')
+        ? header.manifest.options['insecure'] !== true
+        : null,
     }),
     client: clientHealth(header.senders, health, input.run ?? null),
     server: gauges === null ? null : { gauges },

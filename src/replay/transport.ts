@@ -27,6 +27,8 @@ export interface ConnectionFacts {
   readonly opened: number;
   /** Requests that left on a connection that was already open. */
   readonly reused: number;
+  /** Of these, sent once more because the server was just closing that connection; absent = this is not done. */
+  readonly resent?: number;
   /** Time to look up names, ns in all; 0 for addresses. */
   readonly dnsNs: number;
   /** Time to open connections, look-up and TLS included, ns in all. */

@@ -25,6 +25,8 @@ export interface ValidityInput {
   readonly run?: RunHealth | null;
   /** Longest time to open a connection, ms; null or absent = no limit. */
   readonly connectLimitMs?: number | null;
+  /** Whether the server's certificate was checked; null or absent = there was none. */
+  readonly certificateChecked?: boolean | null;
 }
 
 /** What the process that plans, builds prompts and records did to itself. */
@@ -239,34 +241,41 @@ function checksOf(input: ValidityInput, tally: ValidityTally): Check[] {
       'ratio',
       'other processes took the cores that the client needed: stop them, or move the client to a machine of its own',
     ),
-    // The next four describe the server's side and the path to it: their limits are what could spoil a run at all.
+    // The next five describe the server's side and the path to it. They inform; only a connection time can spoil a run.
+    atLeast(
+      'certificate',
+      input.certificateChecked == null ? null : Number(input.certificateChecked),
+      0,
+      'checked',
+      'for information: 0 = INSECURE, anybody could have answered in the server’s place (--insecure); name its authority with --cacert',
+    ),
     atLeast(
       'connection_reuse',
       tally.reuseRatio,
       0,
       'ratio',
-      'open connections before the load with --preconnect; a server that closes after each answer costs a handshake each',
+      'for information: open connections before the load with --preconnect; a server that closes after each answer costs a handshake each',
     ),
     atMost(
       'connect_p99',
       percentileSorted(tally.connects(), 0.99),
       input.connectLimitMs ?? NO_CONNECT_LIMIT_MS,
       'ms',
-      'look-up, TCP and TLS are no part of TTFT; open connections before the load with --preconnect',
+      'look-up, TCP and TLS are no part of TTFT: open connections before the load with --preconnect',
     ),
     atLeast(
       'prompts_as_asked',
       share(tally.promptsExact, tally.promptsCompared),
       0,
       'ratio',
-      'the server counts other prompt lengths than asked: --calibrate-prompts takes its chat template off',
+      'for information: the server counts other prompt lengths than asked where this is below 1; --calibrate-prompts takes its chat template off',
     ),
     atLeast(
       'server_counts',
       share(tally.okCounted, tally.ok),
       0,
       'ratio',
-      'the server tells no token counts: ask it for usage in streams, or name its vocabulary with --encoding',
+      'for information: the server tells no token counts where this is below 1; ask it for usage in streams, or name its vocabulary with --encoding',
     ),
     atLeast(
       'duration',

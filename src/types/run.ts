@@ -81,7 +81,7 @@ export interface RunRecord extends RequestInstants {
   readonly sender: number;
   /** 1 = the first; 0 = none was made. */
   readonly attempt: number;
-  /** When the last of several attempts was sent; null or absent = there was one. */
+  /** When it was sent for the last time; null or absent = it was sent once (note `resent`, or several attempts). */
   readonly lastSentNs?: number | null;
   /** `index` of the request that this one waited for; null or absent = it left by the schedule. */
   readonly parentIndex?: number | null;

@@ -111,28 +111,26 @@ for (const protocol of [
         protocol,
         stream,
       });
-      const failed = records.filter((record) => record.status !== 'ok');
-      const ok = records.length - failed.length;
       assert.equal(records.length, REQUESTS);
-      assert.equal(summary.counts.byStatus.ok, ok);
-      assert.equal(logged.length, ok);
-      assert.deepEqual(summary.promptTokens, { compared: ok, exact: ok, meanSignedError: 0 });
-      // The server may close a kept connection just when a request leaves on it; then it has never seen that request.
-      assert.ok(failed.length <= 1, `${failed.length} failed`);
-      for (const record of failed) {
-        assert.deepEqual([record.status, record.chunks], ['connection_error', 0]);
-        assert.ok(logged.every((one) => one.promptTokens !== record.inputTokensAsked));
-        context.diagnostic(`a connection was lost: ${record.error}, connect ${record.connectNs}`);
-      }
-      const bySent = records.filter((record) => record.status === 'ok').sort((a, b) => a.sentNs! - b.sentNs!);
+      assert.deepEqual(
+        records.filter(({ status }) => status !== 'ok').map(({ status, error }) => [status, error]),
+        [],
+      );
+      assert.equal(summary.counts.byStatus.ok, REQUESTS);
+      assert.equal(logged.length, REQUESTS);
+      assert.deepEqual(summary.promptTokens, { compared: REQUESTS, exact: REQUESTS, meanSignedError: 0 });
+      // The server may close a kept connection just when a request leaves on it: that one is sent once more.
+      const resent = records.filter(({ note }) => note?.includes('resent'));
+      for (const record of resent) context.diagnostic(`request ${record.index} was sent once more`);
+      const bySent = [...records].sort((a, b) => (a.lastSentNs ?? a.sentNs!) - (b.lastSentNs ?? b.sentNs!));
       const placeOf = new Map(logged.map((one, place) => [one.promptTokens, place]));
-      assert.equal(placeOf.size, ok);
+      assert.equal(placeOf.size, REQUESTS);
       let latestSentNs = Number.NEGATIVE_INFINITY;
-      const sentByPlace = new Float64Array(ok);
+      const sentByPlace = new Float64Array(REQUESTS);
       for (const record of bySent) {
         const place = placeOf.get(record.inputTokens);
         assert.ok(place !== undefined, `the server computed a prompt of ${record.inputTokens} tokens`);
-        sentByPlace[place] = record.sentNs!;
+        sentByPlace[place] = record.lastSentNs ?? record.sentNs!;
         assert.equal(record.inputTokens, record.inputTokensAsked);
         assert.equal(record.outputTokens, logged[place].outputTokens);
         assert.equal(record.outputTokens, record.maxOutputTokens);

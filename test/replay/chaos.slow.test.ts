@@ -168,7 +168,13 @@ for (const retries of [0, 1]) {
     );
     assert.equal(summary.interrupted, false);
     const attempts = records.filter(({ attempt }) => attempt > 0).length;
-    assert.equal(endpoint.requests.length, attempts);
+    // A kept connection that breaks as a request leaves: sent once more, whether the server had read it or not.
+    const resent = records.filter(({ note }) => note?.split(',').includes('resent')).length;
+    const received = endpoint.requests.length;
+    assert.ok(
+      received >= attempts && received <= attempts + resent,
+      `${received} received, ${attempts} attempts, ${resent} sent again`,
+    );
     if (retries > 0) assert.equal(summary.counts.attempts, attempts);
     assert.ok(summary.notes.some((note) => /latency percentiles are over ok requests only/.test(note)));
   });

@@ -1,5 +1,7 @@
 /** Prometheus pages and one vocabulary for several servers. */
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { parsePrometheus } from '../../src/replay/prometheus.js';
 import { openScraper } from '../../src/replay/scrape.js';
@@ -114,6 +116,34 @@ test('a page that was asked for must answer; the guessed one may be missing; fai
     assert.deepEqual([running.name, running.failedScrapes, running.max], ['running', 0, 4]);
   } finally {
     await endpoint.close();
+  }
+});
+
+test('a page behind a key is asked with it', async () => {
+  const keys: (string | undefined)[] = [];
+  const server = createServer(({ headers }, response) => {
+    keys.push(headers.authorization);
+    response.statusCode = headers.authorization === 'Bearer k-1' ? 200 : 401;
+    response.end('vllm:num_requests_running 2\n');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`;
+  try {
+    assert.equal(await openScraper(url, false), null, 'without the key there is no page');
+    const asked: string[] = [];
+    const scraper = await openScraper(url, true, {
+      headersOf: (page) => {
+        asked.push(page);
+        return ['Authorization', 'Bearer k-1'];
+      },
+    });
+    scraper!.start();
+    const [running] = await scraper!.stop();
+    assert.deepEqual([running.name, running.max, running.failedScrapes], ['running', 2, 0]);
+    assert.ok(asked.every((page) => page === url));
+    assert.deepEqual(keys, [undefined, ...asked.map(() => 'Bearer k-1')]);
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
   }
 });
 

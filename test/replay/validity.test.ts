@@ -54,6 +54,7 @@ test('a run that kept its schedule is valid, and says what it was held to', () =
       'cpu_share',
       'run_cpu_share',
       'cpu_wait',
+      'certificate',
       'connection_reuse',
       'connect_p99',
       'prompts_as_asked',
@@ -150,6 +151,26 @@ test('the path to the server and its counts are told beside the client’s own: 
   assert.equal(value('run_cpu_share'), 0.4);
   assert.equal(validity.verdict, 'valid');
   assert.deepEqual(failed(judge({ run: { cpuShare: 1.1, loopDelayP99Ms: 50 } })), ['run_cpu_share']);
+});
+
+test('checks that only inform say so, and an unchecked certificate is one of them', () => {
+  const certificate = (checked: boolean | null) => {
+    const { verdict, checks } = judge({ certificateChecked: checked });
+    assert.equal(verdict, 'valid');
+    return checks.find(({ check }) => check === 'certificate')!;
+  };
+  assert.deepEqual(
+    [true, false, null].map((checked) => certificate(checked).value),
+    [1, 0, null],
+  );
+  assert.match(certificate(false).advice, /^for information: .*INSECURE.*--cacert/);
+  const informing = judge({}).checks.filter(({ advice }) => advice.startsWith('for information: '));
+  assert.deepEqual(
+    informing.map(({ check }) => check),
+    ['certificate', 'connection_reuse', 'prompts_as_asked', 'server_counts'],
+  );
+  // Whatever they measure, they cannot fail.
+  assert.ok(informing.every(({ limit }) => limit === 0));
 });
 
 test('what could not be measured is null and does not fail', () => {
