@@ -15,6 +15,7 @@ import type {
   QuantileTable,
   WorkloadModel,
 } from '../types.js';
+import { workloadModelPath } from './bundled-models.js';
 import { massWithinBounds } from './family-sampler.js';
 import {
   anything,
@@ -324,9 +325,11 @@ export function checkWorkloadModel(model: unknown, name = 'workload model'): ass
 }
 
 /**
- * Reads and checks a model file, or a hand-written YAML. Throws FILE_NOT_FOUND, FILE_EMPTY or BAD_MODEL.
+ * Reads and checks a model file, a hand-written YAML, or a bundled model by name (`chat`). Throws FILE_NOT_FOUND,
+ * FILE_EMPTY or BAD_MODEL.
  */
-export async function readWorkloadModel(path: string): Promise<WorkloadModel> {
+export async function readWorkloadModel(pathOrName: string): Promise<WorkloadModel> {
+  const path = workloadModelPath(pathOrName);
   const document = isSpecPath(path)
     ? await readSpec(path)
     : await readJsonDocument<WorkloadModel>(path, 'workload-model', 'BAD_MODEL');

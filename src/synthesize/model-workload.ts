@@ -6,6 +6,7 @@ import { basename } from 'node:path';
 import { ToolError } from '../errors.js';
 import { hashInput } from '../manifest.js';
 import type { ManifestInput, TraceBatch, TraceMeta } from '../types.js';
+import { workloadModelPath } from './bundled-models.js';
 import { readWorkloadModel } from './check-model.js';
 import { planSynthesis } from './plan.js';
 import { synthesizeTrace } from './synthesize.js';
@@ -22,8 +23,9 @@ export interface ModelWorkload {
 /** Requests of a workload model at most: they are held in memory. */
 const MOST_REQUESTS = 5_000_000;
 
-/** Opens a model file. Throws what reading it throws, and BAD_VALUE when it stands for too many requests. */
-export async function openModelWorkload(path: string, durationSec?: number): Promise<ModelWorkload> {
+/** Opens a model file, or a bundled model by name. Throws what reading it throws, and BAD_VALUE when it stands for too many requests. */
+export async function openModelWorkload(pathOrName: string, durationSec?: number): Promise<ModelWorkload> {
+  const path = workloadModelPath(pathOrName);
   const model = await readWorkloadModel(path);
   const input = await hashInput(path);
   const { expectedRequests } = planSynthesis({ model, seed: '', durationSec });

@@ -23,7 +23,7 @@ export interface LengthFactors {
 }
 
 export function scaleLengths(model: WorkloadModel, factors: LengthFactors): WorkloadModel {
-  const { sessions } = model;
+  const { sessions, prefixes } = model;
   return {
     ...model,
     classes: model.classes.map((one) => ({ ...one, lengths: scaledLengths(one.lengths, factors) })),
@@ -31,6 +31,22 @@ export function scaleLengths(model: WorkloadModel, factors: LengthFactors): Work
       ? {
           sessions: {
             ...sessions,
+            continuation: {
+              ...sessions.continuation,
+              leastInputTokens: Math.round(sessions.continuation.leastInputTokens * factors.input),
+              byInput: scaledRanges(sessions.continuation.byInput, factors.input),
+            },
+            think: {
+              ...sessions.think,
+              ...(sessions.think.byInput && { byInput: scaledRanges(sessions.think.byInput, factors.input) }),
+            },
+            pool: sessions.pool && {
+              ...sessions.pool,
+              byInput: scaledRanges(sessions.pool.byInput, factors.input),
+              ...(sessions.pool.visitsByInput && {
+                visitsByInput: scaledRanges(sessions.pool.visitsByInput, factors.input),
+              }),
+            },
             growth: {
               ...sessions.growth,
               byTurn: sessions.growth.byTurn.map((turn) => ({
@@ -49,7 +65,38 @@ export function scaleLengths(model: WorkloadModel, factors: LengthFactors): Work
           },
         }
       : {}),
+    ...(prefixes?.branches
+      ? {
+          prefixes: {
+            ...prefixes,
+            branches: {
+              ...prefixes.branches,
+              byInput: scaledRanges(prefixes.branches.byInput, factors.input),
+            },
+          },
+        }
+      : {}),
   };
+}
+
+/** The largest count that a trace can hold; open ranges end there. */
+const LARGEST_TOKENS = 2_147_483_647;
+
+interface InputRange {
+  readonly inputFrom: number;
+  readonly inputTo: number;
+}
+
+/** Ranges without gaps move with the prompts that they are about; the last stays open. */
+function scaledRanges<R extends InputRange>(ranges: readonly R[], factor: number): R[] {
+  const scaled: R[] = [];
+  ranges.forEach((range, k) => {
+    const inputFrom = k === 0 ? range.inputFrom : scaled[k - 1].inputTo + 1;
+    const isLast = k === ranges.length - 1;
+    const inputTo = isLast ? range.inputTo : Math.max(inputFrom, times(range.inputTo, factor));
+    scaled.push({ ...range, inputFrom, inputTo });
+  });
+  return scaled;
 }
 
 type Lengths = LengthModel | ParametricLengthModel;
@@ -75,7 +122,7 @@ function scaledLengths(lengths: Lengths, factors: LengthFactors): Lengths {
 }
 
 const times = (tokens: number, factor: number): number =>
-  Math.max(tokens === 0 ? 0 : 1, Math.round(tokens * factor));
+  Math.min(LARGEST_TOKENS, Math.max(tokens === 0 ? 0 : 1, Math.round(tokens * factor)));
 
 /** Where an input value goes: templates stay, the rest is multiplied. */
 function atomMove(table: QuantileTable, factor: number): (tokens: number) => number {

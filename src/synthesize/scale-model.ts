@@ -83,6 +83,15 @@ export function compress(model: WorkloadModel, factor: number): WorkloadModel {
       ? {
           sessions: {
             ...sessions,
+            continuation: {
+              ...sessions.continuation,
+              ...(sessions.continuation.byStart && {
+                byStart: sessions.continuation.byStart.map(({ fromSec, odds }) => ({
+                  fromSec: fromSec / factor,
+                  odds,
+                })),
+              }),
+            },
             think: {
               ...sessions.think,
               byTurn: timesCurves(sessions.think.byTurn, 1 / factor),
@@ -98,7 +107,19 @@ export function compress(model: WorkloadModel, factor: number): WorkloadModel {
                 : {
                     ...sessions.pool,
                     visits: fasterRate(sessions.pool.visits, factor),
+                    ...(sessions.pool.visitsByInput && {
+                      visitsByInput: sessions.pool.visitsByInput.map((range) => ({
+                        ...range,
+                        visits: fasterRate(range.visits, factor),
+                      })),
+                    }),
                     reuseGapSec: timesCurve(sessions.pool.reuseGapSec, 1 / factor),
+                    ...(sessions.pool.reuseGapByTime && {
+                      reuseGapByTime: sessions.pool.reuseGapByTime.map(({ fromSec, curve }) => ({
+                        fromSec: fromSec / factor,
+                        curve: timesCurve(curve, 1 / factor),
+                      })),
+                    }),
                   },
           },
         }

@@ -59,6 +59,16 @@ export interface ThinkModel {
   /** `after_answer`: from the end of the answer; `start_to_start`: from arrival to arrival, no durations were logged. */
   readonly basis: 'after_answer' | 'start_to_start';
   readonly byTurn: readonly TurnCurve[];
+  /**
+   * Factors on these times by the length of the prompt before, both bounds inclusive: after the first turn, and after
+   * later ones. Absent = the length makes no difference.
+   */
+  readonly byInput?: readonly {
+    readonly inputFrom: number;
+    readonly inputTo: number;
+    readonly afterFirst: number;
+    readonly afterLater: number;
+  }[];
   /** Families fitted to the observed times, for reporting. */
   readonly families: readonly FitSummary[];
   /**
@@ -107,6 +117,11 @@ export interface DocumentPool {
   }[];
   /** Seconds since the document was last used. */
   readonly reuseGapSec: QuantileCurve;
+  /**
+   * The same by when the visit comes, `fromSec` rising from 0 in the fitted window: the more visits, the sooner the next
+   * one to a document. Absent = one law throughout.
+   */
+  readonly reuseGapByTime?: readonly { readonly fromSec: number; readonly curve: QuantileCurve }[];
 }
 
 export interface SessionModel {

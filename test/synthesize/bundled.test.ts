@@ -1,11 +1,13 @@
 /** The models and traces that the package ships: complete, named after their source, and equal to what their command makes. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { bundledWorkloads, isWorkloadModel } from '../../src/synthesize/bundled-models.js';
 import { readWorkloadModel } from '../../src/synthesize/check-model.js';
+import { openModelWorkload } from '../../src/synthesize/model-workload.js';
 import { synthesizeToFile } from '../../src/synthesize/synthesize-file.js';
 import { openTrace } from '../../src/trace/read.js';
 
@@ -63,3 +65,25 @@ for (const file of MODELS) {
     assert.match(readme, new RegExp(`models/${file.replaceAll('.', '\\.')} --seed 42 --duration 10m`));
   });
 }
+
+test('bundled models are found by name, files of that name win, and a wrong name gets the nearest', async () => {
+  assert.deepEqual(
+    bundledWorkloads(),
+    MODELS.map((file) => file.slice(0, file.indexOf('.'))),
+  );
+  assert.equal((await readWorkloadModel('chat')).name, 'chat');
+  assert.equal((await readWorkloadModel('azure-code')).name, 'azure-code');
+  assert.equal((await openModelWorkload('chat')).meta.name, 'chat');
+  assert.ok(isWorkloadModel('rag') && isWorkloadModel('own.yaml') && isWorkloadModel('a/own.json'));
+  assert.ok(!isWorkloadModel('trace.parquet') && !isWorkloadModel('a/rag'));
+  await assert.rejects(readWorkloadModel('azure-cod'), { code: 'FILE_NOT_FOUND', hint: /azure-code/ });
+  await assert.rejects(readWorkloadModel('nothing-like-it'), { hint: /bundled models: agentic-coding, / });
+  const before = process.cwd();
+  process.chdir(folder);
+  try {
+    writeFileSync('rag', '{"kind": "workload-model"}');
+    await assert.rejects(readWorkloadModel('rag'), { code: 'BAD_MODEL' });
+  } finally {
+    process.chdir(before);
+  }
+});

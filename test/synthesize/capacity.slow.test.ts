@@ -7,7 +7,6 @@
  * each minute of its own arrivals, need about 5 % less than the order in the file.
  */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { DEFAULT_OBJECTIVE } from '../../src/compare/compare.js';
 import { resampleBlocks, type Sample, timeBlocks } from '../../src/compare/sample.js';
@@ -16,10 +15,9 @@ import { readEngineModel } from '../../src/engine/model.js';
 import { percentileSorted } from '../../src/metrics.js';
 import { type Rng, randomOf } from '../../src/random.js';
 import { meanOf, varianceOf } from '../../src/stats/moments.js';
-import { synthesizeTrace } from '../../src/synthesize/synthesize.js';
-import type { WorkloadModel } from '../../src/types.js';
 import { missingReference, publicSample } from '../compare/public-traces.js';
 import type { PublicTraceName } from '../stats/public-traces.js';
+import { committedModel, drawnSample } from './synthetic-sample.js';
 
 const skip = missingReference();
 const setup = { engine: await readEngineModel('reference'), objective: DEFAULT_OBJECTIVE, seed: '1' };
@@ -35,39 +33,16 @@ function realSample(name: PublicTraceName): Sample {
   return { ...publicSample(name), blocks: null, blockRows: null, sessions: null };
 }
 
-function syntheticSample(name: PublicTraceName, seed: number, durationSec: number): Sample {
-  const file = new URL(`../../../models/${name.replace('_', '-')}.workload.json`, import.meta.url);
-  const model = JSON.parse(readFileSync(file, 'utf8')) as WorkloadModel;
-  const arrivalSec: number[] = [];
-  const input: number[] = [];
-  const output: number[] = [];
-  for (const batch of synthesizeTrace({ model, seed })) {
-    for (let i = 0; i < batch.rowCount; i++) {
-      arrivalSec.push(Number(batch.arrivalNs[i]) / 1e9);
-      input.push(batch.inputTokens!.values[i]);
-      output.push(batch.outputTokens!.values[i]);
-    }
-  }
-  return {
-    durationSec,
-    arrivalSec: Float64Array.from(arrivalSec),
-    inputTokens: Int32Array.from(input),
-    outputTokens: Int32Array.from(output),
-    blocks: null,
-    blockRows: null,
-    sessions: null,
-  };
-}
-
 /** Speeds of synthetic traces over that of the real one, and their spread in words. */
 function ratios(
   name: PublicTraceName,
   real: number,
   durationSec: number,
 ): { values: number[]; text: string } {
+  const model = committedModel(name);
   const values = Array.from(
     { length: SEEDS },
-    (_, seed) => speedOf(syntheticSample(name, seed, durationSec), real) / real,
+    (_, seed) => speedOf(drawnSample(model, seed, durationSec), real) / real,
   ).sort((a, b) => a - b);
   return { values, text: describe(values) };
 }

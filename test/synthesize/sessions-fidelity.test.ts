@@ -5,6 +5,7 @@ import { fitWorkload } from '../../src/fit/fit.js';
 import { parentsByPrefix, turnTable } from '../../src/fit/sessions/links.js';
 import { ksTwoSample } from '../../src/stats/ks-two-sample.js';
 import { lruHitRatio } from '../../src/stats/lru-curve.js';
+import { meanOf } from '../../src/stats/moments.js';
 import { groupSample } from '../../src/stats/sample.js';
 import { synthesizeTrace } from '../../src/synthesize/synthesize.js';
 import { batchFromRows, rowsOfBatch } from '../../src/trace/batch.js';
@@ -89,6 +90,7 @@ test('hazards, heads, growth and think times of a made-up model come back from i
   assert.equal(byIds.prefixes.branches, null);
 });
 
+const LRU_SEEDS = [1, 2, 3, 4, 5, 6, 7, 8];
 const models = new Map<MooncakeName, WorkloadModel>();
 
 function fitted(name: MooncakeName): WorkloadModel {
@@ -120,22 +122,27 @@ function hazards({ lists, columns }: MooncakeTrace): number[] {
   return requests.slice(0, 4).map((count, m) => followed[m] / count);
 }
 
+/**
+ * One trace is one draw, and sessions of long prompts are few: seeds of one model differ by a standard deviation of 0.01
+ * at 10 000 blocks and above. So the mean of some seeds is held to the real curve.
+ */
+for (const name of ['conversation', 'synthetic'] as const) {
+  test(`${name}: LRU curve within 0.02 from 300 to 100 000 blocks`, { skip }, () => {
+    const real = readMooncake(name);
+    const draws = LRU_SEEDS.map((seed) => drawn(fitted(name), seed).reuse);
+    for (const size of [300, 1_000, 3_000, 10_000, 30_000, 50_000, 100_000]) {
+      const mean = meanOf(draws.map((reuse) => lruHitRatio(reuse, size)))!;
+      assertClose(mean, lruHitRatio(real.reuse, size), 0, `LRU of ${size}`, 0.02);
+    }
+    const ever = meanOf(draws.map(({ hitRatio }) => hitRatio))!;
+    assertClose(ever, real.reuse.hitRatio, 0, 'infinite cache', 0.02);
+  });
+}
+
 for (const seed of [1, 2, 3]) {
-  test(`conversation, seed ${seed}: LRU curve within 0.02 from 300 to 100 000 blocks, links, hits and lengths`, {
-    skip,
-  }, () => {
+  test(`conversation, seed ${seed}: links, hits and lengths`, { skip }, () => {
     const real = readMooncake('conversation');
     const synthetic = drawn(fitted('conversation'), seed);
-    for (const size of [300, 1_000, 3_000, 10_000, 30_000, 50_000, 100_000]) {
-      assertClose(
-        lruHitRatio(synthetic.reuse, size),
-        lruHitRatio(real.reuse, size),
-        0,
-        `LRU of ${size}`,
-        0.02,
-      );
-    }
-    assertClose(synthetic.reuse.hitRatio, real.reuse.hitRatio, 0, 'infinite cache', 0.02);
     assertClose(linkedShare(synthetic), linkedShare(real), 0, 'linked share', 0.02);
     const expected = hazards(real);
     hazards(synthetic).forEach((hazard, m) => {
@@ -149,20 +156,11 @@ for (const seed of [1, 2, 3]) {
     assertClose(synthetic.columns.rowCount, real.columns.rowCount, 0.05, 'rows');
   });
 
-  test(`synthetic, seed ${seed}: LRU curve, links and lengths within the floor of a trace of 400 documents`, {
+  test(`synthetic, seed ${seed}: links and lengths within the floor of a trace of 400 documents`, {
     skip,
   }, () => {
     const real = readMooncake('synthetic');
     const synthetic = drawn(fitted('synthetic'), seed);
-    for (const size of [300, 1_000, 3_000, 10_000, 30_000, 100_000]) {
-      assertClose(
-        lruHitRatio(synthetic.reuse, size),
-        lruHitRatio(real.reuse, size),
-        0,
-        `LRU of ${size}`,
-        0.04,
-      );
-    }
     assertClose(linkedShare(synthetic), linkedShare(real), 0, 'linked share', 0.06);
     assert.ok(distance(synthetic.columns.inputTokens, real.columns.inputTokens) < 0.1);
     assert.ok(distance(synthetic.columns.outputTokens, real.columns.outputTokens) < 0.05);

@@ -1,6 +1,6 @@
 /**
- * The JSON Schemas of every file that tokentide reads or writes, made from the types in `src/types/` and the option
- * tables of the commands. `npm run schemas` writes them; a test holds them to what it would write now.
+ * The JSON Schemas of every file that tokentide reads or writes, made from the types in `src/types/`, the option
+ * tables of the commands, and the vocabulary of hand-written models. `npm run schemas` writes them; a test holds them to what it would write now.
  */
 import { fileURLToPath } from 'node:url';
 import { createGenerator } from 'ts-json-schema-generator';
@@ -8,6 +8,7 @@ import { COMMON_OPTIONS, type CommandSpec, type OptionSpec } from '../../src/cli
 import { NOT_STEPS } from '../../src/cli/experiment/file.js';
 import { COMMANDS } from '../../src/cli/registry.js';
 import { PACKAGE_ROOT } from '../../src/manifest.js';
+import { workloadSpecSchema } from './spec-schema.js';
 
 /** Schema file → the type that it describes and the file that holds the type. */
 const DOCUMENTS: readonly { name: string; type: string; source: string; title: string }[] = [
@@ -100,6 +101,7 @@ export async function makeSchemas(): Promise<Map<string, string>> {
     }).createSchema(type) as Schema;
     files.set(fileOf(name), textOf({ $schema: schema['$schema'], title, ...schema }));
   }
+  files.set(fileOf('workload-spec'), textOf(workloadSpecSchema()));
   files.set(fileOf('experiment'), textOf(experimentSchema(await stepCommands())));
   return files;
 }

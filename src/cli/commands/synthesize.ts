@@ -5,6 +5,7 @@ import { EXIT, ToolError } from '../../errors.js';
 import { writeWorkloadModel } from '../../fit/fit-file.js';
 import { hashInput } from '../../manifest.js';
 import { bootstrapToFile } from '../../synthesize/bootstrap-file.js';
+import { bundledWorkloads, workloadModelPath } from '../../synthesize/bundled-models.js';
 import { readWorkloadModel } from '../../synthesize/check-model.js';
 import { type ContextWindow, WINDOW_POLICIES, type WindowPolicy } from '../../synthesize/context-window.js';
 import { formatDispersion } from '../../synthesize/format-synthesis.js';
@@ -109,7 +110,8 @@ export const command: CommandSpec = {
     {
       name: 'model',
       description:
-        'workload model: *.workload.json of `tokentide fit`, or a hand-written *.yaml; a trace *.parquet is resampled in blocks',
+        'workload model: *.workload.json of `tokentide fit`, a hand-written *.yaml, or a bundled one by name ' +
+        `(${bundledWorkloads().join(', ')}); a trace *.parquet is resampled in blocks`,
       required: true,
     },
   ],
@@ -173,12 +175,12 @@ export const command: CommandSpec = {
     'tokentide synthesize conv.workload.json --seed 42 -o synthetic.parquet',
     'tokentide synthesize conv.workload.json --seed 42 --duration 10m --rate x2 -o double.parquet',
     'tokentide synthesize code.workload.json --intensify 4 --context-window 8192 -o heavy.parquet',
-    'tokentide synthesize models/chat.workload.yaml --rate 20/s -o chat.parquet',
+    'tokentide synthesize chat --rate 20/s -o chat.parquet',
   ],
   async run(context) {
     const { args, options, io, signal } = context;
-    const [path] = args;
-    if (path.endsWith('.parquet')) return resample(context);
+    if (args[0].endsWith('.parquet')) return resample(context);
+    const path = workloadModelPath(args[0]);
     const model = await readWorkloadModel(path);
     const output = options['output'] as string;
     const seed = options['seed'] as string;

@@ -13,7 +13,9 @@ import { type EventCurve, eventCurve, probabilityBy, probabilityEver } from '../
 import { curveOfSteps } from '../../stats/quantile-curve.js';
 import type { ContinuationModel, TurnContinuation, TurnCurve } from '../../types.js';
 import type { SessionFacts } from './facts.js';
+import { binTops } from './input-bins.js';
 import { groupByTurn } from './threads.js';
+import { fitWaitFactors, type WaitFactors, waitFactor } from './wait-scale.js';
 
 /** Turns with a hazard of their own; later ones share the last. */
 const OWN_TURNS = 8;
@@ -26,10 +28,6 @@ const LEAST_AT_RISK = 10;
 const LEAST_AT_RISK_SHARE = 0.05;
 /** Sessions must end. */
 const LARGEST_HAZARD = 0.98;
-const INPUT_BINS = 16;
-const BIN_ROWS = 100;
-/** Upper bound of open ranges: the largest count that a trace can hold. */
-export const LARGEST_TOKENS = 2_147_483_647;
 const ROUNDS = 60;
 const LARGEST_FACTOR = 100;
 /** Rows without any effect of their length or class that are added to each bin, so that empty ones stay at 1. */
@@ -40,11 +38,15 @@ export interface FittedContinuation {
   readonly continuation: ContinuationModel;
   /** Time to the successor by turn of the request before, seconds. */
   readonly waits: readonly TurnCurve[];
+  /** Factors on them by the length of the prompt before; null = none. */
+  readonly waitFactors: WaitFactors | null;
 }
 
 /** Rows with prompts below `leastInputTokens` are taken as never followed. */
 export function fitContinuation(facts: SessionFacts, leastInputTokens: number): FittedContinuation {
   const { threads, inputTokens, waitSec } = facts;
+  const waitFactors = facts.kind === 'chat' ? fitWaitFactors(facts) : null;
+  const factorOf = (row: number): number => waitFactor(waitFactors, threads.turn[row], inputTokens[row]);
   const rows = Uint32Array.from(threads.turn.keys()).filter((row) => inputTokens[row] >= leastInputTokens);
   const events = groupByTurn(
     rows.filter((row) => threads.next[row] >= 0),
@@ -52,7 +54,7 @@ export function fitContinuation(facts: SessionFacts, leastInputTokens: number): 
   );
   const curveOf = (some: Uint32Array): EventCurve =>
     eventCurve(
-      Float64Array.from(some, (row) => waitSec[row]),
+      Float64Array.from(some, (row) => waitSec[row] / factorOf(row)),
       Uint8Array.from(some, (row) => (threads.next[row] >= 0 ? 1 : 0)),
       Math.max(LEAST_AT_RISK, LEAST_AT_RISK_SHARE * some.length),
     );
@@ -62,7 +64,7 @@ export function fitContinuation(facts: SessionFacts, leastInputTokens: number): 
     return { turnFrom, curve: curveOf(own) };
   });
   const turns = hazardsByTurn(facts, rows, curveOf);
-  const weights = new OddsFit(facts, rows, turns, groups);
+  const weights = new OddsFit(facts, rows, turns, groups, factorOf);
   weights.solve();
   return {
     continuation: {
@@ -78,6 +80,7 @@ export function fitContinuation(facts: SessionFacts, leastInputTokens: number): 
         turnFrom,
         curve: curveOfSteps(curve.times, curve.probabilities, curve.events),
       })),
+    waitFactors,
   };
 }
 
@@ -158,6 +161,7 @@ class OddsFit {
     rows: Uint32Array,
     turns: readonly TurnHazard[],
     groups: readonly { readonly turnFrom: number; readonly curve: EventCurve }[],
+    waitFactorOf: (row: number) => number,
   ) {
     const { threads, inputTokens, timeSec, durationSec } = facts;
     this.#facts = facts;
@@ -178,7 +182,9 @@ class OddsFit {
     this.#seen = Float64Array.from(rows, (row) => {
       const curve = groups.findLast(({ turnFrom }) => turnFrom <= threads.turn[row])?.curve;
       const ever = curve === undefined ? 0 : probabilityEver(curve);
-      return curve === undefined || ever === 0 ? 1 : probabilityBy(curve, durationSec - timeSec[row]) / ever;
+      return curve === undefined || ever === 0
+        ? 1
+        : probabilityBy(curve, (durationSec - timeSec[row]) / waitFactorOf(row)) / ever;
     });
     this.#baseOdds = Float64Array.from(turns, ({ hazard }) => hazard / (1 - hazard));
     this.#binFactor = new Float64Array(2 * bins).fill(1);
@@ -291,18 +297,6 @@ class OddsFit {
       this.#facts.classIds.map((id, k) => [id, rounded(this.#classFactor[k])] as const),
     );
   }
-}
-
-/** Upper bounds of bins with about equal numbers of values; the last is open. */
-export function binTops(values: Int32Array): number[] {
-  const sorted = values.slice().sort();
-  const bins = Math.min(INPUT_BINS, Math.max(1, Math.floor(sorted.length / BIN_ROWS)));
-  const tops: number[] = [];
-  for (let k = 1; k < bins; k++) {
-    const top = sorted[Math.ceil((k * sorted.length) / bins) - 1];
-    if (top > (tops.at(-1) ?? -1) && top < sorted[sorted.length - 1]) tops.push(top);
-  }
-  return [...tops, LARGEST_TOKENS];
 }
 
 function rounded(value: number): number {

@@ -73,7 +73,7 @@ export function fitSessions(
   const { facts, think } = timesOf(found, classes);
   const hashed = linkedBy === 'block_hashes' && kind === 'chat';
   const least = hashed && lists !== null ? LEAST_BLOCKS * lists.blockSize : 0;
-  const { continuation, waits } = fitContinuation(facts, least);
+  const { continuation, waits, waitFactors } = fitContinuation(facts, least);
   const { growth, outputGivenInput, persistence } = fitGrowth(facts, evidence);
   const reads = kind === 'documents' && linkedBy === 'block_hashes';
   return {
@@ -84,7 +84,7 @@ export function fitSessions(
       continuations: threads.continuations,
       continuation,
       pool: reads ? fitPool(facts, found.bandwidthSec) : null,
-      think: { ...think, byTurn: waits },
+      think: { ...think, byTurn: waits, ...(waitFactors === null ? {} : { byInput: waitFactors }) },
       growth,
       outputGivenInput,
       persistence,

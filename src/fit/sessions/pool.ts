@@ -6,12 +6,16 @@
  * Mooncake trace they grow from 3 % to 90 % of all requests within a quarter of an hour while the total stays Poisson,
  * which no hazard per document reproduces.
  */
+
+import { percentileSorted } from '../../metrics.js';
 import { eventCurve, probabilityBy, probabilityEver } from '../../stats/kaplan-meier.js';
+import { ksTwoSample } from '../../stats/ks-two-sample.js';
 import { curveOfSteps } from '../../stats/quantile-curve.js';
+import { groupSample } from '../../stats/sample.js';
 import type { DocumentPool, RateCurve } from '../../types.js';
 import { defaultBandwidthSec, fitRateCurve } from '../rate.js';
-import { binTops, LARGEST_TOKENS } from './continuation.js';
 import type { SessionFacts } from './facts.js';
+import { binTops, binTopsAt } from './input-bins.js';
 import { reuseGaps } from './prefixes.js';
 import { continuationRows } from './threads.js';
 
@@ -42,6 +46,51 @@ export function fitPool(facts: SessionFacts, bandwidthSec: number | null): Docum
     ...visitsByInput(facts, visits, rateOf),
     byInput: documentShares(facts),
     reuseGapSec: curveOfSteps(gaps.values, gaps.upTo, visits.length),
+    ...gapsByTime(facts, visits),
+  };
+}
+
+/** Visits per period with gaps of its own, and the most periods. */
+const PERIOD_VISITS = 150;
+const MOST_PERIODS = 8;
+/** KS distance, in units of √(1/n + 1/m), that one pair of periods in a thousand reaches by chance. */
+const LEAST_KS = 1.95;
+/** Share of the gaps that the comparison looks at. */
+const COMPARED_SHARE = 0.9;
+
+/**
+ * Gaps by when the visit comes, where those of the first half of visits differ from the second's. On the synthetic
+ * Mooncake trace gaps below 15 s grow from 1 % to 29 % of all hits within the quarter of an hour; one law for all of it
+ * puts hits of small caches into the wrong minutes, and 0.02 too many of them.
+ */
+function gapsByTime(
+  { threads, timeSec }: SessionFacts,
+  visits: Uint32Array,
+): Pick<DocumentPool, 'reuseGapByTime'> {
+  const periods = Math.min(MOST_PERIODS, Math.floor(visits.length / PERIOD_VISITS));
+  if (periods < 2) return {};
+  const inOrder = visits.slice().sort((a, b) => timeSec[a] - timeSec[b] || a - b);
+  const gapOf = (row: number): number => Math.max(0, timeSec[row] - timeSec[threads.previous[row]]);
+  // Early visits cannot have long gaps, so those are compared that could have shown the same ones.
+  const longest = percentileSorted(Float64Array.from(visits, gapOf).sort(), COMPARED_SHARE)!;
+  const alike = inOrder.filter((row) => timeSec[row] >= longest && gapOf(row) <= longest);
+  const middle = alike.length >> 1;
+  if (middle < PERIOD_VISITS) return {};
+  const [early, late] = [alike.subarray(0, middle), alike.subarray(middle)].map((rows) =>
+    groupSample(Float64Array.from(rows, gapOf)),
+  );
+  const { distance } = ksTwoSample(early, late);
+  if (distance < LEAST_KS * Math.sqrt(1 / early.n + 1 / late.n)) return {};
+  return {
+    reuseGapByTime: Array.from({ length: periods }, (_, k) => {
+      const [from, to] = [k, k + 1].map((place) => Math.floor((place * inOrder.length) / periods));
+      const own = inOrder.subarray(from, to);
+      const gaps = reuseGaps(own, gapOf, (row) => timeSec[row]);
+      return {
+        fromSec: k === 0 ? 0 : Number(timeSec[own[0]].toPrecision(6)),
+        curve: curveOfSteps(gaps.values, gaps.upTo, own.length),
+      };
+    }),
   };
 }
 
@@ -53,19 +102,8 @@ function visitsByInput(
 ): Pick<DocumentPool, 'visitsByInput'> {
   const known = visits.filter((row) => inputTokens[threads.first[row]] >= 0);
   const lengths = Int32Array.from(known, (row) => inputTokens[threads.first[row]]);
-  const sorted = lengths.slice().sort();
-  const tops: number[] = [];
-  let below = 0;
-  for (const prob of VISIT_PROBS) {
-    const upTo = Math.ceil(prob * sorted.length);
-    const top = sorted[upTo - 1];
-    const isWide = upTo - below >= VISIT_BIN_ROWS && sorted.length - upTo >= VISIT_BIN_ROWS;
-    if (!isWide || top <= (tops.at(-1) ?? -1)) continue;
-    tops.push(top);
-    below = upTo;
-  }
-  if (tops.length === 0) return {};
-  tops.push(LARGEST_TOKENS);
+  const tops = binTopsAt(lengths.slice().sort(), VISIT_PROBS, VISIT_BIN_ROWS);
+  if (tops.length === 1) return {};
   return {
     visitsByInput: tops.map((inputTo, k) => {
       const inputFrom = k === 0 ? 0 : tops[k - 1] + 1;

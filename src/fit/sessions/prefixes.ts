@@ -10,9 +10,9 @@ import { curveOfSteps, quantileCurve } from '../../stats/quantile-curve.js';
 import { sortedCopy } from '../../stats/quantiles.js';
 import { type StepDistribution, truncatedDistribution } from '../../stats/truncated-curve.js';
 import type { BranchModel, PrefixModel, PrefixReuseSummary, QuantileCurve } from '../../types.js';
-import { binTops } from './continuation.js';
 import type { SessionFacts } from './facts.js';
 import type { Heads } from './heads.js';
+import { binTops } from './input-bins.js';
 import { continuationRows } from './threads.js';
 
 export interface PrefixFacts {

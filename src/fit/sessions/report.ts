@@ -120,6 +120,11 @@ function waitLines({ think, kind }: SessionModel): string[] {
   return [
     `  time to the next ${kind === 'documents' ? 'reader' : 'turn'}, ${from}: ${spread(first.curve)}`,
     `  nearest by KS: ${families.join(', ')}`,
+    ...(think.byInput === undefined
+      ? []
+      : [
+          `  behind prompts from ${formatCount(think.byInput.at(-1)!.inputFrom)} tokens × ${significant(think.byInput.at(-1)!.afterFirst)}, behind short ones × ${significant(think.byInput[0].afterFirst)}`,
+        ]),
   ];
 }
 

@@ -65,7 +65,17 @@ function ranges(rules: Readonly<Record<string, Rule>>): Rule {
   });
 }
 
+/** Entries from a time on: the first from 0, in order. */
+function startsRise(value: unknown, path: string, problems: string[]): void {
+  const starts = value as readonly { readonly fromSec: number }[];
+  const isOrdered = starts.every(({ fromSec }, k) =>
+    k === 0 ? fromSec === 0 : fromSec > starts[k - 1].fromSec,
+  );
+  if (!isOrdered) problems.push(`${path} must begin with fromSec 0 and rise`);
+}
+
 const odds = number({ min: 0, max: 1e6 });
+const timeFactor = number({ min: 0, max: 1e6 });
 
 const continuation = object({
   byTurn: list(
@@ -81,20 +91,13 @@ const continuation = object({
   leastInputTokens: tokens,
   byInput: ranges({ afterFirst: odds, afterLater: odds }),
   byClass: optional(record(odds)),
-  byStart: optional(
-    both(list(object({ fromSec: number({ min: 0 }), odds }), 1), (value, path, problems) => {
-      const starts = value as readonly { readonly fromSec: number }[];
-      const isOrdered = starts.every(({ fromSec }, k) =>
-        k === 0 ? fromSec === 0 : fromSec > starts[k - 1].fromSec,
-      );
-      if (!isOrdered) problems.push(`${path} must begin with fromSec 0 and rise`);
-    }),
-  ),
+  byStart: optional(both(list(object({ fromSec: number({ min: 0 }), odds }), 1), startsRise)),
 });
 
 const think = object({
   basis: oneOf('after_answer', 'start_to_start'),
   byTurn: turnCurves(curve({ min: 0 })),
+  byInput: optional(ranges({ afterFirst: timeFactor, afterLater: timeFactor })),
   families: list(anything),
   answer: object({
     source: oneOf('fitted', 'assumed'),
@@ -118,6 +121,9 @@ export function sessionRule(conditionalTable: Rule, rateCurve: Rule): Rule {
           visitsByInput: optional(ranges({ visits: rateCurve })),
           byInput: ranges({ share }),
           reuseGapSec: curve({ min: 0 }),
+          reuseGapByTime: optional(
+            both(list(object({ fromSec: number({ min: 0 }), curve: curve({ min: 0 }) }), 1), startsRise),
+          ),
         }),
       ),
       think,

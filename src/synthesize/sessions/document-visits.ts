@@ -9,7 +9,7 @@ import { renewalArrivals } from '../../stats/arrivals.js';
 import { CounterRandom } from '../../stats/counter-random.js';
 import { probabilityAt, quantileAt } from '../../stats/quantile-curve.js';
 import { CumulativeRate } from '../../stats/rate-curve.js';
-import type { DocumentPool } from '../../types.js';
+import type { DocumentPool, QuantileCurve } from '../../types.js';
 import { ClassMix } from '../class-mix.js';
 import { RecentUses } from './recent-uses.js';
 import type { Session } from './session.js';
@@ -33,6 +33,7 @@ export class DocumentVisits {
   readonly #random: CounterRandom;
   readonly #nextSec: () => number;
   readonly #endUs: number;
+  readonly #periodSec: number;
   /** Which range of lengths a visit reads; null = all alike. */
   readonly #mix: ClassMix | null;
   readonly #documents = new RecentUses<Session>();
@@ -42,6 +43,7 @@ export class DocumentVisits {
   constructor({ pool, seed, periodSec, factor, endUs }: DocumentVisitOptions) {
     this.#pool = pool;
     this.#endUs = endUs;
+    this.#periodSec = periodSec;
     const curves = pool.visitsByInput?.map(({ visits }) => visits) ?? [];
     this.#mix = curves.length > 0 ? new ClassMix(curves, periodSec) : null;
     this.#random = new CounterRandom(seed, 'prefixes', 'documents');
@@ -91,7 +93,7 @@ export class DocumentVisits {
   #find(atUs: number): ReturnType<RecentUses<Session>['nearest']> {
     const { oldestUs } = this.#documents;
     if (oldestUs === null) return null;
-    const { reuseGapSec } = this.#pool;
+    const reuseGapSec = this.#gapsAt(atUs);
     const reach = probabilityAt(reuseGapSec, (atUs - oldestUs) / 1e6);
     const gapSec = quantileAt(reuseGapSec, reach * this.#random.uniform(this.#visit, 0, PURPOSE.gap));
     const wantedUs = atUs - gapSec * 1e6;
@@ -103,6 +105,13 @@ export class DocumentVisits {
         ({ firstInput }) => firstInput >= range.inputFrom && firstInput <= range.inputTo,
       ) ?? this.#documents.nearest(wantedUs)
     );
+  }
+
+  /** Past the fitted window its visits come again, and with them how long ago their documents were used. */
+  #gapsAt(atUs: number): QuantileCurve {
+    const { reuseGapSec, reuseGapByTime } = this.#pool;
+    const inPeriodSec = (atUs / 1e6) % this.#periodSec;
+    return reuseGapByTime?.findLast(({ fromSec }) => fromSec <= inPeriodSec)?.curve ?? reuseGapSec;
   }
 
   #rangeAt(atUs: number): { readonly inputFrom: number; readonly inputTo: number } {

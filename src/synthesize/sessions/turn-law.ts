@@ -84,7 +84,9 @@ export class TurnLaw {
   wait(before: Turn): { readonly gapSec: number; readonly thinkSec: number } {
     const { think, persistence } = this.#model;
     const u = this.#rank(before, 'think', persistence.think);
-    const drawnSec = Math.max(0, quantileAt(curveAt(think.byTurn, before.turn), u));
+    const bin = think.byInput?.find(({ inputTo }) => before.inputTokens <= inputTo);
+    const factor = bin === undefined ? 1 : before.turn === 1 ? bin.afterFirst : bin.afterLater;
+    const drawnSec = factor * Math.max(0, quantileAt(curveAt(think.byTurn, before.turn), u));
     const answerSec = think.answer.baseSec + think.answer.secPerOutputToken * before.outputTokens;
     return think.basis === 'after_answer'
       ? { gapSec: answerSec + drawnSec, thinkSec: drawnSec }

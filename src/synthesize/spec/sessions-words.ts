@@ -22,13 +22,16 @@ export const SESSION_KEYS = [
   'window',
   'at_window',
 ];
+export const ANSWER_KEYS = ['base', 'per_token'];
 export const PREFIX_KEYS = ['block', 'system_prompts'];
+export const PROMPT_KEYS = ['name', 'tokens', 'share'];
 
 const LARGEST_TOKENS = 2_147_483_647;
 const NOMINAL_REQUESTS = 1_000_000;
 /** Turns whose hazards are written out. */
 const MOST_TURNS = 64;
-const KINDS = ['chat', 'documents', 'independent'] as const;
+export const SESSION_KINDS = ['chat', 'documents', 'independent'] as const;
+export const AT_WINDOW = ['end_session', 'truncate_history'] as const;
 
 export interface SpecSessions {
   readonly sessions: SessionModel;
@@ -39,7 +42,8 @@ export interface SpecSessions {
 /** `output` is the law of first answers, used for later ones unless the words say otherwise. */
 export function sessionsOfWords(value: unknown, place: Place, output: QuantileTable): SpecSessions {
   const words = recordAt(value, place, SESSION_KEYS);
-  const kind = words['kind'] === undefined ? 'chat' : choiceAt(words['kind'], under(place, 'kind'), KINDS);
+  const kind =
+    words['kind'] === undefined ? 'chat' : choiceAt(words['kind'], under(place, 'kind'), SESSION_KINDS);
   const hazards = hazardsOf(words, place);
   const meanTurns = expectedTurns(hazards);
   const law = (key: string, unit: 'number' | 'time') =>
@@ -110,7 +114,7 @@ export function sessionsOfWords(value: unknown, place: Place, output: QuantileTa
         policy:
           words['at_window'] === undefined
             ? 'end_session'
-            : choiceAt(words['at_window'], under(place, 'at_window'), ['end_session', 'truncate_history']),
+            : choiceAt(words['at_window'], under(place, 'at_window'), AT_WINDOW),
       },
     },
   };
@@ -158,7 +162,7 @@ function expectedTurns(hazards: readonly number[]): number {
 
 function answerOf(value: unknown, place: Place): SessionModel['think']['answer'] {
   if (value === undefined) return { source: 'assumed', baseSec: 0.5, secPerOutputToken: 0.033 };
-  const words = recordAt(value, place, ['base', 'per_token']);
+  const words = recordAt(value, place, ANSWER_KEYS);
   return {
     source: 'assumed',
     baseSec: parseSeconds(words['base'] ?? 0, under(place, 'base')),
@@ -177,7 +181,7 @@ export function prefixesOfWords(value: unknown, place: Place): PrefixModel {
   if (!Array.isArray(prompts)) throw badSpec(under(place, 'system_prompts'), 'expected a list');
   const heads = prompts.flatMap((prompt, k): SharedHead[] => {
     const at = `${under(place, 'system_prompts')}[${k}]`;
-    const own = recordAt(prompt, at, ['name', 'tokens', 'share']);
+    const own = recordAt(prompt, at, PROMPT_KEYS);
     const tokens = numberAt(own['tokens'], under(at, 'tokens'), { min: 1, max: LARGEST_TOKENS });
     const blocks = Math.floor(tokens / blockSize);
     if (blocks === 0)

@@ -30,10 +30,14 @@ import { familyOfLaw, tableOfLaw } from './law-table.js';
 import { rateFromFile } from './rate-file.js';
 import { type RateOverTime, rateOverTime } from './rate-words.js';
 import {
+  ANSWER_KEYS,
+  AT_WINDOW,
   PREFIX_KEYS,
+  PROMPT_KEYS,
   prefixesOfWords,
   prefixModel,
   SESSION_KEYS,
+  SESSION_KINDS,
   sessionsOfWords,
   singleTurns,
 } from './sessions-words.js';
@@ -60,6 +64,10 @@ export const SPEC_KEYS = [
   'sessions',
   'prefixes',
 ];
+/** Of one entry in `classes`, and of a measured rate. */
+const ENTRY_KEYS = ['name', 'share', ...CLASS_KEYS];
+const CURVE_KEYS = ['curve', 'time', 'value', 'unit'];
+const CURVE_UNITS = ['rate', 'requests'] as const;
 const OPERATIONS: readonly Operation[] = ['chat', 'completion', 'embedding', 'rerank', 'other'];
 const FAILURES = ['http_error', 'stream_error', 'truncated', 'timeout', 'cancelled'] as const;
 
@@ -177,7 +185,7 @@ function classParts(spec: Readonly<Record<string, unknown>>): ClassPart[] {
   if (!Array.isArray(classes) || classes.length === 0) throw badSpec('classes', 'expected a list of classes');
   const parts = classes.map((one, k): ClassPart => {
     const place = `classes[${k}]`;
-    const words = recordAt(one, place, ['name', 'share', ...CLASS_KEYS]);
+    const words = recordAt(one, place, ENTRY_KEYS);
     const share = words['share'];
     if ((share === undefined) === (words['rate'] === undefined))
       throw badSpec(
@@ -226,7 +234,7 @@ function ratesOf(
 ): RateOverTime[] {
   const read = (value: unknown, place: Place): RateOverTime => {
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      const words = recordAt(value, place, ['curve', 'time', 'value', 'unit']);
+      const words = recordAt(value, place, CURVE_KEYS);
       const file = textAt(words['curve'], under(place, 'curve'));
       return rateFromFile({
         text: curves[file] ?? '',
@@ -235,7 +243,7 @@ function ratesOf(
         unit:
           words['unit'] === undefined
             ? undefined
-            : choiceAt(words['unit'], under(place, 'unit'), ['rate', 'requests'] as const),
+            : choiceAt(words['unit'], under(place, 'unit'), CURVE_UNITS),
         durationSec,
         place,
       });
@@ -358,5 +366,18 @@ function optionalText(words: Readonly<Record<string, unknown>>, place: Place, ke
   return words[key] === undefined || words[key] === null ? null : textAt(words[key], under(place, key));
 }
 
-/** For help texts: every key with the keys below it. */
-export const SPEC_VOCABULARY = { top: SPEC_KEYS, sessions: SESSION_KEYS, prefixes: PREFIX_KEYS };
+/** For help texts and the JSON Schema: every key with the keys below it, and the words that stand for a choice. */
+export const SPEC_VOCABULARY = {
+  top: SPEC_KEYS,
+  classes: ENTRY_KEYS,
+  rate: CURVE_KEYS,
+  sessions: SESSION_KEYS,
+  prefixes: PREFIX_KEYS,
+  prompts: PROMPT_KEYS,
+  answer: ANSWER_KEYS,
+  operations: OPERATIONS,
+  failures: FAILURES,
+  kinds: SESSION_KINDS,
+  atWindow: AT_WINDOW,
+  curveUnits: CURVE_UNITS,
+};
