@@ -17,6 +17,7 @@ import { type EnginePlan, type PlanCapacityOptions, planChoices } from './plan/p
 import { writePlan } from './plan/plan-files.js';
 import { openTraceWorkload, type Workload, workloadRequests } from './plan/workload-source.js';
 import { endpointLevels } from './profile/endpoint-levels.js';
+import { estimateProfile, type ProfileEstimate, type ProfileSize } from './profile/estimate.js';
 import { profileForWorkload } from './profile/for-workload.js';
 import { type LevelRun, samplesNeeded } from './profile/judge.js';
 import { collectPool, poolFacts } from './profile/load.js';
@@ -69,6 +70,7 @@ type LevelChoice = Pick<
   | 'startRatePerSec'
   | 'maxRatePerSec'
   | 'mlperf'
+  | 'pricePerHour'
   | 'onLevel'
 >;
 
@@ -80,6 +82,8 @@ export interface ProfileEndpointOptions extends VerbContext, LevelChoice {
   readonly slo: string | readonly string[];
   readonly target: ProfileTarget;
   readonly load?: Partial<Omit<ProfileLoad, 'clock'>>;
+  /** Told before the first request how much is to be sent. */
+  readonly onEstimate?: (estimate: ProfileEstimate) => void;
   /** Take levels that an interrupted profile finished as they are. */
   readonly resume?: boolean;
   readonly replay?: ReplaySettings;
@@ -94,14 +98,7 @@ export async function profileEndpoint(options: ProfileEndpointOptions): Promise<
   const workload = await openWorkload(options.workload);
   const engine = target.kind === 'url' ? null : await readEngineModel(target.engine);
   const pool = await collectPool(workload.batches(seed), workload.meanRatePerSec);
-  const shape = options.load?.shape ?? 'stationary';
-  const load: ProfileLoad = {
-    shape,
-    gapCv: shape === 'trace' ? null : (options.load?.gapCv ?? 1),
-    warmupRatio: options.load?.warmupRatio ?? 0.1,
-    maxErrorRatio: options.load?.maxErrorRatio ?? 0.01,
-    clock: target.kind === 'simulation' ? 'simulation' : 'endpoint',
-  };
+  const load = loadOf(options);
   const { levels, durationSec, minRequests } = options;
   const manifest = createManifest({
     command: 'profile',
@@ -118,6 +115,8 @@ export async function profileEndpoint(options: ProfileEndpointOptions): Promise<
     inputs: [workload.input],
     timestamp: true,
   });
+  const facts = poolFacts(workload.meta, pool);
+  options.onEstimate?.(estimateProfile(facts.name, pool, facts, { ...options, load, slo }));
   const runs: CalibrationRun[] = [];
   const runner = target.kind === 'simulation' ? null : await openEndpoint();
   try {
@@ -127,7 +126,7 @@ export async function profileEndpoint(options: ProfileEndpointOptions): Promise<
       load,
       pool,
       manifest,
-      workload: poolFacts(workload.meta, pool),
+      workload: facts,
       runLevel: runner?.runLevel ?? simulation(engine!, workload.meta, replicasOf(target)),
     });
     const complete =
@@ -181,6 +180,31 @@ export async function profileEndpoint(options: ProfileEndpointOptions): Promise<
     const { limits: serverLimits } = await readServerLimits(url);
     return { runLevel, serverLimits, close: async () => server?.close() };
   }
+}
+
+/** What `profileEndpoint` would send; nothing is sent or written. Throws what reading the workload throws. */
+export async function estimateProfileEndpoint(
+  options: Pick<ProfileEndpointOptions, 'workload' | 'seed' | 'target' | keyof ProfileSize>,
+): Promise<ProfileEstimate> {
+  const workload = await openWorkload(options.workload);
+  const pool = await collectPool(workload.batches(options.seed), workload.meanRatePerSec);
+  const facts = poolFacts(workload.meta, pool);
+  return estimateProfile(facts.name, pool, facts, {
+    ...options,
+    load: loadOf(options),
+    slo: parseSlo(options.slo),
+  });
+}
+
+function loadOf({ load, target }: Pick<ProfileEndpointOptions, 'load' | 'target'>): ProfileLoad {
+  const shape = load?.shape ?? 'stationary';
+  return {
+    shape,
+    gapCv: shape === 'trace' ? null : (load?.gapCv ?? 1),
+    warmupRatio: load?.warmupRatio ?? 0.1,
+    maxErrorRatio: load?.maxErrorRatio ?? 0.01,
+    clock: target.kind === 'simulation' ? 'simulation' : 'endpoint',
+  };
 }
 
 export interface CalibrateEngineOptions extends VerbContext {

@@ -3,11 +3,13 @@
  * the answers, so for these it is the ladder that the search climbs while the SLO is met, and the most that it can take.
  */
 import type { LoadPool } from './load.js';
-import { DEFAULT_MAX_LEVELS, levelSize, type ProfileOptions } from './profile.js';
+import { DEFAULT_MAX_LEVELS, levelSize, mlperfSize, type ProfileOptions } from './profile.js';
 
 export type ProfileSize = Pick<
   ProfileOptions,
   | 'levels'
+  | 'slo'
+  | 'mlperf'
   | 'load'
   | 'durationSec'
   | 'minRequests'
@@ -36,20 +38,25 @@ export interface ProfileEstimate {
   readonly mostLevels: number;
   /** The rates asked for; or the search's first ones, doubling, as long as each is met. */
   readonly levels: readonly LevelEstimate[];
+  /** Of a search whose capacity is near eight times the first rate, the workload's own by default; null without a search. */
+  readonly likelySec: number | null;
   /** Of all levels; of a search's `mostLevels` at the size of the largest one shown. Last answers come on top. */
   readonly total: Omit<LevelEstimate, 'ratePerSec'>;
 }
 
 /** Steps of a search's ladder that are shown. */
 const LADDER = 6;
+/** Doublings from the default first rate, an eighth of the workload's, to the workload's own. */
+export const OWN_RATE_STEP = 3;
 
 /** Sizes a profile. The pool needs a row with both lengths, which `drawLevelLoad` checks when a level is drawn. */
 export function estimateProfile(
   workloadName: string,
   pool: LoadPool,
   means: { readonly meanInputTokens: number; readonly meanOutputTokens: number },
-  size: ProfileSize,
+  asked: ProfileSize,
 ): ProfileEstimate {
+  const size = asked.mlperf == null ? asked : { ...asked, ...mlperfSize(asked, asked.mlperf) };
   const search = size.levels === 'auto';
   const rates = size.levels === 'auto' ? ladderOf(pool, size) : [...size.levels].sort((a, b) => a - b);
   const levels = rates.map((ratePerSec): LevelEstimate => {
@@ -72,6 +79,7 @@ export function estimateProfile(
     search,
     mostLevels,
     levels,
+    likelySec: search ? likelySec(levels, mostLevels) : null,
     total: {
       requests: total('requests'),
       durationSec: total('durationSec'),
@@ -79,6 +87,13 @@ export function estimateProfile(
       outputTokens: total('outputTokens'),
     },
   };
+}
+
+/** The climb to the first miss, then the rest of the levels around the last met one. */
+function likelySec(levels: readonly LevelEstimate[], mostLevels: number): number {
+  const climb = levels.slice(0, Math.min(OWN_RATE_STEP + 2, mostLevels));
+  const around = climb[Math.min(OWN_RATE_STEP, climb.length - 1)].durationSec;
+  return climb.reduce((sum, level) => sum + level.durationSec, 0) + (mostLevels - climb.length) * around;
 }
 
 function ladderOf(pool: LoadPool, size: ProfileSize): number[] {

@@ -2,7 +2,8 @@
 import { parseSlo } from '../slo.js';
 import { quantileAt } from '../stats/quantile-curve.js';
 import type { LatencyProfile, LoadLevel, MlperfResult, QuantileCurve, SloResult } from '../types.js';
-import { formatMs, formatRatio, significant } from '../units.js';
+import { formatCount, formatDurationSec, formatMs, formatRatio, significant } from '../units.js';
+import { OWN_RATE_STEP, type ProfileEstimate } from './estimate.js';
 import { isPercentile } from './mlperf.js';
 
 /** The end table of `tokentide profile`: levels, knee, capacity, verdict. */
@@ -69,6 +70,8 @@ function flowLines(profile: LatencyProfile): string[] {
     level.gauges.find((one) => one.name === name)?.mean ?? null;
   const count = (value: number | null): string => (value === null ? '–' : significant(value));
   const share = (value: number | null): string => (value === null ? '–' : formatRatio(value));
+  const priced = profile.levels.some((level) => level.cost !== undefined);
+  const money = (value: number | null | undefined): string => (value == null ? '–' : value.toFixed(2));
   const rows = profile.levels.map((level) => [
     significant(level.ratePerSec, 4),
     count(level.throughput.inputTokensPerSec),
@@ -77,8 +80,10 @@ function flowLines(profile: LatencyProfile): string[] {
     count(gauge(level, 'waiting')),
     share(gauge(level, 'kv_usage')),
     share(level.errorRatio),
+    ...(priced ? [money(level.cost?.perMillionTokens), money(level.cost?.perMillionOutputTokens)] : []),
   ]);
   const head = ['rate/s', 'tokens/s in', 'out', 'in flight', 'waiting', 'KV used', 'errors'];
+  if (priced) head.push('$/M', '$/M out');
   return aligned([head, ...rows]);
 }
 
@@ -133,6 +138,51 @@ function mlperfLines(profile: LatencyProfile): string[] {
 
 const overText = (one: MlperfResult['earlyStopping'][number]): string =>
   `${one.over} of ${one.queries} over ${one.term} (${one.queriesNeeded} queries needed)`;
+
+/** What a profile would send, for `--dry-run`. */
+export function formatProfileEstimate(estimate: ProfileEstimate): string {
+  const { search, levels, total, mostLevels } = estimate;
+  const most = search ? 'at most ' : '';
+  const rows = levels.map((level) => [
+    significant(level.ratePerSec, 4),
+    formatCount(level.requests),
+    formatCount(level.inputTokens),
+    formatCount(level.outputTokens),
+    formatDurationSec(level.durationSec),
+  ]);
+  return [
+    `would send levels of ${estimate.workloadName}, and sends nothing`,
+    search
+      ? `levels    at most ${mostLevels}: the rate doubles while the SLO is met, then halves in`
+      : `levels    ${mostLevels}, as asked for`,
+    '',
+    ...aligned([['rate/s', 'requests', 'prompt tokens', 'output', 'time'], ...rows]),
+    '',
+    `requests  ${most}${formatCount(total.requests)}, warm-up included`,
+    `tokens    ${most}${formatCount(total.inputTokens)} prompt + ${formatCount(total.outputTokens)} output`,
+    `time      ${timeText(estimate)}`,
+  ].join('\n');
+}
+
+/** The same in one line, before a profile starts. */
+export function expectedTime(estimate: ProfileEstimate): string {
+  const { levels } = estimate;
+  const shortest = Math.min(...levels.map((level) => level.durationSec));
+  const longest = Math.max(...levels.map((level) => level.durationSec));
+  const span =
+    longest - shortest < 1
+      ? formatDurationSec(longest)
+      : `${formatDurationSec(shortest)} to ${formatDurationSec(longest)}`;
+  const { search, mostLevels } = estimate;
+  return `${search ? 'up to ' : ''}${mostLevels} level${mostLevels === 1 ? '' : 's'} of ${span}: ${timeText(estimate)}`;
+}
+
+function timeText({ likelySec, total, levels }: ProfileEstimate): string {
+  const most = formatDurationSec(total.durationSec);
+  if (likelySec === null) return `about ${most}`;
+  const rate = levels[Math.min(OWN_RATE_STEP, levels.length - 1)].ratePerSec;
+  return `about ${formatDurationSec(likelySec)} if the capacity is near ${significant(rate)}/s, at most ${most}`;
+}
 
 /** One line when a level ends. */
 export function formatLevel(level: LoadLevel): string {

@@ -14,11 +14,12 @@ import type {
   RunTarget,
   TraceRow,
 } from '../types.js';
-import { msToSec, significant } from '../units.js';
+import { formatDurationSec, msToSec, significant } from '../units.js';
 import { capacityOf, kneeOf, profileVerdict } from './capacity.js';
 import { queriesNeeded } from './early-stopping.js';
 import { judgeLevel, type LevelRun, samplesNeeded } from './judge.js';
 import { bandEdgesOf } from './length-bands.js';
+import { withCost } from './level-cost.js';
 import { drawLevelLoad, type LoadPool } from './load.js';
 import { isPercentile, type MlperfOptions } from './mlperf.js';
 import { effectiveLevels, planNextLevel, type SearchOptions } from './search.js';
@@ -63,6 +64,8 @@ export interface ProfileOptions {
   readonly maxRatePerSec?: number;
   /** Judge by the rules of MLPerf LoadGen; levels are as long as these want them. */
   readonly mlperf?: MlperfOptions | null;
+  /** Price of the endpoint, for the levels' cost. Default null = unknown. */
+  readonly pricePerHour?: number | null;
   /** Called after each level, in the order of running. */
   readonly onLevel?: (level: LoadLevel) => void;
   readonly progress?: ProgressListener;
@@ -92,8 +95,9 @@ export async function profileLoad(asked: ProfileOptions): Promise<LatencyProfile
       const level = await runOne(options, step, { history, total, bandEdges });
       options.signal?.throwIfAborted();
       target ??= level.target;
-      history.push(level.judged);
-      options.onLevel?.(level.judged);
+      const judged = withCost(level.judged, options.pricePerHour ?? null);
+      history.push(judged);
+      options.onLevel?.(judged);
     } catch (error) {
       if (history.length === 0 || options.signal?.aborted !== true) throw error;
       interrupted = true;
@@ -170,8 +174,8 @@ function overSaturated(history: readonly LoadLevel[]): boolean {
 const INTERRUPTED = 'it was interrupted';
 
 /** As long, and with as many queries, as LoadGen's rules want. */
-function mlperfSize(
-  options: ProfileOptions,
+export function mlperfSize(
+  options: Pick<ProfileOptions, 'durationSec' | 'minRequests' | 'slo'>,
   mlperf: MlperfOptions,
 ): Pick<ProfileOptions, 'durationSec' | 'minRequests'> {
   const needed = options.slo.terms
@@ -208,14 +212,16 @@ async function runOne(
 ): Promise<{ readonly target: RunTarget; readonly judged: LoadLevel }> {
   options.signal?.throwIfAborted();
   const { ratePerSec, attempt, because } = step;
+  const { requests, warmupRequests } = levelSize(ratePerSec, options);
+  const takes =
+    options.load.clock === 'endpoint' ? `, about ${formatDurationSec(requests / ratePerSec)}` : '';
   options.progress?.({
-    stage: `level ${significant(ratePerSec)}/s`,
+    stage: `level ${significant(ratePerSec)}/s${takes}`,
     done: so.history.length,
     total: so.total,
     unit: 'levels',
   });
   const seed = attempt === 1 ? options.seed : `${options.seed}/repeat-${attempt}`;
-  const { requests, warmupRequests } = levelSize(ratePerSec, options);
   const typicalSec = typicalE2eSec(so.history);
   const cooldownRequests = cooldownOf(ratePerSec, requests, typicalSec, options.maxRequests);
   const rows = drawLevelLoad({

@@ -25,6 +25,8 @@ export interface LoadLevel {
   /** Not ok ÷ offered, 0–1. */
   readonly errorRatio: number;
   readonly goodput: number | null;
+  /** Of the endpoint's price, at the level's tokens per second; only where a price was given. */
+  readonly cost?: LevelCost;
   readonly slo: readonly SloResult[];
   /** Every term met, the level steady, and errors within the profile's limit. */
   readonly sloMet: boolean;
@@ -49,6 +51,14 @@ export interface LoadLevel {
   readonly bands?: readonly LengthBand[];
   /** Judgement by the rules of MLPerf LoadGen; only in that mode. */
   readonly mlperf?: MlperfResult;
+}
+
+/** Price per hour ÷ tokens per hour, per million; null when no token came. */
+export interface LevelCost {
+  readonly pricePerHour: number;
+  readonly perMillionOutputTokens: number | null;
+  /** Prompt and output tokens together. */
+  readonly perMillionTokens: number | null;
 }
 
 /** A percentile with its confidence interval from whole blocks of time. */

@@ -1,14 +1,21 @@
 /** `tokentide profile`: many load levels → knee, and capacity at the SLO. */
 import { EXIT, ToolError } from '../../errors.js';
-import { formatLevel, formatProfile } from '../../profile/format.js';
+import { expectedTime, formatLevel, formatProfile, formatProfileEstimate } from '../../profile/format.js';
 import { samplesNeeded } from '../../profile/judge.js';
 import { MLPERF_DEFAULTS } from '../../profile/mlperf.js';
 import { DEFAULT_MAX_LEVELS, DEFAULT_RESOLUTION } from '../../profile/profile.js';
+import { costOf } from '../../replay/estimate.js';
 import { parseSlo } from '../../slo.js';
 import type { LatencyProfile, ProfileLoad } from '../../types.js';
-import { type ProfileTarget, profileEndpoint } from '../../verbs.js';
+import {
+  estimateProfileEndpoint,
+  type ProfileEndpointOptions,
+  type ProfileTarget,
+  profileEndpoint,
+} from '../../verbs.js';
 import type { CommandContext, CommandSpec } from '../command.js';
 import { ENDPOINT_OPTIONS, endpointSettings, urlsOf } from './endpoint-options.js';
+import { costLines, priceOptions, pricesOf } from './price-options.js';
 import { fitScreen } from './screen.js';
 
 /** Measured requests of a level, when nobody says. */
@@ -62,18 +69,28 @@ export const command: CommandSpec = {
       default: 'auto',
       description: 'requests/s joined by commas, one run each, or auto: search the capacity',
     },
-    { key: 'duration', type: 'duration', default: '60s', description: 'measured part of a level' },
+    {
+      key: 'quick',
+      type: 'boolean',
+      description:
+        'a first look in minutes: levels of 20s, 100 requests and 1m at most, ±10 %, 8 runs; percentiles are wide',
+    },
+    {
+      key: 'duration',
+      type: 'duration',
+      description: 'measured part of a level; default: 60s (--quick: 20s)',
+    },
     {
       key: 'minRequests',
       type: 'integer',
       description:
-        "measured requests of a level at least; default: ten beyond the SLO's percentile (p99: 1000), from 100",
+        "measured requests of a level at least; default: ten beyond the SLO's percentile (p99: 1000), from 100 (--quick: 100)",
     },
     {
       key: 'maxDuration',
       type: 'duration',
-      default: '10m',
-      description: 'a level lasts so long at most, warm-up included (--virtual: no limit)',
+      description:
+        'a level lasts so long at most, warm-up included; default: 10m (--quick: 1m; --virtual: no limit)',
     },
     { key: 'maxRequests', type: 'integer', description: 'requests of a level at most, warm-up included' },
     {
@@ -85,10 +102,13 @@ export const command: CommandSpec = {
     {
       key: 'resolution',
       type: 'number',
-      default: DEFAULT_RESOLUTION,
-      description: 'auto: wanted half-width of the bracket around the capacity, as a ratio',
+      description: `auto: wanted half-width of the bracket around the capacity, as a ratio; default: ${DEFAULT_RESOLUTION} (--quick: 0.1)`,
     },
-    { key: 'maxLevels', type: 'integer', default: DEFAULT_MAX_LEVELS, description: 'auto: runs at most' },
+    {
+      key: 'maxLevels',
+      type: 'integer',
+      description: `auto: runs at most; default: ${DEFAULT_MAX_LEVELS} (--quick: 8)`,
+    },
     {
       key: 'startRate',
       type: 'number',
@@ -129,6 +149,12 @@ export const command: CommandSpec = {
       default: `${MLPERF_DEFAULTS.minDurationSec}s`,
       description: 'mlperf: measured part of a level at least (LoadGen itself wants 600s)',
     },
+    {
+      key: 'dryRun',
+      type: 'boolean',
+      description: 'say what would be sent (levels, requests, tokens, time, cost) and send nothing',
+    },
+    ...priceOptions('money per million tokens at each level'),
     { key: 'resume', type: 'boolean', description: 'take levels whose finished runs are there as they are' },
     ...ENDPOINT_OPTIONS,
     { key: 'maxSeqs', type: 'integer', description: "fitted engine: the server's most sequences at once" },
@@ -145,26 +171,22 @@ export const command: CommandSpec = {
   ],
   async run(context) {
     const { args, options, io, signal } = context;
-    const minRequests =
-      (options['minRequests'] as number | undefined) ??
-      Math.max(FEWEST_REQUESTS, samplesNeeded(parseSlo(options['slo'] as string[])));
     const mlperf =
       options['mode'] === 'mlperf'
         ? { minDurationSec: options['minDuration'] as number, minQueries: MLPERF_DEFAULTS.minQueries }
         : null;
-    const profile = await profileEndpoint({
+    const size = sizeOf(options);
+    const prices = pricesOf(options);
+    const settings: ProfileEndpointOptions = {
       mlperf,
       workload: args[0],
       output: options['output'] as string,
       slo: options['slo'] as string[],
       target: targetOf(context),
       levels: ratesOf(options['rates'] as string),
-      durationSec: options['duration'] as number,
-      minRequests,
+      ...size,
       maxRequests: options['maxRequests'] as number | undefined,
-      maxLevelSec: options['virtual'] === true ? undefined : (options['maxDuration'] as number),
-      maxLevels: options['maxLevels'] as number,
-      resolution: ratio(options, 'resolution', 0.5),
+      pricePerHour: prices.perHour,
       startRatePerSec: options['startRate'] as number | undefined,
       maxRatePerSec: options['maxRate'] as number | undefined,
       load: {
@@ -178,15 +200,54 @@ export const command: CommandSpec = {
       replay: await endpointSettings(context),
       limits: limitsOf(context),
       onLevel: (level) => io.note(formatLevel(level)),
+      onEstimate(estimate) {
+        if (options['virtual'] !== true) io.note(expectedTime(estimate));
+      },
       signal,
       progress: io.progress,
-    });
+    };
+    if (options['dryRun'] === true) {
+      const estimate = await estimateProfileEndpoint(settings);
+      const { durationSec, inputTokens, outputTokens } = estimate.total;
+      const cost = costOf(prices, durationSec, inputTokens, outputTokens);
+      io.print(fitScreen([formatProfileEstimate(estimate), ...costLines(cost, estimate.search)].join('\n')));
+      io.result({ schemaVersion: 1, kind: 'profile-estimate', ...estimate, cost });
+      return EXIT.ok;
+    }
+    const profile = await profileEndpoint(settings);
+    if (options['quick'] === true)
+      io.note('--quick: short levels, so percentiles are wide; measure again without it before you plan');
     io.print(fitScreen(formatProfile(profile)));
     io.print(`wrote ${options['output'] as string}`);
     io.result(profile);
     return exitStatus(profile);
   },
 };
+
+/** How long levels are and how far the search goes: what was asked for, else the preset. */
+function sizeOf(options: CommandContext['options']) {
+  const preset = options['quick'] === true ? QUICK : THOROUGH;
+  const slo = parseSlo(options['slo'] as string[]);
+  const fewest = options['quick'] === true ? FEWEST_REQUESTS : Math.max(FEWEST_REQUESTS, samplesNeeded(slo));
+  return {
+    durationSec: (options['duration'] as number | undefined) ?? preset.durationSec,
+    minRequests: (options['minRequests'] as number | undefined) ?? fewest,
+    maxLevelSec:
+      (options['maxDuration'] as number | undefined) ??
+      (options['virtual'] === true ? undefined : preset.maxLevelSec),
+    maxLevels: (options['maxLevels'] as number | undefined) ?? preset.maxLevels,
+    resolution: options['resolution'] === undefined ? preset.resolution : ratio(options, 'resolution', 0.5),
+  };
+}
+
+const THOROUGH = {
+  durationSec: 60,
+  maxLevelSec: 600,
+  maxLevels: DEFAULT_MAX_LEVELS,
+  resolution: DEFAULT_RESOLUTION,
+};
+/** `--quick`: capacity to ±10 % in some minutes. */
+const QUICK = { durationSec: 20, maxLevelSec: 60, maxLevels: 8, resolution: 0.1 };
 
 function targetOf({ options }: CommandContext): ProfileTarget {
   const url = urlsOf(options['url']).at(0);
