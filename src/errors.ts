@@ -36,6 +36,7 @@ export const ERROR_CODES = {
   BAD_PROFILE: EXIT.badInput,
   BAD_RUN: EXIT.badInput,
   BAD_PLAN: EXIT.badInput,
+  BAD_RESULT: EXIT.badInput,
   BAD_AUTOSCALER: EXIT.badInput,
   TOO_FEW_ROWS: EXIT.badInput,
   NO_FEASIBLE_PLAN: EXIT.sloMissed,
@@ -45,6 +46,7 @@ export const ERROR_CODES = {
   RUN_INVALID: EXIT.runInvalid,
   INTERRUPTED: EXIT.interrupted,
   OUTPUT_UNWRITABLE: EXIT.badInput,
+  NO_BROWSER: EXIT.badInput,
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -79,7 +79,7 @@ export function adviseAutoscaler(options: AdviceOptions): AutoscalerAdvice | nul
   const headroom = 1 / ramp;
   if (ramp > MOST_RAMP) {
     warnings.push(
-      `the rate grows ${significant(ramp)}-fold within one reaction time (${formatDurationSec(reactionSec)}), beyond what even ${burstReplicas} replicas serve: no autoscaler follows that; queue at a gateway or keep a larger fleet`,
+      `the rate grows ${significant(ramp)}-fold within one reaction time (${formatDurationSec(reactionSec)}), beyond what even ${replicasText(burstReplicas)} ${burstReplicas === 1 ? 'serves' : 'serve'}: no autoscaler follows that; queue at a gateway or keep a larger fleet`,
     );
   }
   const sized = capacity * headroom;

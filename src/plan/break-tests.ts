@@ -5,7 +5,7 @@
 import type { BreakTest, EngineRequest, FleetOutcome } from '../types.js';
 import { formatDurationSec, formatRatio, significant } from '../units.js';
 import { type Burst, busiestSec } from './burst.js';
-import { missText, replicasText } from './evidence.js';
+import { missText, replicasText, requestsText } from './evidence.js';
 import { type FleetConditions, type FleetRun, fixedFleet, meanText, simulateOutcome } from './outcome.js';
 
 export interface BreakTestOptions {
@@ -87,8 +87,8 @@ async function run(options: BreakTestOptions, incident: Incident): Promise<Break
   if (!fixed.met) {
     sentences.push(
       holding === null
-        ? `${replicas + MOST_ADDED} replicas would still miss it`
-        : `${holding} replicas would keep it`,
+        ? `${replicasText(replicas + MOST_ADDED)} would still miss it`
+        : `${replicasText(holding)} would keep it`,
     );
   }
   if (scaled !== null) sentences.push(`autoscaled: ${sentence(scaled, false)}`);
@@ -104,7 +104,7 @@ function sentence(outcome: FleetOutcome, named = true): string {
     met ? `${who} ${verb[0]} the SLO` : `${who} ${verb[1]} it${missed === '' ? '' : ` (${missed})`}`,
     `${formatRatio(goodput)} of requests and ${formatRatio(attainment.metRatio ?? 0)} of windows within it`,
   ];
-  if (cutOff > 0) parts.push(`${cutOff} requests cut off`);
+  if (cutOff > 0) parts.push(`${requestsText(cutOff)} cut off`);
   if (!met && timeToRecoverSec !== null && timeToRecoverSec > 0)
     parts.push(`longest breach ${formatDurationSec(timeToRecoverSec)}`);
   return parts.join(', ');

@@ -1,6 +1,6 @@
 /** Sentences about trials: the evidence that a plan prints. */
 import type { FleetTrial, SloResult } from '../types.js';
-import { formatMs, significant } from '../units.js';
+import { formatCount, formatMs, significant } from '../units.js';
 
 /** Why `chosen` replicas and not one fewer; adds a warning when one fewer is not clearly worse. */
 export function sizingEvidence(chosen: number, trials: readonly FleetTrial[], warnings: string[]): string {
@@ -23,6 +23,13 @@ export function sizingEvidence(chosen: number, trials: readonly FleetTrial[], wa
 
 /** `1 replica`, `4 replicas`. */
 export const replicasText = (n: number): string => (n === 1 ? '1 replica' : `${n} replicas`);
+
+/** `1 replica`, `2 to 6 replicas`. */
+export const replicaRangeText = (least: number, most: number): string =>
+  least === most ? replicasText(least) : `${least} to ${replicasText(most)}`;
+
+/** `1 request cut off`, `30 requests cut off`. */
+export const requestsText = (n: number): string => (n === 1 ? '1 request' : `${formatCount(n)} requests`);
 
 /** The term closest to (or furthest over) its limit; null without terms. */
 export function tightestTerm(slo: readonly SloResult[]): SloResult | null {

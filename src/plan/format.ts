@@ -8,6 +8,7 @@ import type {
   Threshold,
 } from '../types.js';
 import { formatCount, formatDurationSec, formatMs, formatRatio, significant } from '../units.js';
+import { replicaRangeText } from './evidence.js';
 
 /** The end table of `tokentide plan`: answer, evidence, cost, thresholds, files. */
 export function formatPlan(plan: CapacityPlan, folder: string | null): string {
@@ -31,7 +32,7 @@ export function formatPlan(plan: CapacityPlan, folder: string | null): string {
     );
   }
   if (autoscaler !== null) {
-    lines.push('', `autoscaler: ${autoscaler.minReplicas} to ${autoscaler.maxReplicas} replicas`);
+    lines.push('', `autoscaler: ${replicaRangeText(autoscaler.minReplicas, autoscaler.maxReplicas)}`);
     lines.push(thresholdLine(autoscaler.recommended));
     if (autoscaler.alternatives.length > 0) lines.push(alternativesLine(autoscaler.alternatives));
     for (const sentence of autoscaler.evidence) lines.push(`  ${sentence}`);
@@ -40,7 +41,8 @@ export function formatPlan(plan: CapacityPlan, folder: string | null): string {
   if (plan.pareto !== undefined && plan.pareto.length > 1) lines.push('', ...frontLines(plan.pareto));
   if (plan.breakTests !== undefined) {
     lines.push('', 'how it breaks:');
-    for (const test of plan.breakTests) lines.push(`  ${test.text}: ${test.because}`);
+    for (const test of plan.breakTests)
+      lines.push(`  ${test.text}:`, ...test.because.split('; ').map((sentence) => `    ${sentence}`));
   }
   for (const warning of plan.warnings) lines.push(`note: ${warning}`);
   lines.push('', plan.verdict.recommendation);
@@ -135,10 +137,8 @@ function frontLines(points: readonly ParetoPoint[]): string[] {
   const hidden = new Set(dominated.slice(room));
   const shown = points.filter((point) => !hidden.has(point));
   const rows = shown.map((point) => [
-    `${point.chosen ? '→' : point.dominatedBy === null ? '·' : ' '} ${point.choice}`,
-    point.fleet === 'static'
-      ? point.label
-      : `autoscaled, ${point.label.split(',')[0].replace(' per replica', '')}`,
+    `${point.chosen ? '→' : point.dominatedBy === null ? '·' : ' '} ${clipped(point.choice)}`,
+    point.fleet === 'static' ? point.label : `at ${point.label.split(',')[0].replace(' per replica', '')}`,
     significant(point.costPerHour),
     formatRatio(point.goodput),
     point.tightest === null || point.tightest.value === null
@@ -150,11 +150,14 @@ function frontLines(points: readonly ParetoPoint[]): string[] {
   ]);
   const term = points[0].tightest?.term.split(/\s*[<>]/)[0] ?? 'SLO';
   return [
-    'cost against attainment (→ recommended, · on the front, the rest is dominated):',
+    'cost against attainment (→ recommended, · on the front, the rest is dominated; fleets at a signal’s target are autoscaled):',
     ...alignRight([['  engine', 'fleet', 'cost/h', 'requests', term, 'SLO'], ...rows], 2),
     ...(hidden.size === 0 ? [] : [`  and ${hidden.size} dominated fleets more in plan.json`]),
   ];
 }
+
+/** An engine's name, short enough for a table of 80 columns. */
+const clipped = (name: string): string => (name.length <= 20 ? name : `${name.slice(0, 19)}…`);
 
 /** Columns padded to their widest cell, the first ones to the left. */
 function alignRight(rows: readonly (readonly string[])[], left = 1): string[] {

@@ -6,7 +6,7 @@ import { parseAutoscalerSpec } from '../engine/autoscale/spec.js';
 import type { AutoscalerAdvice, AutoscalerSpec, AutoscalingStudy, Threshold } from '../types.js';
 import { significant } from '../units.js';
 import { CANONICAL_QUERIES } from './advice.js';
-import { replicasText } from './evidence.js';
+import { replicaRangeText } from './evidence.js';
 import { knativeManifest, knativeMetricOf } from './knative-manifest.js';
 import { hpaManifest, kedaManifest } from './manifests.js';
 
@@ -40,9 +40,5 @@ export function scalesOn(kind: ScalerKind, signal: Threshold['signal']): boolean
 /** For people. */
 export function scalerLabel(advice: AutoscalerAdvice): string {
   const { recommended, minReplicas, maxReplicas } = advice;
-  const range =
-    minReplicas === maxReplicas
-      ? replicasText(minReplicas)
-      : `${minReplicas} to ${replicasText(maxReplicas)}`;
-  return `${recommended.signal} ${significant(recommended.target)} per replica, ${range}`;
+  return `${recommended.signal} ${significant(recommended.target)} per replica, ${replicaRangeText(minReplicas, maxReplicas)}`;
 }

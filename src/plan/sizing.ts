@@ -75,7 +75,7 @@ export async function sizeFleet(options: SizingOptions): Promise<Sizing> {
   const found = await smallestFleet(search, workBound(engine, requests, maxReplicas), maxReplicas);
   if (found === null) {
     const largest = tried.get(maxReplicas)!;
-    const because = `${maxReplicas} replicas, the limit, still miss: ${missText(largest.slo)}`;
+    const because = `${replicasText(maxReplicas)}, the limit, still ${maxReplicas === 1 ? 'misses' : 'miss'}: ${missText(largest.slo)}`;
     return { replicas: null, trials, because, warnings };
   }
   let chosen = aboveContradictions(found, tried, warnings);
@@ -97,10 +97,10 @@ export async function sizeFleet(options: SizingOptions): Promise<Sizing> {
     const missed = (await onFresh(chosen)).filter((trial) => !trial.met);
     if (missed.length === 0) break;
     warnings.push(
-      `${chosen} replicas met the SLO in the search but missed it on ${missed.length} of ${freshSeeds.length} fresh seeds (${missText(missed[0].slo)}): one more was taken`,
+      `${replicasText(chosen)} met the SLO in the search but missed it on ${missed.length} of ${freshSeeds.length} fresh seeds (${missText(missed[0].slo)}): one more was taken`,
     );
     if (chosen === maxReplicas) {
-      const because = `${maxReplicas} replicas, the limit, miss on a fresh seed: ${missText(missed[0].slo)}`;
+      const because = `${replicasText(maxReplicas)}, the limit, ${maxReplicas === 1 ? 'misses' : 'miss'} on a fresh seed: ${missText(missed[0].slo)}`;
       return { replicas: null, trials: [...trials, ...[...triedFresh.values()].flat()], because, warnings };
     }
     chosen += 1;
@@ -157,7 +157,9 @@ function aboveContradictions(
   const above = [...tried.values()].filter((trial) => trial.replicas > found && !trial.met);
   if (above.length === 0) return found;
   const highest = Math.max(...above.map((trial) => trial.replicas));
-  warnings.push(`not monotonic: ${found} replicas met the SLO and ${highest} missed it; sized above both`);
+  warnings.push(
+    `not monotonic: ${replicasText(found)} met the SLO and ${highest} missed it; sized above both`,
+  );
   return highest + 1;
 }
 

@@ -35,7 +35,7 @@ const WHAT = 'a run, profile, plan, trace, workload model, comparison or simulat
 
 /**
  * Finds out what `path` is and reads it. Throws FILE_NOT_FOUND, FORMAT_UNKNOWN for other kinds of file, and BAD_RUN,
- * BAD_PROFILE, BAD_PLAN, BAD_MODEL or BAD_TRACE for documents that are damaged.
+ * BAD_PROFILE, BAD_PLAN, BAD_MODEL, BAD_TRACE or, for comparisons and simulations, BAD_RESULT where one is damaged.
  */
 export async function readReportInput(path: string): Promise<ReportInput> {
   const file = await documentOf(path);
@@ -53,18 +53,64 @@ export async function readReportInput(path: string): Promise<ReportInput> {
     case 'workload-model':
       return readModelInput(file);
     case 'trace-comparison':
-      return { kind, name, document: await readJsonDocument<TraceComparison>(file, kind, 'FORMAT_UNKNOWN') };
+      return { kind, name, document: await readResult<TraceComparison>(file, kind, TRACE_COMPARISON_PARTS) };
     case 'run-comparison':
-      return { kind, name, document: await readJsonDocument<RunComparison>(file, kind, 'FORMAT_UNKNOWN') };
+      return { kind, name, document: await readResult<RunComparison>(file, kind, RUN_COMPARISON_PARTS) };
     case 'simulation':
-      return {
-        kind,
-        name,
-        document: await readJsonDocument<SimulationDocument>(file, kind, 'FORMAT_UNKNOWN'),
-      };
+      return { kind, name, document: await readResult<SimulationDocument>(file, kind, SIMULATION_PARTS) };
     case 'fleet-comparison':
-      return { kind, name, document: await readJsonDocument<FleetComparison>(file, kind, 'FORMAT_UNKNOWN') };
+      return { kind, name, document: await readResult<FleetComparison>(file, kind, FLEET_COMPARISON_PARTS) };
   }
+}
+
+type Part<T> = Extract<keyof T, string>;
+
+/** What a page cannot do without. */
+const TRACE_COMPARISON_PARTS: readonly Part<TraceComparison>[] = [
+  'a',
+  'b',
+  'metrics',
+  'figures',
+  'verdict',
+  'notes',
+];
+const RUN_COMPARISON_PARTS: readonly Part<RunComparison>[] = [
+  'a',
+  'b',
+  'differences',
+  'quantiles',
+  'verdict',
+  'notes',
+];
+const SIMULATION_PARTS: readonly Part<SimulationDocument>[] = [
+  'trace',
+  'engine',
+  'counts',
+  'metrics',
+  'slo',
+  'notes',
+];
+const FLEET_COMPARISON_PARTS: readonly Part<FleetComparison>[] = ['base', 'other', 'paired'];
+
+/** A comparison or simulation. Throws ToolError BAD_RESULT when parts of it are missing. */
+async function readResult<T extends { kind: string; schemaVersion: number }>(
+  file: string,
+  kind: T['kind'],
+  parts: readonly Part<T>[],
+): Promise<T> {
+  const document = await readJsonDocument<T>(file, kind, 'BAD_RESULT');
+  const missing = ['manifest', ...parts].filter((part) => {
+    const value = document[part as Part<T>];
+    return typeof value !== 'object' || value === null;
+  });
+  if (missing.length > 0) {
+    throw new ToolError({
+      code: 'BAD_RESULT',
+      message: `${basename(file)} is a ${kind} without ${missing.join(', ')}`,
+      hint: 'make it again: it was cut, changed, or written by another version',
+    });
+  }
+  return document;
 }
 
 /** The document behind a path: itself, or the one that a folder holds. */

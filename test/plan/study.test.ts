@@ -146,6 +146,18 @@ test('how it breaks: traffic, a lost replica, a burst, each for both fleets', ()
   for (const one of made.breakTests!) assert.ok(one.autoscaled !== null && one.because.length > 0);
 });
 
+test('the screen text has a line for each fleet of a break test, and one replica in the singular', () => {
+  const lines = formatPlan(made, 'plan').split('\n');
+  const start = lines.indexOf('how it breaks:');
+  const growth = made.breakTests![0];
+  assert.deepEqual(lines.slice(start + 1, start + 4), [
+    `  ${growth.text}:`,
+    ...growth.because.split('; ').map((sentence) => `    ${sentence}`),
+  ]);
+  assert.ok(lines[start + 3].startsWith('    autoscaled: '), lines[start + 3]);
+  assert.doesNotMatch(lines.join('\n'), /(?<![\d.])1 replicas\b/);
+});
+
 test('a missed break test says how many replicas would hold', async () => {
   // One engine ends a request every 27 + 6.4 ms at most, 30/s: 27/s is enough, a fifth more is not.
   const steady = requests.slice(0, 8_000).map((request, id) => ({ ...request, arrivalSec: id / 27 }));

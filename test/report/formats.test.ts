@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { ToolError } from '../../src/errors.js';
+import { EXIT, ToolError } from '../../src/errors.js';
 import { loadAssets } from '../../src/report/assets.js';
 import { formatCsv, formatJson, formatMarkdown } from '../../src/report/formats.js';
 import { figuresOf, outlineOf } from '../../src/report/outline.js';
@@ -161,7 +161,9 @@ test('files: the format follows the ending, a chart is written by id, refusals s
   };
   assert.match((await refused('nope', 'a.svg')).hint!, /fidelity, ecdf-input/);
   assert.match((await refused('heat', 'a.gif')).message, /\.svg or \.png/);
-  assert.match((await refused('heat', 'a.png')).hint!, /write \.svg instead/);
+  const noBrowser = await refused('heat', 'a.png');
+  assert.match(noBrowser.hint, /write \.svg instead/);
+  assert.deepEqual([noBrowser.code, noBrowser.exitCode], ['NO_BROWSER', EXIT.badInput]);
 });
 
 const browser = findBrowser(process.env);

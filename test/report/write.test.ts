@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { ToolError } from '../../src/errors.js';
+import { EXIT, ToolError } from '../../src/errors.js';
 import { renderReport } from '../../src/report/report.js';
 import { writeReport } from '../../src/report/write.js';
 import { writeRunRecords } from '../../src/trace/run-records.js';
@@ -72,6 +72,25 @@ test('what is no run, profile or plan is refused with what to do', async () => {
     [await write('t.log', 'GET /'), 'FORMAT_UNKNOWN', /neither JSON nor Parquet/],
     [await write('t.parquet', 'PAR1'), 'FILE_UNREADABLE', /Parquet/],
     [await write('empty.json', ''), 'FILE_EMPTY', /0 bytes/],
+    [
+      await write('sim2.json', '{"kind": "simulation", "schemaVersion": 2, "metrics": {}}'),
+      'BAD_RESULT',
+      /schema version 2/,
+    ],
+    [
+      await write('sim1.json', '{"kind": "simulation", "schemaVersion": 1, "metrics": {}}'),
+      'BAD_RESULT',
+      /a simulation without manifest, trace, engine, counts, slo, notes$/,
+    ],
+    ...(await Promise.all(
+      ['trace-comparison', 'run-comparison', 'fleet-comparison'].map(
+        async (kind): Promise<[string, string, RegExp]> => [
+          await write(`${kind}.json`, `{"kind": "${kind}", "schemaVersion": 1}`),
+          'BAD_RESULT',
+          /without manifest, /,
+        ],
+      ),
+    )),
     [await write('run2.json', '{"kind": "run", "schemaVersion": 9}'), 'BAD_RUN', /schema version 9/],
   ];
   for (const [input, code, message] of cases) {
@@ -80,6 +99,7 @@ test('what is no run, profile or plan is refused with what to do', async () => {
     );
     assert.ok(error instanceof ToolError, input);
     assert.equal(error.code, code, input);
+    assert.equal(error.exitCode, EXIT.badInput, input);
     assert.match(error.message, message);
   }
   await assert.rejects(readFile(join(folder, 'no.html')), /ENOENT/);

@@ -21,7 +21,7 @@ export function findBrowser(environment: Readonly<Record<string, string | undefi
   return candidates.find((path) => existsSync(path)) ?? null;
 }
 
-/** PNG at twice the SVG's size. Throws FORMAT_UNKNOWN without a browser, and when the browser draws nothing. */
+/** PNG at twice the SVG's size. Throws NO_BROWSER without a browser, and when the browser draws nothing. */
 export async function pngOfSvg(
   svg: string,
   browser: string | null,
@@ -29,7 +29,7 @@ export async function pngOfSvg(
 ): Promise<Uint8Array> {
   if (browser === null) {
     throw new ToolError({
-      code: 'FORMAT_UNKNOWN',
+      code: 'NO_BROWSER',
       message: 'PNG is drawn by Chromium, and none was found',
       hint: 'write .svg instead, press the PNG button on the page, or set CHROMIUM to the path of a browser',
     });
@@ -68,7 +68,7 @@ export async function pngOfSvg(
 
 function undrawn(browser: string, cause: unknown): ToolError {
   return new ToolError({
-    code: 'FORMAT_UNKNOWN',
+    code: 'NO_BROWSER',
     message: `${browser} drew no picture`,
     hint: 'write .svg instead, or press the PNG button on the page',
     cause,
