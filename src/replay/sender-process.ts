@@ -7,23 +7,17 @@
  */
 import { setPriority } from 'node:os';
 import { createScheduler } from '../clock.js';
-import { NS_PER_MS } from '../units.js';
 import { warmUpCode } from './code-warm-up.js';
 import type { Outcome } from './exchange.js';
 import { HealthMonitor } from './health.js';
 import type { FromSender, SenderInit, ToSender } from './messages.js';
 import { protocolNamed } from './protocols/index.js';
+import { LOOK_MS, mayTell } from './report-slack.js';
 import { Sender } from './sender.js';
 import type { Transport } from './transport.js';
 import { createTransport } from './transports/index.js';
 
 const SENDER_PRIORITY = -10;
-/** How often outcomes may be told. */
-const REPORT_MS = 30;
-/** Telling costs up to a few ms when the run's process is woken on this core: not while a send is this near, … */
-const CLEAR_NS = 3 * NS_PER_MS;
-/** … but outcomes wait no longer than this: it is what a killed run can lose. */
-const LONGEST_WAIT_NS = 60 * NS_PER_MS;
 /** Most outcomes in a message. */
 const MOST_OUTCOMES = 32;
 
@@ -61,7 +55,7 @@ function report(): void {
 function reportInSlack(): void {
   const nowNs = scheduler.nowNs();
   const nextNs = sender?.nextDueNs ?? Number.POSITIVE_INFINITY;
-  if (nextNs - nowNs > CLEAR_NS || nowNs - toldNs > LONGEST_WAIT_NS) report();
+  if (mayTell(nowNs - toldNs, nextNs - nowNs)) report();
 }
 
 async function begin(init: SenderInit): Promise<void> {
@@ -87,7 +81,7 @@ async function begin(init: SenderInit): Promise<void> {
     },
   });
   health = new HealthMonitor(scheduler);
-  ticker = setInterval(reportInSlack, REPORT_MS);
+  ticker = setInterval(reportInSlack, LOOK_MS);
   (globalThis as { gc?: () => void }).gc?.();
   tell({ kind: 'ready' });
 }
