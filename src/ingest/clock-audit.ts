@@ -8,7 +8,13 @@ import { formatDurationSec, formatRatio } from '../units.js';
 
 /** Coarse clocks have few distinct gaps; more than this many and there is no grid to find. */
 const MAX_DISTINCT_GAPS = 65_536;
-const BEAT_PERIODS_NS = [10e6, 20e6, 50e6, 100e6, 200e6, 250e6, 500e6, 1e9];
+const SECOND_NS = 1e9;
+/** Periods of 1 s to 10 ms go so often into a second; each power is the product of two before it, LEFT and RIGHT. */
+const POWERS = Int32Array.of(1, 2, 4, 5, 10, 20, 40, 50, 100);
+const LEFT = Int32Array.of(0, 0, 1, 2, 3, 4, 5, 6, 7);
+const RIGHT = Int32Array.of(0, 0, 1, 0, 3, 4, 5, 4, 7);
+/** 25 ms is no period that people choose: a step on the way only. */
+const UNJUDGED_POWER = 40;
 const BEAT_LIMIT = 0.1;
 const BEAT_ROWS = 200_000;
 
@@ -66,46 +72,63 @@ export class ClockAuditor {
   }
 }
 
-/** Mean unit vector of the arrivals' phases, for a few natural periods. */
+/**
+ * Mean unit vector of the arrivals' phases, for a few natural periods. Those go n times into a second, so that their
+ * unit vectors are powers of the second's: one sine and cosine a row.
+ */
 class BeatMeter {
-  readonly #periods: readonly number[];
-  readonly #cos: Float64Array;
-  readonly #sin: Float64Array;
+  readonly #resolutionNs: number;
+  /** Sums by power. */
+  readonly #cos = new Float64Array(POWERS.length);
+  readonly #sin = new Float64Array(POWERS.length);
   #rows = 0;
 
   constructor(resolutionNs: number) {
-    // A clock of whole milliseconds has every period of one: only longer ones tell.
-    this.#periods = BEAT_PERIODS_NS.filter((period) => period >= 20 * resolutionNs);
-    this.#cos = new Float64Array(this.#periods.length);
-    this.#sin = new Float64Array(this.#periods.length);
+    this.#resolutionNs = resolutionNs;
   }
 
   add(block: Float64Array): void {
-    const rows = block.subarray(0, Math.max(0, BEAT_ROWS - this.#rows));
-    this.#rows += rows.length;
-    this.#periods.forEach((period, i) => {
-      for (const offset of rows) {
-        const phase = (2 * Math.PI * (offset % period)) / period;
-        this.#cos[i] += Math.cos(phase);
-        this.#sin[i] += Math.sin(phase);
+    const count = Math.min(block.length, BEAT_ROWS - this.#rows);
+    if (count <= 0) return;
+    this.#rows += count;
+    const [cos, sin] = [this.#cos, this.#sin];
+    const x = new Float64Array(POWERS.length);
+    const y = new Float64Array(POWERS.length);
+    for (let row = 0; row < count; row++) {
+      const rest = block[row] - Math.floor(block[row] / SECOND_NS) * SECOND_NS;
+      const phase = (2 * Math.PI * rest) / SECOND_NS;
+      x[0] = Math.cos(phase);
+      y[0] = Math.sin(phase);
+      cos[0] += x[0];
+      sin[0] += y[0];
+      for (let i = 1; i < POWERS.length; i++) {
+        const a = LEFT[i];
+        const b = RIGHT[i];
+        x[i] = x[a] * x[b] - y[a] * y[b];
+        y[i] = x[a] * y[b] + y[a] * x[b];
+        cos[i] += x[i];
+        sin[i] += y[i];
       }
-    });
+    }
   }
 
   notes(): string[] {
     if (this.#rows < 1_000) return [];
     let best = -1;
     let bestLength = BEAT_LIMIT;
-    this.#periods.forEach((_, i) => {
+    for (let i = POWERS.length - 1; i >= 0; i--) {
+      const periodNs = SECOND_NS / POWERS[i];
+      // A clock of whole milliseconds has every period of one: only longer ones tell.
+      if (POWERS[i] === UNJUDGED_POWER || periodNs < 20 * this.#resolutionNs) continue;
       const length = Math.hypot(this.#cos[i], this.#sin[i]) / this.#rows;
       // The longest period that beats explains its divisors.
       if (length > BEAT_LIMIT && length >= bestLength * 0.8) {
-        best = i;
+        best = periodNs;
         bestLength = Math.max(bestLength, length);
       }
-    });
+    }
     if (best < 0) return [];
-    const period = formatDurationSec(this.#periods[best] / 1e9);
+    const period = formatDurationSec(best / 1e9);
     return [
       `arrivals beat at ${period} (phase concentration R = ${bestLength.toFixed(3)}, chance ${(1 / Math.sqrt(this.#rows)).toFixed(3)}): a poller or dispatcher of that period wrote the log, so structure below ${period} is its own`,
     ];

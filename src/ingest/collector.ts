@@ -158,16 +158,17 @@ export class RowCollector {
   }
 
   #arrivals({ rowCount, secs, nanos }: RowBlock): BigInt64Array {
-    const start = this.start();
+    const { sec: startSec, nanos: startNanos } = this.start();
     const arrivals = new BigInt64Array(rowCount);
     const words = new Uint32Array(arrivals.buffer);
     for (let i = 0; i < rowCount; i++) {
-      const seconds = secs[i] - start.sec;
+      const seconds = secs[i] - startSec;
       if (seconds < MAX_EXACT_SEC) {
-        const ns = seconds * 1e9 + (nanos[i] - start.nanos);
-        words[i * 2] = ns >>> 0;
-        words[i * 2 + 1] = Math.floor(ns / 4_294_967_296);
-      } else arrivals[i] = BigInt(seconds) * 1_000_000_000n + BigInt(nanos[i] - start.nanos);
+        const ns = seconds * 1e9 + (nanos[i] - startNanos);
+        const high = Math.floor(ns * 2 ** -32);
+        words[i * 2] = ns - high * 2 ** 32;
+        words[i * 2 + 1] = high;
+      } else arrivals[i] = BigInt(seconds) * 1_000_000_000n + BigInt(nanos[i] - startNanos);
     }
     return arrivals;
   }

@@ -74,9 +74,9 @@ export class QualityJudge {
 
   add(block: RowBlock): void {
     const { rowCount, secs, nanos } = block;
-    const { start } = this.#options.times;
+    const { sec: startSec, nanos: startNanos } = this.#options.times.start;
     const offsets = this.#offsets.subarray(0, rowCount);
-    for (let i = 0; i < rowCount; i++) offsets[i] = (secs[i] - start.sec) * 1e9 + (nanos[i] - start.nanos);
+    for (let i = 0; i < rowCount; i++) offsets[i] = (secs[i] - startSec) * 1e9 + (nanos[i] - startNanos);
     this.#clock.add(offsets);
     const input = this.#column(block, 'inputTokens');
     const output = this.#column(block, 'outputTokens');
@@ -171,9 +171,11 @@ export class QualityJudge {
   }
 
   #addSilences(offsets: Float64Array): void {
+    const silenceNs = this.#silenceNs;
     let last = this.#lastNs ?? offsets[0];
-    for (const offset of offsets) {
-      if (offset - last > this.#silenceNs) {
+    for (let i = 0; i < offsets.length; i++) {
+      const offset = offsets[i];
+      if (offset - last > silenceNs) {
         this.#silences.push({ fromNs: last, lengthNs: offset - last });
         if (this.#silences.length > 100) {
           this.#silences.sort((a, b) => b.lengthNs - a.lengthNs);

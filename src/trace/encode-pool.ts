@@ -1,5 +1,5 @@
 /**
- * Encodes row groups, in worker threads from the second one on: a short file is written before a thread would have
+ * Encodes row groups, in worker threads as soon as there are two: a single one is encoded before a thread would have
  * started. A row group's bytes depend on its rows alone, so they are the same whatever the number of threads.
  */
 import { availableParallelism } from 'node:os';
@@ -35,6 +35,8 @@ export class EncodePool {
   readonly #encoder: GroupEncoder;
   readonly #workers: { readonly worker: Worker; readonly waiting: Waiting[] }[] = [];
   #groups = 0;
+  /** The first row group, until it is known whether there is another. */
+  #first: { readonly group: RowGroup; readonly waiting: Waiting } | null = null;
   #failure: Error | null = null;
 
   constructor(fields: readonly Field[], profile: Profile, threads?: number) {
@@ -43,22 +45,47 @@ export class EncodePool {
     this.threads = threads ?? Math.min(MAX_THREADS, availableParallelism() - 1);
   }
 
-  /** Encodes a row group, whose arrays move to another thread. */
+  /**
+   * Encodes a row group, whose arrays move to another thread. The first one waits for the second, or for `noMore`.
+   */
   async encode(group: RowGroup): Promise<EncodedGroup> {
     const index = this.#groups++;
-    if (index === 0 || this.threads === 0) return this.#encoder.encode(group);
+    if (this.threads === 0) return this.#encoder.encode(group);
+    if (index === 0)
+      return new Promise((resolve, reject) => {
+        this.#first = { group, waiting: { resolve, reject } };
+      });
     if (this.#failure !== null) throw this.#failure;
-    const place = index % this.threads;
-    this.#workers[place] ??= this.#start();
-    const { worker, waiting } = this.#workers[place];
-    worker.postMessage(group, buffersOf(group));
-    return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+    const first = this.#first;
+    this.#first = null;
+    if (first !== null) this.#send(0, first.group, first.waiting);
+    return new Promise((resolve, reject) => this.#send(index, group, { resolve, reject }));
+  }
+
+  /** No more row groups come: an only one is encoded here. */
+  noMore(): void {
+    const first = this.#first;
+    this.#first = null;
+    if (first === null) return;
+    try {
+      first.waiting.resolve(this.#encoder.encode(first.group));
+    } catch (error) {
+      first.waiting.reject(error as Error);
+    }
   }
 
   /** Ends the threads; row groups under way are given up. */
   async close(): Promise<void> {
     for (const { worker } of this.#workers.filter(Boolean)) worker.removeAllListeners();
     await Promise.all(this.#workers.filter(Boolean).map(({ worker }) => worker.terminate()));
+  }
+
+  #send(index: number, group: RowGroup, one: Waiting): void {
+    const place = index % this.threads;
+    this.#workers[place] ??= this.#start();
+    const { worker, waiting } = this.#workers[place];
+    waiting.push(one);
+    worker.postMessage(group, buffersOf(group));
   }
 
   #start(): { readonly worker: Worker; readonly waiting: Waiting[] } {

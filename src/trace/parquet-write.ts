@@ -46,6 +46,7 @@ export async function writeParquet(job: ParquetJob): Promise<void> {
     }
     const last = groups.finish();
     if (last !== null) await push(last);
+    pool.noMore();
     for (const encoded of underWay) await writer.write(await encoded);
     await writer.finish(job.keyValue());
   } finally {
