@@ -66,7 +66,7 @@ function chooseViews(inputs: readonly SampledInput[], options: ChooseOptions): O
         : null;
   if (given !== null) {
     const seen = inputs.map((input) => ({ ...input, sample: viewFor(given.format, input.views) }));
-    return { ...given, second: null, inputs: seen };
+    return { ...given, ...asSeparated(given, seen), second: null, inputs: seen };
   }
   const choices = inputs.map(({ views }) => chooseFormatOf(views));
   const [first] = choices;
@@ -81,7 +81,31 @@ function chooseViews(inputs: readonly SampledInput[], options: ChooseOptions): O
   const second =
     first.second === null ? null : `${first.second.format.name} (${first.second.detection.reason})`;
   const seen = inputs.map((input, index) => ({ ...input, sample: choices[index].sample }));
-  return { format: first.format, reason: first.reason, second, inputs: seen };
+  return { ...asSeparated(first, seen), second, inputs: seen };
+}
+
+/** The format with the separator that the inputs have, and the reason with it. */
+function asSeparated(
+  { format, reason }: { readonly format: KnownFormat; readonly reason: string },
+  [first, ...others]: readonly ChosenInput[],
+): Pick<ChosenInputs, 'format' | 'reason'> {
+  const { separator } = first.sample;
+  const odd = others.find(({ sample }) => sample.separator !== separator);
+  if (odd !== undefined) {
+    throw new ToolError({
+      code: 'FORMAT_UNKNOWN',
+      message: `the inputs differ: ${first.source.name} separates its columns by ${separatorText(separator)}, ${odd.source.name} by ${separatorText(odd.sample.separator)}`,
+      hint: 'ingest them one by one',
+    });
+  }
+  if (separator === undefined) return { format, reason };
+  // Threads know formats by their names only, with the usual separator.
+  const separated = { ...format, separator, isSequential: true };
+  return { format: separated, reason: `${reason}, separated by ${separatorText(separator)}` };
+}
+
+function separatorText(separator = ','): string {
+  return separator === '\t' ? 'tabs' : `'${separator}'`;
 }
 
 /** Rotated files come in order of name, which need not be that of time: the first arrival of each tells. */

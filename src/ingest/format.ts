@@ -48,6 +48,8 @@ export interface Sample {
   readonly names: readonly string[];
   /** JSON and tables only; default `lines`. */
   readonly layout?: RecordLayout;
+  /** CSV only: what separates its columns, where it is another character than the one asked for. */
+  readonly separator?: string;
 }
 
 /** How well a format fits a sample. */

@@ -10,6 +10,8 @@ import { JsonDocumentsReader } from './json-documents.js';
 const WRAPPER_KEYS = ['records', 'data', 'value', 'items', 'observations', 'logs', 'rows', 'results'];
 /** Text logs whose lines begin with a time in brackets look like JSON arrays. */
 const STAMPED = /^\s*\[\d{4}-\d\d-\d\d[ T]\d\d:/;
+/** What spreadsheets write between columns where the comma is a decimal point, and what other tools do. */
+const OTHER_SEPARATORS = [';', '\t', '|'];
 /** Records that are looked at. */
 const SAMPLED_RECORDS = 200;
 
@@ -28,7 +30,15 @@ export function takeSamples(fileName: string, bytes: Buffer, separator = ','): S
     return jsonViews(fileName, bytes);
   const firstLine = bytes.toString('utf8').trimStart().split('\n', 1)[0];
   const shape = /[,;\t|]/.test(firstLine) ? 'csv' : 'text';
-  return [{ fileName, bytes, shape, names: shape === 'csv' ? csvNames(bytes, separator) : [] }];
+  const asked: Sample = {
+    fileName,
+    bytes,
+    shape,
+    names: shape === 'csv' ? csvNames(bytes, separator) : [],
+  };
+  if (separator !== ',') return [asked];
+  const others = OTHER_SEPARATORS.filter((other) => firstLine.includes(other));
+  return [asked, ...others.map((other) => ({ ...asked, names: csvNames(bytes, other), separator: other }))];
 }
 
 /** Views of rows that a reader of another container turned into JSON lines (Parquet), by the column names of the file. */

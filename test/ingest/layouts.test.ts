@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { ingest } from '../../src/ingest/ingest.js';
 import { openDuckdb, sqlText } from '../../src/trace/duckdb.js';
 import { temporaryFolder } from '../trace/traces.js';
 import { type Ingested, ingestFiles, ingestText } from './logs.js';
@@ -238,4 +239,35 @@ test('a usage export is refused as a trace and named what it is', async (context
       hint: /--rate-curve/,
     });
   }
+});
+
+test('known CSV formats are read with other separators too, and say so; files that differ in it do not mix', async (context) => {
+  const rows = [
+    ['TIMESTAMP', 'ContextTokens', 'GeneratedTokens'],
+    ['2026-01-01 00:00:00.0000001', '5', '7'],
+    ['"2026-01-01 00:00:01"', '6', '"8"'],
+  ];
+  const csv = (separator: string): string => rows.map((row) => `${row.join(separator)}\n`).join('');
+  const plain = await ingestText(context, 'log.csv', csv(','), { name: 'log' });
+  for (const [separator, text] of [
+    [';', "';'"],
+    ['\t', 'tabs'],
+    ['|', "'|'"],
+  ]) {
+    for (const format of ['auto', 'azure-llm']) {
+      const { result } = await ingestText(context, 'log.csv', csv(separator), { name: 'log', format });
+      assert.equal(result.contentHash, plain.result.contentHash);
+      assert.ok(result.format.reason.endsWith(`, separated by ${text}`), result.format.reason);
+    }
+  }
+  const folder = temporaryFolder(context);
+  for (const [name, separator] of [
+    ['a', ','],
+    ['b', ';'],
+  ])
+    writeFileSync(join(folder, `${name}.csv`), csv(separator));
+  await assert.rejects(ingest({ inputs: [folder], output: join(folder, 'o.parquet') }), {
+    code: 'FORMAT_UNKNOWN',
+    message: "the inputs differ: a.csv separates its columns by ',', b.csv by ';'",
+  });
 });
