@@ -47,7 +47,11 @@ export function fitCycles(counts: Float64Array, known: Int32Array, parts: CycleP
     const cycle = Float64Array.from(known, (_, i) => Math.exp(predictorAt(columns, coefficients, i)));
     if (parts.steps) {
       const dispersion = localDispersion(seen);
-      starts = changePoints(seen, { exposure: cycle, dispersion });
+      // Beside a weekly cycle a level lasts a week: shorter ones would be its weekends.
+      const least = parts.weekly
+        ? Math.floor((WEEK_SEC / BIN_SEC) * (known.length / counts.length))
+        : undefined;
+      starts = changePoints(seen, { exposure: cycle, dispersion, least });
     }
     level = Float64Array.from(levelsOf(seen, cycle, starts));
     if (columns.length === 0) break;

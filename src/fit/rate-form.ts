@@ -116,7 +116,8 @@ function nameOf(form: RateForm): string {
     daily ? 'a daily cycle' : '',
     weekly ? 'a weekly cycle' : '',
   ].filter((part) => part !== '');
-  return parts.length === 0 ? 'a constant rate' : parts.join(' and ');
+  if (parts.length === 0) return 'a constant rate';
+  return [parts.slice(0, -1).join(', '), parts[parts.length - 1]].filter((part) => part !== '').join(' and ');
 }
 
 function repeatsOf(form: RateForm): string {

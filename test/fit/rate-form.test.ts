@@ -47,6 +47,9 @@ test('which form wins: a daily cycle, steps with it, a weekly one, or none of th
   const weekend = (t: number): number => (Math.floor(t / DAY) % 7 >= 5 ? 0.4 : 1);
   const weekly = arrivals(21, (t) => 0.05 * daily(t) * weekend(t), 'c');
   assert.match(nameOf(weekly, 21)!, /weekly cycle/);
+  // Three weeks with a step: the weekends are not taken for steps of their own.
+  const both = arrivals(21, (t) => 0.05 * daily(t) * weekend(t) * (t > 9 * DAY ? 1.8 : 1), 'w');
+  assert.equal(nameOf(both, 21), 'level steps, a daily cycle and a weekly cycle');
   const alternating = arrivals(5, (t) => (t % (2 * DAY) < DAY ? 0.03 : 0.09), 'd');
   const scores = chooseRateForm(alternating, 5 * DAY, null).choice!.candidates;
   const scoreOf = (name: string): number => scores.find((one) => one.name === name)!.score;
