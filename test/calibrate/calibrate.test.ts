@@ -229,3 +229,32 @@ test('runs without a usable answer are refused', () => {
     (error: unknown) => error instanceof ToolError && error.code === 'TOO_FEW_ROWS',
   );
 });
+
+/** Each token read late by up to `mostMs` on its own, in the order of its request: what a starved client records. */
+function readLate(run: CalibrationRun, mostMs: number): CalibrationRun {
+  const rng = randomOf('late', 'lengths');
+  return {
+    ...run,
+    records: run.records.map((record) => {
+      if (record.chunkNs === null) return record;
+      let last = 0;
+      const chunkNs = Array.from(record.chunkNs, (ns) => {
+        last = Math.max(last, ns + rng.uniform() ** 3 * mostMs * 1e6);
+        return last;
+      });
+      return { ...record, chunkNs, firstTokenNs: chunkNs[0], lastTokenNs: chunkNs[chunkNs.length - 1] };
+    }),
+  };
+}
+
+test('chunk instants that a late client smeared: whole requests are used instead, and said', () => {
+  const truth = hiddenEngine();
+  const runs = [2, 5, 9].map((rate) => readLate(measure(truth, rate), 12));
+  const { engine, method, warnings } = calibrate(runs, {
+    limits: { maxSeqs: 64, maxBatchedTokens: 2_048 },
+  });
+  assert.equal(method, 'requests');
+  assert.match(warnings.join('\n'), /too uneven to tell iterations apart/);
+  assert.ok(Math.abs(engine.step.baseSec / truth.step.baseSec - 1) < 0.2, `base ${engine.step.baseSec}`);
+  assert.ok(heldOutError(truth, engine, 7) < 0.2);
+});
