@@ -12,6 +12,8 @@ const WRAPPER_KEYS = ['records', 'data', 'value', 'items', 'observations', 'logs
 const STAMPED = /^\s*\[\d{4}-\d\d-\d\d[ T]\d\d:/;
 /** What spreadsheets write between columns where the comma is a decimal point, and what other tools do. */
 const OTHER_SEPARATORS = [';', '\t', '|'];
+/** First lines of which most must be JSON for the others to be noise. */
+const NOISE_LINES = 100;
 /** Records that are looked at. */
 const SAMPLED_RECORDS = 200;
 
@@ -38,7 +40,20 @@ export function takeSamples(fileName: string, bytes: Buffer, separator = ','): S
   };
   if (separator !== ',') return [asked];
   const others = OTHER_SEPARATORS.filter((other) => firstLine.includes(other));
-  return [asked, ...others.map((other) => ({ ...asked, names: csvNames(bytes, other), separator: other }))];
+  return [
+    asked,
+    ...others.map((other) => ({ ...asked, names: csvNames(bytes, other), separator: other })),
+    ...jsonBelowNoise(fileName, bytes),
+  ];
+}
+
+/** JSON lines that what a server says of itself at its start stands above. */
+function jsonBelowNoise(fileName: string, bytes: Buffer): Sample[] {
+  const lines = bytes.toString('utf8').split('\n', NOISE_LINES);
+  const isJson = lines.filter(isObject).length * 2 > lines.filter((line) => line.trim() !== '').length;
+  return isJson
+    ? [{ fileName, bytes, shape: 'jsonl', names: namesOf(lines), layout: { kind: 'lines' } }]
+    : [];
 }
 
 /** Views of rows that a reader of another container turned into JSON lines (Parquet), by the column names of the file. */

@@ -271,3 +271,15 @@ test('known CSV formats are read with other separators too, and say so; files th
     message: "the inputs differ: a.csv separates its columns by ',', b.csv by ';'",
   });
 });
+
+test('JSON lines below lines that a server prints at its start: those are counted as no records of JSON', async (context) => {
+  const line = (i: number): string => `{"timestamp":${i},"input_length":5,"output_length":3}`;
+  const log = ['starting up, version 1.2', '', 'listening on 0.0.0.0:80', ...[0, 1, 2, 3].map(line), 'bye'];
+  const { result, rows } = await ingestText(context, 'server.log', `${log.join('\n')}\n`);
+  assert.equal(result.format.name, 'mooncake');
+  assert.equal(rows.length, 4);
+  assert.deepEqual(
+    result.quality.rejects.map(({ reason, rows: count, firstLine }) => [reason, count, firstLine]),
+    [['not a JSON object', 3, 1]],
+  );
+});
