@@ -226,13 +226,13 @@ export interface CalibrateEngineOptions extends VerbContext {
 
 /** Estimates an engine model from runs of one replica and writes it. Throws what reading throws, TOO_FEW_ROWS. */
 export async function calibrateEngine(options: CalibrateEngineOptions): Promise<EngineFit> {
-  const { runs, inputs, notes } = await loadCalibrationRuns(options.inputs, options);
+  const { runs, inputs, notes, serverLimits } = await loadCalibrationRuns(options.inputs, options);
   const base = options.base === undefined ? null : await readEngineModel(options.base);
   const { name, limits, coldStartSec, refine, signal } = options;
-  const server = options.url === undefined ? null : await readServerLimits(options.url);
+  const told = options.url === undefined ? serverLimits : (await readServerLimits(options.url)).limits;
   const manifest = createManifest({
     command: 'calibrate',
-    options: { name, base: base?.name, ...server?.limits, ...limits, coldStartSec, refine },
+    options: { name, base: base?.name, ...told, ...limits, coldStartSec, refine },
     inputs,
     timestamp: true,
   });
@@ -242,7 +242,7 @@ export async function calibrateEngine(options: CalibrateEngineOptions): Promise<
     manifest,
     base,
     limits,
-    serverLimits: server?.limits,
+    serverLimits: told,
     coldStartSec,
     refine,
     signal,

@@ -15,7 +15,10 @@ export interface ProfileEngineOptions {
 }
 
 /** The profile with its engine model, or with a warning that says why it has none. */
-export function withFittedEngine(profile: LatencyProfile, options: ProfileEngineOptions): LatencyProfile {
+export function withFittedEngine(measured: LatencyProfile, options: ProfileEngineOptions): LatencyProfile {
+  const { serverLimits = {} } = options;
+  // Kept, so that `calibrate` can use them when the server is gone.
+  const profile = Object.keys(serverLimits).length === 0 ? measured : { ...measured, serverLimits };
   const warn = (...warnings: string[]): LatencyProfile => ({
     ...profile,
     warnings: [...profile.warnings, ...warnings],

@@ -5,7 +5,14 @@ import { ToolError } from '../errors.js';
 import { hashInput } from '../manifest.js';
 import { readJsonDocument, writeJson } from '../trace/files.js';
 import { readRunRecords } from '../trace/run-records.js';
-import type { EngineModel, LatencyProfile, ManifestInput, RunRecord, RunSummary } from '../types.js';
+import type {
+  EngineLimits,
+  EngineModel,
+  LatencyProfile,
+  ManifestInput,
+  RunRecord,
+  RunSummary,
+} from '../types.js';
 import type { CalibrationRun } from './calibrate.js';
 
 export interface LoadedRuns {
@@ -13,6 +20,8 @@ export interface LoadedRuns {
   readonly inputs: readonly ManifestInput[];
   /** Runs that were passed over, with the reason. */
   readonly notes: readonly string[];
+  /** As the servers of the profiles among the inputs told; a later profile wins. */
+  readonly serverLimits: Partial<EngineLimits>;
 }
 
 export interface RunChoice {
@@ -28,7 +37,9 @@ export async function loadCalibrationRuns(
   paths: readonly string[],
   choice: RunChoice = {},
 ): Promise<LoadedRuns> {
-  const folders = (await Promise.all(paths.map(runFoldersOf))).flat();
+  const sources = await Promise.all(paths.map(runFoldersOf));
+  const folders = sources.flatMap((source) => source.folders);
+  const serverLimits = Object.assign({}, ...sources.map((source) => source.serverLimits));
   const runs: CalibrationRun[] = [];
   const inputs: ManifestInput[] = [];
   const notes: string[] = [];
@@ -49,7 +60,7 @@ export async function loadCalibrationRuns(
       hint: 'measure again with more CPU for the client, or take these runs with --include-invalid',
     });
   }
-  return { runs, inputs, notes };
+  return { runs, inputs, notes, serverLimits };
 }
 
 /** A run as calibration takes it. */
@@ -66,8 +77,13 @@ export async function writeEngineModel(path: string, engine: EngineModel): Promi
   await writeJson(path, engine);
 }
 
+interface RunSource {
+  readonly folders: readonly string[];
+  readonly serverLimits: Partial<EngineLimits>;
+}
+
 /** A run folder is itself; run.json names its folder; a profile names the folders of its levels. */
-async function runFoldersOf(path: string): Promise<string[]> {
+async function runFoldersOf(path: string): Promise<RunSource> {
   const info = await stat(path).catch((cause: Error) => {
     throw new ToolError({
       code: 'FILE_NOT_FOUND',
@@ -76,9 +92,9 @@ async function runFoldersOf(path: string): Promise<string[]> {
       cause,
     });
   });
-  if (info.isDirectory()) return [path];
+  if (info.isDirectory()) return { folders: [path], serverLimits: {} };
   const kind = await kindOf(path);
-  if (kind === 'run') return [dirname(path)];
+  if (kind === 'run') return { folders: [dirname(path)], serverLimits: {} };
   if (kind !== 'latency-profile') {
     throw new ToolError({
       code: 'BAD_RUN',
@@ -90,7 +106,7 @@ async function runFoldersOf(path: string): Promise<string[]> {
   const folders = profile.levels.flatMap((level) =>
     level.runDir !== null ? [join(dirname(path), level.runDir)] : [],
   );
-  if (folders.length > 0) return folders;
+  if (folders.length > 0) return { folders, serverLimits: profile.serverLimits ?? {} };
   throw new ToolError({
     code: 'BAD_PROFILE',
     message: `${path} kept no runs of its levels`,

@@ -1,6 +1,6 @@
 /** LatencyProfile: one endpoint at many load levels, with the knee and the capacity at the SLO. */
 import type { Check, FileHeader, Verdict } from './common.js';
-import type { EngineModel } from './engine.js';
+import type { EngineLimits, EngineModel } from './engine.js';
 import type { GaugeSummary, RunTarget, RunThroughput, SloResult } from './run.js';
 import type { MetricId, MetricSummaryMap } from './run-support.js';
 import type { QuantileCurve } from './sessions.js';
@@ -174,6 +174,8 @@ export interface LatencyProfile extends FileHeader<'latency-profile'> {
   readonly mode?: 'mlperf';
   /** Edges between the levels' length bands, prompt tokens, rising; absent in older files. */
   readonly bandEdges?: readonly number[];
+  /** Limits as the profiled server itself told them, e.g. its KV blocks; absent where it told none. */
+  readonly serverLimits?: Partial<EngineLimits>;
   /** What a reader should know before trusting the numbers. */
   readonly warnings: readonly string[];
   /** Fitted to the levels' runs; null when there was too little to fit. */

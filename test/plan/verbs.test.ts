@@ -13,7 +13,13 @@ import { ToolError } from '../../src/errors.js';
 import { readProfile } from '../../src/profile/profile-file.js';
 import { readJsonDocument, writeJson } from '../../src/trace/files.js';
 import { writeRunRecords } from '../../src/trace/run-records.js';
-import type { CapacityPlan, RequestInstants, RunRecord, RunSummary } from '../../src/types.js';
+import type {
+  CapacityPlan,
+  LatencyProfile,
+  RequestInstants,
+  RunRecord,
+  RunSummary,
+} from '../../src/types.js';
 import { calibrateEngine, type PlanCapacityOptions, planCapacity, profileEndpoint } from '../../src/verbs.js';
 import { hiddenEngine, hiddenLoad } from '../calibrate/hidden-engine.js';
 import { ADAPTER_RULES, CONFIG_MAP, HPA, KNATIVE_PATCH, SCALED_OBJECT } from './kubernetes-schema.js';
@@ -281,6 +287,30 @@ test('run folders become an engine file; invalid runs are passed over and said',
   // The file is an engine that plan takes.
   const made = await plan({ engine: output, output: null, growth: 1, slo: 'p99(ttft) < 2s' });
   assert.equal(made.engine.name, 'mine');
+});
+
+test('limits that the profiled server told are in the profile, and calibrate needs no live server for them', async () => {
+  await leaveRun('slow', 2);
+  await leaveRun('fast', 8);
+  const path = join(folder, 'kept.profile.json');
+  await writeJson(path, {
+    schemaVersion: 1,
+    kind: 'latency-profile',
+    levels: [{ runDir: 'slow' }, { runDir: 'fast' }],
+    serverLimits: { kvBlocks: 7_936, blockSize: 32 },
+  } as unknown as LatencyProfile);
+  const fit = await calibrateEngine({ inputs: [path], output: null, name: 'x', refine: false });
+  assert.equal(fit.engine.limits.kvBlocks, 7_936);
+  assert.equal(fit.engine.limits.blockSize, 32);
+  assert.equal(fit.engine.calibration!.limitSources!['kvBlocks'], 'server');
+  const own = await calibrateEngine({
+    inputs: [path],
+    output: null,
+    name: 'x',
+    refine: false,
+    limits: { kvBlocks: 5 },
+  });
+  assert.equal(own.engine.limits.kvBlocks, 5);
 });
 
 test('what is neither a run nor a profile is refused', async () => {
