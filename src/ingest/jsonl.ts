@@ -51,12 +51,18 @@ export class JsonLinesReader implements RecordReader {
     for (;;) {
       if (queue.at === queue.bytes.length && !queue.join()) {
         if (!queue.isLast) return 'more';
-        return this.#isSkipping ? this.#endSkipping() : 'end';
+        if (!this.#isSkipping) return 'end';
+        this.line = this.#nextLine;
+        this.#nextLine += 1;
+        return this.#endSkipping();
       }
       const { bytes, at: start } = queue;
       const lf = bytes.indexOf(LF, start);
       if (lf < 0 && !queue.isLast) {
-        if (bytes.length - start > MAX_RECORD_BYTES) return this.#tooLong();
+        if (this.#isSkipping || queue.isOverlong(LF)) {
+          this.skipLine();
+          return 'more';
+        }
         if (queue.join()) continue;
         queue.wait();
         return 'more';
@@ -65,7 +71,7 @@ export class JsonLinesReader implements RecordReader {
       queue.at = lf < 0 ? end : lf + 1;
       this.line = this.#nextLine;
       this.#nextLine += 1;
-      if (this.#isSkipping) return this.#endSkipping();
+      if (this.#isSkipping || end - start > MAX_RECORD_BYTES) return this.#endSkipping();
       if (isBlank(bytes, start, end)) continue;
       if (this.#templates.match(bytes, start, end, record)) return 'row';
       if (this.#scanner.scan(bytes, start, end, record)) {
@@ -86,10 +92,10 @@ export class JsonLinesReader implements RecordReader {
     return 'reject';
   }
 
-  #tooLong(): ReadStep {
+  /** Throws away the rest of the line under way, which is refused where it ends. */
+  skipLine(): void {
     this.#isSkipping = true;
-    this.#queue.at = this.#queue.bytes.length;
-    return 'more';
+    this.#queue.drop();
   }
 }
 

@@ -184,6 +184,11 @@ export class RecordPump {
     this.#drain(false);
   }
 
+  /** The line under way is too long to be read: its rest is thrown away. */
+  skipLine(): void {
+    if (this.#reader instanceof JsonLinesReader) this.#reader.skipLine();
+  }
+
   /** isCut: the input ended early, so a last record without its newline is not to be trusted. */
   endInput(isCut: boolean): void {
     this.#reader!.finish();

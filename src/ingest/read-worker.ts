@@ -8,6 +8,7 @@ import { formatOfMap } from './map-format.js';
 import { Pseudonyms } from './pseudonyms.js';
 import type { ReadPart, ReadTask, ReadWorkerData } from './read-parallel.js';
 import { RecordPump } from './read-records.js';
+import { MAX_RECORD_BYTES } from './record-reader.js';
 import { RejectTable } from './rejects.js';
 import type { RowBlock } from './row-block.js';
 import { RowTally } from './tally.js';
@@ -49,10 +50,13 @@ function readPart({ index, from, to }: ReadTask): ReadPart {
   const begin = from === 0 ? 0 : lineStartFrom(from);
   const end = to <= begin ? begin : lineStartFrom(to);
   pump.begin(sample, from === 0 ? 0 : 1);
-  const bytes = readRange(begin, end);
-  const hasQuotes = format.shape === 'csv' && bytes.includes(QUOTE);
-  if (!hasQuotes) pump.feed(bytes);
+  // The last line begins in the range: one that goes on for longer than a record may is not read.
+  const isOverlong = end > begin && end - to > MAX_RECORD_BYTES;
+  const bytes = readRange(begin, isOverlong ? to : end);
+  const hasQuotes = format.shape === 'csv' && (isOverlong || bytes.includes(QUOTE));
   if (!hasQuotes) {
+    pump.feed(bytes);
+    if (isOverlong) pump.skipLine();
     pump.endInput(false);
     pump.flush();
   }

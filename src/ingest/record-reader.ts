@@ -50,6 +50,18 @@ export class ByteQueue {
     this.#finished = true;
   }
 
+  /** Whether more than a record may have is here, fed and unfed, before the next such byte. */
+  isOverlong(byte: number): boolean {
+    let length = this.bytes.length - this.at;
+    if (length + this.#waitingBytes <= MAX_RECORD_BYTES) return false;
+    for (const chunk of this.#waiting) {
+      const at = chunk.indexOf(byte);
+      if (at >= 0) return length + at > MAX_RECORD_BYTES;
+      length += chunk.length;
+    }
+    return true;
+  }
+
   /** Joins what was fed to what is unread; false when nothing was added. */
   join(): boolean {
     if (this.#waitingBytes === 0 || (!this.#finished && this.#waitingBytes < this.#wanted)) return false;
@@ -63,8 +75,16 @@ export class ByteQueue {
     return true;
   }
 
-  /** The record at `at` is not complete: ask for as many bytes again as it already has. */
+  /** Throws away what is unread, but not what waits. */
+  drop(): void {
+    this.bytes = Buffer.alloc(0);
+    this.at = 0;
+    this.#wanted = 0;
+  }
+
+  /** The record at `at` is not complete: ask for as many bytes again as it already has, but not beyond the longest. */
   wait(): void {
-    this.#wanted = this.bytes.length - this.at;
+    const length = this.bytes.length - this.at;
+    this.#wanted = Math.min(length, Math.max(1, MAX_RECORD_BYTES + 1 - length));
   }
 }

@@ -1,5 +1,6 @@
 /**
- * Inputs larger than a JavaScript string may be: 600 MB of JSON lines, the same as one JSON array, and a line of 200 MB.
+ * Inputs larger than a JavaScript string may be: 600 MB of JSON lines, the same as one JSON array, a line of 200 MB and one of
+ * 300 MB, which is more than a line may have.
  * Each is ingested in a process of its own, whose peak memory is bounded.
  */
 import assert from 'node:assert/strict';
@@ -72,18 +73,35 @@ test('600 MB of JSON lines and the same rows as one JSON array: every row, the s
   assert.equal(asArray.contentHash, asLines.contentHash);
 });
 
-test('a line of 200 MB is read, and the rows around it', (context) => {
-  const folder = temporaryFolder(context);
-  const path = join(folder, 'long.jsonl');
+/** Writes 1 000 rows, one with so many MiB of text, and 1 000 more. */
+function writeLongLine(path: string, mebibytes: number): void {
   const file = openSync(path, 'w');
   for (let i = 0; i < 1_000; i++) writeSync(file, `${row(i)}\n`);
   writeSync(file, '{"timestamp": 3000, "input_length": 600, "output_length": 5, "note": "');
   const text = Buffer.alloc(1 << 20, 'x');
-  for (let i = 0; i < 200; i++) writeSync(file, text);
+  for (let i = 0; i < mebibytes; i++) writeSync(file, text);
   writeSync(file, '", "hash_ids": [1, 2]}\n');
   for (let i = 1_001; i < 2_001; i++) writeSync(file, `${row(i)}\n`);
   closeSync(file);
+}
+
+test('a line of 200 MB is read, and the rows around it', (context) => {
+  const folder = temporaryFolder(context);
+  const path = join(folder, 'long.jsonl');
+  writeLongLine(path, 200);
   const { rows, rejects } = ingestInChild(path, join(folder, 'long.parquet'));
   assert.equal(rows, 2_001);
   assert.deepEqual(rejects, []);
+});
+
+test('a line of 300 MB is refused where it begins, and the rows around it are read', (context) => {
+  const folder = temporaryFolder(context);
+  const path = join(folder, 'longer.jsonl');
+  writeLongLine(path, 300);
+  const { rows, rejects } = ingestInChild(path, join(folder, 'longer.parquet'));
+  assert.equal(rows, 2_000);
+  assert.deepEqual(
+    rejects.map(({ reason, rows: count, firstLine }) => ({ reason, count, firstLine })),
+    [{ reason: 'a line longer than 256 MiB', count: 1, firstLine: 1_001 }],
+  );
 });
