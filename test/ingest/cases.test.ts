@@ -167,3 +167,30 @@ test('X3: .NET ticks, nanosecond strings and ids above 2^53 stay exact', async (
   assert.equal(ticks.result.meta.startUtc, '2026-03-08T06:59:59.8712345Z');
   assert.equal(ticks.rows[1].arrivalNs, 1_843_721_900n, '18 437 219 ticks');
 });
+
+test('X5: prompts that already hold the turns before are counted once, those that hold what is new with the turns before', async (context) => {
+  const user = { role: 'user', content: 'Why is the sky blue?' };
+  const answer = { role: 'assistant', content: 'It scatters short waves most' };
+  const next = { role: 'user', content: 'And red at night?' };
+  const turn = (delay: number, messages: readonly object[], mode?: string): string =>
+    JSON.stringify({
+      session_id: 'a',
+      delay,
+      messages,
+      output_length: 5,
+      ...(mode && { message_mode: mode }),
+    });
+  const lengthsOf = async (...lines: readonly string[]): Promise<readonly (number | null)[]> => {
+    const { rows } = await ingestText(context, 'a.jsonl', `${lines.join('\n')}\n`, {
+      tokenizer: 'o200k_base',
+    });
+    return rows.map(({ inputTokens }) => inputTokens);
+  };
+  const [first, whole] = await lengthsOf(turn(0, [user]), turn(9, [user, answer, next]));
+  const [, added] = await lengthsOf(turn(0, [user], 'delta'), turn(9, [next], 'delta'));
+  const [alone] = await lengthsOf(turn(0, [next]));
+  const [answered] = await lengthsOf(turn(0, [answer]));
+  assert.deepEqual([first, alone, answered], [6, 5, 6]);
+  assert.equal(whole, first! + answered! + alone!);
+  assert.equal(added, whole);
+});
