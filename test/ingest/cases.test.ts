@@ -177,7 +177,7 @@ test('X5: prompts that already hold the turns before are counted once, those tha
       session_id: 'a',
       delay,
       messages,
-      output_length: 5,
+      output_length: 6,
       ...(mode && { message_mode: mode }),
     });
   const lengthsOf = async (...lines: readonly string[]): Promise<readonly (number | null)[]> => {
