@@ -126,7 +126,7 @@ test('failures and unknown lengths count as arrivals, not as lengths, and are re
   checkWorkloadModel(model);
 });
 
-test('zero lengths stay in the tables and out of the families', () => {
+test('X4: zero lengths stay in the tables and out of the families', () => {
   const columns = poissonColumns(2_000, 5);
   const output = Array.from(columns.output, (value, i) => (i % 4 === 0 ? 0 : value));
   const lengths = pairs(fit({ ...columns, output }));

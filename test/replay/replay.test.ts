@@ -141,7 +141,7 @@ test('answers without usage are counted with the tokenizer, and that is said', a
   assert.deepEqual(summary.promptTokens, { compared: 0, exact: 0, meanSignedError: null });
 });
 
-test('warm-up requests come before t0, are of the same kind with other text, and are in no result', async () => {
+test('X7: warm-up requests come before t0, are of the same kind with other text, and are in no result', async () => {
   const { summary, records, endpoint } = await replay((request) => answer(request), {
     rows: ROWS,
     warmup: 5,

@@ -173,7 +173,7 @@ test('a closed loop keeps the cap full, and its requests are intended when a pla
   );
 });
 
-test('a looped trace: every pass has its own prompts, and every request its own row', async () => {
+test('X6: a looped trace: every pass has its own prompts, and every request its own row', async () => {
   const { summary, records, endpoint } = await replay((request) => answer(request), {
     rows: rowsAt([0, 10, 20]),
     loop: { kind: 'passes', passes: 3 },

@@ -63,7 +63,7 @@ test('F43: throughput names its tokens, and the window is first intended to last
   assert.deepEqual(counts, { offered: 10, byStatus: { ok: 8, cancelled: 2 } });
 });
 
-test('warm-up requests are nowhere in the results', () => {
+test('X7: warm-up requests are nowhere in the results', () => {
   const measured = [record(0), record(1_000)];
   const warm = record(-5_000, { phase: 'warmup', outputTokens: 9_999, status: 'http_error' });
   assert.equal(stringifyStrict(summarize([warm, ...measured])), stringifyStrict(summarize(measured)));
