@@ -152,6 +152,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
       SLO,
       '--price',
       '2.5/h',
+      '--cold-start',
+      '30s',
       '-o',
       at('plan'),
     ],

@@ -248,6 +248,7 @@ export function engineModelLines(engine: EngineModel): string[] {
           ? 'no: compare with a profile of your own endpoint before you trust it'
           : `on ${formatCount(calibration.samples)} requests of ${formatCount(calibration.runs)} runs`,
       ],
+      ...doubtLines(engine),
       ['made by', provenanceLine(engine.manifest)],
     ]),
     '',
@@ -266,12 +267,19 @@ export function engineModelLines(engine: EngineModel): string[] {
   ];
 }
 
-function calibrationLines(engine: EngineModel): string[] {
-  const errors = engine.calibration?.errors ?? [];
-  if (errors.length === 0) return [];
-  const shown = errors.slice(0, 12);
+/** How sure a fitted model is: held-out errors where there are any, and how it does at its own loads. */
+function calibrationLines({ calibration }: EngineModel): string[] {
+  if (calibration === null || calibration.errors.length === 0) return [];
+  const { errors, heldOut } = calibration;
+  const all = heldOut ?? errors;
+  const shown = all.slice(0, 12);
+  const error = ({ simulatedMs, measuredMs }: (typeof all)[number]): number => simulatedMs / measuredMs - 1;
+  const worst = Math.max(...errors.map((one) => Math.abs(error(one))));
   return [
     '',
+    heldOut === undefined
+      ? 'at the loads that it was fitted to (nothing held out):'
+      : `each load predicted from the others (worst at its own loads ${formatRatio(worst)}):`,
     ...textTable(
       [
         { title: 'percentile' },
@@ -280,14 +288,41 @@ function calibrationLines(engine: EngineModel): string[] {
         { title: 'simulated', right: true },
         { title: 'error', right: true },
       ],
-      shown.map((error) => [
-        `p${significant(error.percentile * 100)} ${error.metric}`,
-        `${significant(error.ratePerSec)}/s`,
-        formatDurationSec(error.measuredMs / 1_000),
-        formatDurationSec(error.simulatedMs / 1_000),
-        error.measuredMs > 0 ? `${((error.simulatedMs / error.measuredMs - 1) * 100).toFixed(1)} %` : '–',
+      shown.map((one) => [
+        `p${significant(one.percentile * 100)} ${one.metric}`,
+        `${significant(one.ratePerSec)}/s`,
+        formatDurationSec(one.measuredMs / 1_000),
+        formatDurationSec(one.simulatedMs / 1_000),
+        one.measuredMs > 0 ? `${(error(one) * 100).toFixed(1)} %` : '–',
       ]),
     ),
-    ...(errors.length > shown.length ? [`and ${errors.length - shown.length} more`] : []),
+    ...(all.length > shown.length ? [`and ${all.length - shown.length} more`] : []),
   ];
 }
+
+/** 95 % intervals of the coefficients, and limits that nobody told. */
+function doubtLines({ calibration }: EngineModel): [string, string][] {
+  const lines: [string, string][] = [];
+  const intervals = calibration?.intervals;
+  if (intervals !== undefined) {
+    const span = ([low, high]: readonly [number, number]): string =>
+      `${formatDurationSec(low)} to ${formatDurationSec(high)}`;
+    lines.push([
+      'sure to',
+      `${formatRatio(intervals.level)}: fixed ${span(intervals.baseSec)}, prompt token ${span(intervals.perPrefillTokenSec)}, sequence ${span(intervals.perDecodeSeqSec)}, token of context ${span(intervals.perKvTokenSec)}`,
+    ]);
+  }
+  const assumed = Object.entries(calibration?.limitSources ?? {})
+    .filter(([, source]) => source === 'assumed')
+    .map(([limit]) => LIMIT_WORDS[limit as keyof EngineModel['limits']]);
+  if (assumed.length > 0) lines.push(['assumed', `${assumed.join(', ')}: the runs do not show it`]);
+  return lines;
+}
+
+const LIMIT_WORDS: Readonly<Record<keyof EngineModel['limits'], string>> = {
+  maxBatchedTokens: 'token budget',
+  maxSeqs: 'sequences at once',
+  kvBlocks: 'KV blocks',
+  blockSize: 'tokens a block',
+  maxModelLen: 'longest context',
+};

@@ -136,25 +136,33 @@ function frontLines(points: readonly ParetoPoint[]): string[] {
   const room = Math.max(0, MOST_POINTS - (points.length - dominated.length));
   const hidden = new Set(dominated.slice(room));
   const shown = points.filter((point) => !hidden.has(point));
+  const nameOf = ({ tightest }: ParetoPoint): string | null => tightest?.term.split(/\s*[<>]/)[0] ?? null;
+  // Fleets can be tight in different terms: then each value says which.
+  const names = new Set(shown.map(nameOf).filter((name) => name !== null));
+  const tightestText = (point: ParetoPoint): string => {
+    const { tightest } = point;
+    if (tightest === null || tightest.value === null) return '–';
+    const text = tightest.unit === 'ms' ? formatMs(tightest.value) : formatRatio(tightest.value);
+    return names.size > 1 ? `${metricOf(tightest.term)} ${text}` : text;
+  };
   const rows = shown.map((point) => [
     `${point.chosen ? '→' : point.dominatedBy === null ? '·' : ' '} ${clipped(point.choice)}`,
     point.fleet === 'static' ? point.label : `at ${point.label.split(',')[0].replace(' per replica', '')}`,
     significant(point.costPerHour),
     formatRatio(point.goodput),
-    point.tightest === null || point.tightest.value === null
-      ? '–'
-      : point.tightest.unit === 'ms'
-        ? formatMs(point.tightest.value)
-        : formatRatio(point.tightest.value),
+    tightestText(point),
     point.met ? 'met' : 'MISSED',
   ]);
-  const term = points[0].tightest?.term.split(/\s*[<>]/)[0] ?? 'SLO';
+  const term = names.size === 1 ? [...names][0] : 'tightest';
   return [
     'cost against attainment (→ recommended, · on the front, the rest is dominated; fleets at a signal’s target are autoscaled):',
     ...alignRight([['  engine', 'fleet', 'cost/h', 'requests', term, 'SLO'], ...rows], 2),
     ...(hidden.size === 0 ? [] : [`  and ${hidden.size} dominated fleets more in plan.json`]),
   ];
 }
+
+/** `ttft` of `p99(ttft) < 1s`; a ratio is its own name. */
+const metricOf = (term: string): string => /\(([\w.]+)\)/.exec(term)?.[1] ?? term.split(/\s*[<>]/)[0];
 
 /** An engine's name, short enough for a table of 80 columns. */
 const clipped = (name: string): string => (name.length <= 20 ? name : `${name.slice(0, 19)}…`);
