@@ -294,6 +294,9 @@ function checkRates(rates: readonly number[]): number[] {
   return sorted;
 }
 
+/** Long answers that a level must outlast for its batch to be as full as its rate makes it. */
+const SETTLED_ANSWERS = 2;
+
 function warningsOf(levels: readonly LoadLevel[], options: ProfileOptions): string[] {
   const warnings: string[] = [];
   const needed = samplesNeeded(options.slo);
@@ -310,6 +313,18 @@ function warningsOf(levels: readonly LoadLevel[], options: ProfileOptions): stri
     if (unstable !== undefined && level.valid && level.steady) {
       warnings.push(`${significant(level.ratePerSec, 4)}/s: ${unstable}; lengthen the level (--duration)`);
     }
+  }
+  const short = effectiveLevels(levels).filter(
+    (level) =>
+      level.valid &&
+      level.sloMet &&
+      level.durationSec < SETTLED_ANSWERS * msToSec(level.metrics.e2e?.p90 ?? 0),
+  );
+  const shortest = short.at(-1);
+  if (shortest !== undefined) {
+    warnings.push(
+      `${short.map((level) => `${significant(level.ratePerSec, 4)}/s`).join(', ')}: too short to settle (at the last, ${formatDurationSec(shortest.durationSec)} for answers of ${formatDurationSec(msToSec(shortest.metrics.e2e!.p90!))} at p90), so the capacity may be off; lengthen the level (--duration)`,
+    );
   }
   const repeated = levels.filter((level) => level.attempt > 1);
   if (repeated.length > 0) {

@@ -108,3 +108,17 @@ test('$10/h at 1000 tokens/s is $2.78 per million tokens, on the screen too', as
   assert.equal(withCost(level, null), level);
   assert.doesNotMatch(formatProfile({ ...profile, levels: [{ ...level, cost: undefined }] }), /\$/);
 });
+
+test('levels that end before long answers do are said to be too short to settle', async () => {
+  const at = async (ttftMs: number): Promise<string> => {
+    const { runLevel } = scriptedServer(() => ({ ttftMs }));
+    const slo = parseSlo('p90(ttft) < 60s');
+    return (await profileLoad(profileOptions({ levels: [20], slo, runLevel }))).warnings.join('\n');
+  };
+  // 200 requests at 20/s are 10 s.
+  assert.match(
+    await at(8_000),
+    /20\/s: too short to settle \(at the last, .* for answers of 8\.04 s at p90\)/,
+  );
+  assert.doesNotMatch(await at(1_000), /too short/);
+});

@@ -59,8 +59,7 @@ export const command: CommandSpec = {
       short: 'o',
       type: 'string',
       value: '<file>',
-      required: true,
-      description: 'profile to write; the runs are kept in a .runs folder beside it',
+      description: 'needed; profile to write; the runs are kept in a .runs folder beside it',
     },
     {
       key: 'rates',
@@ -73,12 +72,12 @@ export const command: CommandSpec = {
       key: 'quick',
       type: 'boolean',
       description:
-        'a first look in minutes: levels of 20s, 100 requests and 1m at most, ±10 %, 8 runs; percentiles are wide',
+        'a first look in minutes: levels of 30s, 100 requests and 1m at most, ±10 %, 8 runs; percentiles are wide',
     },
     {
       key: 'duration',
       type: 'duration',
-      description: 'measured part of a level; default: 60s (--quick: 20s)',
+      description: 'measured part of a level; default: 60s (--quick: 30s)',
     },
     {
       key: 'minRequests',
@@ -175,14 +174,22 @@ export const command: CommandSpec = {
       options['mode'] === 'mlperf'
         ? { minDurationSec: options['minDuration'] as number, minQueries: MLPERF_DEFAULTS.minQueries }
         : null;
+    const dry = options['dryRun'] === true;
+    if (!dry && options['output'] === undefined) {
+      throw new ToolError({
+        code: 'USAGE',
+        message: '--output is required',
+        hint: 'write for example -o conv.profile.json, or --dry-run to see what would be sent',
+      });
+    }
     const size = sizeOf(options);
     const prices = pricesOf(options);
     const settings: ProfileEndpointOptions = {
       mlperf,
       workload: args[0],
-      output: options['output'] as string,
+      output: (options['output'] as string | undefined) ?? '',
       slo: options['slo'] as string[],
-      target: targetOf(context),
+      target: targetOf(context, dry),
       levels: ratesOf(options['rates'] as string),
       ...size,
       maxRequests: options['maxRequests'] as number | undefined,
@@ -206,7 +213,7 @@ export const command: CommandSpec = {
       signal,
       progress: io.progress,
     };
-    if (options['dryRun'] === true) {
+    if (dry) {
       const estimate = await estimateProfileEndpoint(settings);
       const { durationSec, inputTokens, outputTokens } = estimate.total;
       const cost = costOf(prices, durationSec, inputTokens, outputTokens);
@@ -247,11 +254,12 @@ const THOROUGH = {
   resolution: DEFAULT_RESOLUTION,
 };
 /** `--quick`: capacity to ±10 % in some minutes. */
-const QUICK = { durationSec: 20, maxLevelSec: 60, maxLevels: 8, resolution: 0.1 };
+const QUICK = { durationSec: 30, maxLevelSec: 60, maxLevels: 8, resolution: 0.1 };
 
-function targetOf({ options }: CommandContext): ProfileTarget {
+function targetOf({ options }: CommandContext, dry: boolean): ProfileTarget {
   const url = urlsOf(options['url']).at(0);
   const engine = options['engine'] as string | undefined;
+  if (dry && url === undefined && engine === undefined) return { kind: 'url', url: '' };
   if ((url === undefined) === (engine === undefined)) {
     throw new ToolError({
       code: 'USAGE',
