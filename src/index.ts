@@ -40,6 +40,7 @@ export type { ImportedResult } from './interop/imported.js';
 export { itlGaps, percentileSorted, REQUEST_METRICS, summarizeMetrics, summarizeSamples } from './metrics.js';
 export { type EngineChoice, parseEngineChoice, parseEngineChoices } from './plan/choices.js';
 export { type PlanOptions, planFleet } from './plan/plan.js';
+export { profileForWorkload } from './profile/for-workload.js';
 export { correctProfileForMix } from './profile/mix.js';
 export { type ProfileOptions, profileLoad } from './profile/profile.js';
 export { type RandomStream, type Rng, randomOf, randomStream, type StreamName } from './random.js';
@@ -75,6 +76,7 @@ export type * from './types.js';
 export {
   type CalibrateEngineOptions,
   calibrateEngine,
+  estimateProfileEndpoint,
   type PlanCapacityOptions,
   type ProfileEndpointOptions,
   planCapacity,
