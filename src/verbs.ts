@@ -29,6 +29,7 @@ import { replayTrace } from './replay/replay.js';
 import { writeReport } from './report/write.js';
 import { serveEngine } from './serve/server.js';
 import { parseSlo, type Slo } from './slo.js';
+import { isWorkloadModel } from './synthesize/bundled-models.js';
 import { openModelWorkload } from './synthesize/model-workload.js';
 import { batchFromRows } from './trace/batch.js';
 import type {
@@ -383,5 +384,5 @@ function engineOf(profile: LatencyProfile | null): EngineModel {
 
 /** Opens a workload model (`*.json`) or a trace. Throws what reading them throws, and NO_ROWS for an empty trace. */
 async function openWorkload(path: string, durationSec?: number): Promise<Workload> {
-  return path.endsWith('.json') ? openModelWorkload(path, durationSec) : openTraceWorkload(path);
+  return isWorkloadModel(path) ? openModelWorkload(path, durationSec) : openTraceWorkload(path);
 }

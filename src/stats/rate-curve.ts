@@ -44,7 +44,9 @@ export class CumulativeRate {
     const length = this.#period - this.#repeatFrom;
     const turns = tSec < this.#period ? 0 : Math.floor((tSec - this.#repeatFrom) / length);
     const perTurn = this.perPeriod - this.#repeatFromIntegral;
-    return turns * perTurn + this.#inWindow(tSec - turns * length);
+    // A multiple of the period may come out just below it: the place in the window is never before its start.
+    const place = turns === 0 ? tSec : Math.max(this.#repeatFrom, tSec - turns * length);
+    return turns * perTurn + this.#inWindow(place);
   }
 
   /** t with Λ(t) = lambda, lambda ≥ 0; +∞ when the rate is zero for ever. */

@@ -40,6 +40,14 @@ test('a curve that is zero for ever never gives a time', () => {
   assert.equal(zero.inverse(0.5), Number.POSITIVE_INFINITY);
 });
 
+test('a time that is a multiple of the period up to its last digit', () => {
+  const rate = new CumulativeRate(
+    { stepSec: 30, ratePerSec: [0.01], bandwidthSec: null },
+    299.99999999999943,
+  );
+  assertClose(rate.at(2999.999999999994), 30, 1e-12, 'Λ');
+});
+
 test('inverse undoes Λ for any curve, in any order of calls', () => {
   fc.assert(
     fc.property(
