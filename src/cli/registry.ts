@@ -39,6 +39,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry('serve', 'the engine model behind an OpenAI-compatible server'),
   entry('simulate', 'the engine model in virtual time'),
   entry('plan', 'replicas, cost, autoscaler thresholds and manifests'),
+  entry('recover', 'a killed run: run.json and requests.parquet from its log'),
   entry('export', 'a run as the result file of another tool'),
   entry('report', 'run, profile or plan → one self-contained HTML page'),
   entry('run', 'an experiment file: steps with variables, resumable'),

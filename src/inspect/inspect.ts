@@ -4,6 +4,7 @@ import { basename, join, resolve } from 'node:path';
 import { type ErrorCode, ToolError } from '../errors.js';
 import { readJsonDocument } from '../trace/files.js';
 import { openTrace } from '../trace/read.js';
+import { killedRun, RUN_LOG_NAME } from '../trace/run-log.js';
 import type {
   CapacityPlan,
   EngineModel,
@@ -91,6 +92,7 @@ async function fileBehind(path: string): Promise<string> {
     const file = join(path, name);
     if (await isFile(file)) return file;
   }
+  if (await isFile(join(path, RUN_LOG_NAME))) throw killedRun(path);
   throw new ToolError({
     code: 'FORMAT_UNKNOWN',
     message: `the folder ${path} holds neither run.json nor plan.json`,

@@ -180,6 +180,6 @@ const ODDITIES: Readonly<Record<string, string>> = {
   cached_exceeds_input: 'told of more cached tokens than prompt tokens',
   retry_after_capped: 'asked for a longer wait than 60 s before the next attempt: 60 s were waited',
   resent:
-    'were to requests that were sent once more, because the server was closing the kept connection as they left: latency counts from the first time',
+    'were to requests that were sent once more, because the server was closing the kept connection as they left: latency counts from the first time (--no-resend counts them as failures)',
   retry_cut: 'were not asked for again, because the run ended first',
 };

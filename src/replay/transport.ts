@@ -52,6 +52,8 @@ export interface ConnectionOptions {
   readonly key?: string | null;
   /** Do not check the server's certificate. */
   readonly insecure?: boolean;
+  /** A request under which a kept connection closes before any answer is sent once more. Default true. */
+  readonly resend?: boolean;
   /** Path of a unix socket that every connection goes to. */
   readonly unixSocket?: string | null;
   /** Default '1.1'. */

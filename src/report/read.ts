@@ -6,6 +6,7 @@ import { readServerSamples } from '../replay/server-log.js';
 import { readWorkloadModel } from '../synthesize/check-model.js';
 import { readJsonDocument, requireFile } from '../trace/files.js';
 import { openTrace } from '../trace/read.js';
+import { killedRun, RUN_LOG_NAME } from '../trace/run-log.js';
 import { readRunRecords } from '../trace/run-records.js';
 import type {
   CapacityPlan,
@@ -128,6 +129,7 @@ async function documentOf(path: string): Promise<string> {
     const file = join(path, name);
     if (await exists(file)) return file;
   }
+  if (await exists(join(path, RUN_LOG_NAME))) throw killedRun(path);
   throw new ToolError({
     code: 'FORMAT_UNKNOWN',
     message: `${path} holds neither run.json nor plan.json`,

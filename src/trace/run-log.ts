@@ -14,6 +14,15 @@ import { RUN_COLUMNS, type RunColumn } from './run-records.js';
 /** Name of the log in a run's folder; it is there only while the run is not finished. */
 export const RUN_LOG_NAME = 'requests.arrows';
 
+/** A folder with the log of a run and without its files: the client was killed, or is still at it. */
+export function killedRun(dir: string): ToolError {
+  return new ToolError({
+    code: 'BAD_RUN',
+    message: `${dir} holds the log of a run that did not come to its end`,
+    hint: `\`tokentide recover ${dir}\` makes its files from what had ended`,
+  });
+}
+
 export const HEADER_KEY = 'tokentide.run';
 
 export interface RunLog {

@@ -1,14 +1,18 @@
 /** The crash-safe log and requests.parquet: what goes in comes out, and a cut log gives every whole batch. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { tableFromIPC } from 'apache-arrow';
 import fc from 'fast-check';
+import { main } from '../../src/cli/main.js';
+import { EXIT } from '../../src/errors.js';
+import { inspectFile } from '../../src/inspect/inspect.js';
 import { createManifest } from '../../src/manifest.js';
-import { readRun, recoverRun, sortRecords } from '../../src/replay/run-folder.js';
+import { readRun, sortRecords } from '../../src/replay/run-folder.js';
 import type { RunHeader } from '../../src/replay/summary.js';
+import { readReportInput } from '../../src/report/read.js';
 import { createRunLog, RUN_LOG_NAME, readRunLog } from '../../src/trace/run-log.js';
 import { openSortedRunLog } from '../../src/trace/run-log-sorted.js';
 import { RUN_COLUMNS, readRunRecords, writeRunRecords } from '../../src/trace/run-records.js';
@@ -158,7 +162,17 @@ test('a killed run is read from its log, as interrupted and invalid, and can be 
   );
   assert.match(summary.validity.because, /3 of 100 requests are on record/);
   assert.ok(summary.notes.some((note) => /killed: 3 of 100 requests had ended/.test(note)));
-  await recoverRun(dir);
+  // What a person does: inspect and report name the way, recover goes it, a log that is being written is left alone.
+  await assert.rejects(inspectFile(dir), { code: 'BAD_RUN' });
+  await assert.rejects(readReportInput(dir), { code: 'BAD_RUN' });
+  assert.equal(await main(['recover', dir, '--quiet', '--json']), EXIT.badInput);
+  await utimes(join(dir, RUN_LOG_NAME), 1, 1);
+  assert.equal(await main(['recover', dir, '--quiet', '--json']), EXIT.ok);
+  assert.equal(
+    await main(['recover', dir, '--quiet', '--json']),
+    EXIT.badInput,
+    'nothing is left to recover',
+  );
   const again = await readRun(dir);
   assert.deepEqual(again.records, records);
   assert.deepEqual(again.summary, JSON.parse(JSON.stringify(summary)));

@@ -63,6 +63,12 @@ export const ENDPOINT_OPTIONS: readonly OptionSpec[] = [
     description: "members added to every request's body, e.g. '{\"temperature\":0}'",
   },
   {
+    key: 'noResend',
+    type: 'boolean',
+    description:
+      'count a kept connection that closes under a request as its failure, instead of sending once more',
+  },
+  {
     key: 'noIgnoreEos',
     type: 'boolean',
     description: 'let the model stop early, instead of asking for the full output length',
@@ -152,6 +158,7 @@ async function connectionOf(options: CommandContext['options']): Promise<Connect
     cert,
     key,
     insecure: options['insecure'] === true,
+    resend: options['noResend'] !== true,
     unixSocket: (options['unixSocket'] as string | undefined) ?? null,
     http: (options['http'] as ConnectionRequest['http']) ?? '1.1',
   };

@@ -24,7 +24,13 @@ export const command: CommandSpec = {
     'its settings are searched for the cheapest that keeps the SLO over time, and both fleets are shown under more ' +
     'traffic, a lost replica and a burst. With several engines and prices the cheapest one is planned and all of them ' +
     'are compared. Exits 5 when no fleet meets the SLO.',
-  arguments: [{ name: 'workload', description: 'trace Parquet, workload model file, or bundled model by name', required: true }],
+  arguments: [
+    {
+      name: 'workload',
+      description: 'trace Parquet, workload model file, or bundled model by name',
+      required: true,
+    },
+  ],
   options: [
     {
       key: 'engine',

@@ -30,7 +30,13 @@ export const command: CommandSpec = {
     'scaled). The first part of a level is not measured. A level is missed when a term is missed, when its backlog ' +
     'grows, or when more than 1 % of requests fail. With --engine the engine model is profiled behind its own server; ' +
     'with --virtual too, in virtual time. Interrupted, the levels that had ended are kept, and --resume goes on. Exits 5 when no rate meets the SLO, 6 when no level gave a valid run, 130 when interrupted.',
-  arguments: [{ name: 'workload', description: 'trace Parquet, workload model file, or bundled model by name', required: true }],
+  arguments: [
+    {
+      name: 'workload',
+      description: 'trace Parquet, workload model file, or bundled model by name',
+      required: true,
+    },
+  ],
   options: [
     {
       key: 'url',

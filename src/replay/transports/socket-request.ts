@@ -9,8 +9,8 @@ export class SocketRequest implements TransportRequest {
   #over = false;
   #lost = false;
   onAbort: () => void = () => undefined;
-  /** Called at most once: send it again, on a connection of its own. */
-  onLost: () => void = () => undefined;
+  /** Called at most once: send it again, on a connection of its own. null = what is lost has failed. */
+  onLost: (() => void) | null = null;
 
   constructor(listener: ResponseListener, head: string, body: Uint8Array) {
     this.listener = listener;
@@ -24,7 +24,7 @@ export class SocketRequest implements TransportRequest {
 
   /** Its connection was closed under it before the server can have read it. */
   lose(error: Error): void {
-    if (this.#over || this.#lost) {
+    if (this.#over || this.#lost || this.onLost === null) {
       this.finish(error);
       return;
     }

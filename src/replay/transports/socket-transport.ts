@@ -80,11 +80,13 @@ class SocketTransport implements Transport {
   send(body: Uint8Array, stream: boolean, listener: ResponseListener, place = 0): TransportRequest {
     const at = this.#places[place];
     const request = new SocketRequest(listener, stream ? at.streamHead : at.plainHead, body);
-    request.onLost = () => {
-      this.#resent += 1;
-      listener.onResend?.();
-      this.#open(at).start(request);
-    };
+    if (this.#options.connection?.resend !== false) {
+      request.onLost = () => {
+        this.#resent += 1;
+        listener.onResend?.();
+        this.#open(at).start(request);
+      };
+    }
     const free = this.#takeIdle(at);
     if (free === null) this.#open(at).start(request);
     else {

@@ -69,6 +69,19 @@ for (const how of ['end', 'resetAndDestroy'] as const) {
   });
 }
 
+test('not at all when nobody wants it: the close is the request’s failure, and the server got it once', async () => {
+  const answer: Answer = (socket, nth) => {
+    if (nth === 1) socket.write(whole());
+    else socket.end();
+  };
+  const { result, bodies } = await sent(answer, { connection: { resend: false } });
+  assert.deepEqual(endings(result), [
+    ['ok', null],
+    ['connection_error', null],
+  ]);
+  assert.deepEqual(bodies, ['{"n":0}', '{"n":1}']);
+});
+
 test('exactly once: a second close is the request’s end', async () => {
   const { result, bodies } = await sent((socket, _nth, request) => {
     if (request === 1) socket.write(whole());
