@@ -1,4 +1,4 @@
-/** The whole way on the real clock: server, replay, search. Needs an otherwise idle machine; takes about three minutes. */
+/** The whole way on the real clock: server, replay, search. Needs an otherwise idle machine; takes about a minute and a half. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -49,7 +49,7 @@ before(async () => {
     target: { kind: 'engine', engine },
     levels: 'auto',
     seed: '1',
-    durationSec: 20,
+    durationSec: 12,
     minRequests: 100,
     startRatePerSec: 24,
     limits: { maxSeqs: SETTING.servers, maxBatchedTokens: 65_536, kvBlocks: 1_000_000 },
