@@ -16,7 +16,7 @@ export function ratePerMinute(arrivalsSec: ArrayLike<number>): number[] {
   const counts = new Array<number>(Math.floor(endSec / 60) + 1).fill(0);
   for (let i = 0; i < n; i++) counts[Math.floor(arrivalsSec[i] / 60)] += 1;
   const lastSec = endSec - 60 * (counts.length - 1);
-  // A stub of some seconds would make a rate out of a handful of requests.
+  // A rest of some seconds would make a rate out of a handful of requests.
   if (counts.length > 1 && lastSec < 30) counts.pop();
   return counts.map((count, minute) => {
     const whole = minute < counts.length - 1 || counts.length * 60 <= endSec;

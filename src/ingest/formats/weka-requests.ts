@@ -10,7 +10,7 @@ export interface WekaRequest {
   /** From the session's start; null = unknown. */
   readonly atNs: bigint | null;
   readonly call: unknown;
-  /** The main agent, or the subagent's id. */
+  /** The main agent, or the id of one that it started. */
   readonly agent: string | null;
 }
 
