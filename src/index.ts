@@ -36,7 +36,6 @@ export { inspectFile } from './inspect/inspect.js';
 // Results in the files of other tools, and theirs in ours.
 export { EXPORT_TARGETS, type ExportOptions, exportRun } from './interop/export.js';
 export { importResult } from './interop/import.js';
-export type { ImportedResult } from './interop/imported.js';
 export { itlGaps, percentileSorted, REQUEST_METRICS, summarizeMetrics, summarizeSamples } from './metrics.js';
 export { type EngineChoice, parseEngineChoice, parseEngineChoices } from './plan/choices.js';
 export { type PlanOptions, planFleet } from './plan/plan.js';

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { ToolError } from '../errors.js';
 import { requireFile } from '../trace/files.js';
-import type { ImportedResult } from './imported.js';
+import type { OtherToolResult } from '../types.js';
 import {
   importAiperf,
   importAiperfRecords,
@@ -22,7 +22,7 @@ const DOCUMENT_IMPORTERS = [
 ] as const;
 
 /** Reads a result file of another tool. Throws FILE_NOT_FOUND, FORMAT_UNKNOWN. */
-export async function importResult(path: string): Promise<ImportedResult> {
+export async function importResult(path: string): Promise<OtherToolResult> {
   await requireFile(path, 'result file');
   const text = await readFile(path, 'utf8');
   const result = fromLines(text) ?? fromDocument(text);
@@ -34,7 +34,7 @@ export async function importResult(path: string): Promise<ImportedResult> {
   });
 }
 
-function fromDocument(text: string): ImportedResult | null {
+function fromDocument(text: string): OtherToolResult | null {
   const document = parsed(text);
   if (document === null) return null;
   for (const importer of DOCUMENT_IMPORTERS) {
@@ -45,7 +45,7 @@ function fromDocument(text: string): ImportedResult | null {
 }
 
 /** JSON Lines: every line is a document of its own. */
-function fromLines(text: string): ImportedResult | null {
+function fromLines(text: string): OtherToolResult | null {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   const documents: Record<string, unknown>[] = [];
   for (const line of lines) {

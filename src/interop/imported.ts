@@ -1,27 +1,7 @@
 /** What a result file of another tool says, in our vocabulary: summaries always, requests where the file has them. */
 import { summarizeMetrics } from '../metrics.js';
 import type { MetricId, MetricSummary, MetricSummaryMap } from '../types/run-support.js';
-import type { RunRecord } from '../types.js';
-
-export interface ImportedResult {
-  /** Name of the importer, e.g. `vllm-bench`. */
-  readonly tool: string;
-  readonly model: string | null;
-  readonly url: string | null;
-  /** UTC text; null = the file does not say. */
-  readonly startedUtc: string | null;
-  /** Requests offered, and those that ended ok; null = the file does not say. */
-  readonly offered: number | null;
-  readonly ok: number | null;
-  readonly okPerSec: number | null;
-  readonly okOutputTokensPerSec: number | null;
-  /** Only quantities that the tool defines as we do; ms. */
-  readonly metrics: MetricSummaryMap;
-  /** null = the file holds summaries only. */
-  readonly records: readonly RunRecord[] | null;
-  /** What the file cannot say, for the reader. */
-  readonly notes: readonly string[];
-}
+import type { OtherToolResult, RunRecord } from '../types.js';
 
 /** Metrics that rest on the intended instant, which result files of other tools do not hold. */
 const FROM_SCHEDULE: readonly MetricId[] = ['send_lag', 'response.ttft', 'response.e2e', 'queue_wait'];
@@ -66,9 +46,9 @@ export function importedRecord(
 
 /** Counts, rates and metrics of imported requests. */
 export function resultOfRecords(
-  head: Pick<ImportedResult, 'tool' | 'model' | 'url' | 'startedUtc' | 'notes'>,
+  head: Pick<OtherToolResult, 'tool' | 'model' | 'url' | 'startedUtc' | 'notes'>,
   records: readonly RunRecord[],
-): ImportedResult {
+): OtherToolResult {
   const metrics: Partial<Record<MetricId, MetricSummary>> = summarizeMetrics(records);
   for (const id of FROM_SCHEDULE) delete metrics[id];
   if (records.every((record) => record.firstAnswerTokenNs === null)) delete metrics.ttfa;

@@ -3,13 +3,13 @@
  * its own; definitions that differ from the registry's are left out rather than renamed.
  */
 import type { MetricSummary } from '../types/run-support.js';
-import type { RunRecord, RunStatus } from '../types.js';
-import { type ImportedResult, importedRecord, metricMap, metricOf, resultOfRecords } from './imported.js';
+import type { OtherToolResult, RunRecord, RunStatus } from '../types.js';
+import { importedRecord, metricMap, metricOf, resultOfRecords } from './imported.js';
 
 type Document = Readonly<Record<string, unknown>>;
 
 /** `vllm bench serve` result; with --save-detailed it holds the requests. */
-export function importVllmBench(document: Document): ImportedResult | null {
+export function importVllmBench(document: Document): OtherToolResult | null {
   if (typeof document['completed'] !== 'number' || typeof document['request_throughput'] !== 'number')
     return null;
   const head = { tool: 'vllm-bench', model: textOf(document['model_id']), url: null, startedUtc: null };
@@ -81,7 +81,7 @@ export function importVllmBench(document: Document): ImportedResult | null {
 }
 
 /** AIPerf's or genai-perf's aggregated export. */
-export function importAiperf(document: Document): ImportedResult | null {
+export function importAiperf(document: Document): OtherToolResult | null {
   const latency = blockOf(document['request_latency']);
   const throughput = blockOf(document['request_throughput']);
   if (latency === null || throughput === null) return null;
@@ -119,7 +119,7 @@ export function importAiperf(document: Document): ImportedResult | null {
 }
 
 /** inference-perf's lifecycle report, s. */
-export function importInferencePerf(document: Document): ImportedResult | null {
+export function importInferencePerf(document: Document): OtherToolResult | null {
   const successes = document['successes'] as Document | undefined;
   const latency = successes?.['latency'] as Document | undefined;
   if (successes === undefined || latency === undefined) return null;
@@ -154,7 +154,7 @@ export function importInferencePerf(document: Document): ImportedResult | null {
 }
 
 /** The last benchmark of a GuideLLM report. */
-export function importGuidellm(document: Document): ImportedResult | null {
+export function importGuidellm(document: Document): OtherToolResult | null {
   const benchmarks = document['benchmarks'];
   if (!Array.isArray(benchmarks) || benchmarks.length === 0) return null;
   const metrics = (benchmarks.at(-1) as Document)['metrics'] as Record<string, Document> | undefined;
@@ -204,7 +204,7 @@ export function importGuidellm(document: Document): ImportedResult | null {
 }
 
 /** perf_analyzer's raw instants; epoch ns beyond 2^53 lose up to 128 ns. */
-export function importPerfAnalyzer(document: Document): ImportedResult | null {
+export function importPerfAnalyzer(document: Document): OtherToolResult | null {
   const experiments = document['experiments'];
   if (!Array.isArray(experiments) || experiments.length === 0) return null;
   const requests = (experiments.at(-1) as Document)['requests'];
@@ -233,7 +233,7 @@ export function importPerfAnalyzer(document: Document): ImportedResult | null {
 }
 
 /** AIPerf's record per request. `lines` are the parsed lines of profile_export.jsonl. */
-export function importAiperfRecords(lines: readonly Document[]): ImportedResult | null {
+export function importAiperfRecords(lines: readonly Document[]): OtherToolResult | null {
   const first = lines[0]?.['metadata'] as Document | undefined;
   if (first === undefined || typeof first['request_start_ns'] !== 'number') return null;
   const originNs = Math.min(

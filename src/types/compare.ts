@@ -144,8 +144,9 @@ export interface TraceComparison extends FileHeader<'trace-comparison'> {
   readonly notes: readonly string[];
 }
 
-/** A result file of another tool, as far as a comparison needs it. */
+/** What a result file of another tool says, in our vocabulary: summaries always, requests where the file has them. */
 export interface OtherToolResult {
+  /** Name of the importer, e.g. `vllm-bench`. */
   readonly tool: string;
   readonly model: string | null;
   readonly url: string | null;
@@ -159,6 +160,7 @@ export interface OtherToolResult {
   readonly metrics: MetricSummaryMap;
   /** null = the file holds summaries only. `intendedNs` equals `sentNs`. */
   readonly records: readonly RunRecord[] | null;
+  /** What the file cannot say, for the reader. */
   readonly notes: readonly string[];
 }
 
