@@ -10,7 +10,7 @@ import { Pseudonyms } from './pseudonyms.js';
 import { RecordPump } from './read-records.js';
 import { RejectTable } from './rejects.js';
 import type { RowBlock } from './row-block.js';
-import { InputSet, type SampledInput } from './sampled-input.js';
+import { InputSet, isStump, type LeftOutInput, type SampledInput, withoutRecords } from './sampled-input.js';
 import { RowTally } from './tally.js';
 import { TimeReader } from './time.js';
 import type { Zone } from './zone.js';
@@ -35,6 +35,7 @@ export interface ChooseOptions {
   readonly format?: string;
   readonly map: IngestMap | null;
   readonly zone: Zone;
+  /** Whether the others of a set are read when one has nothing in it, and the rows before the cut of a cut one. */
   readonly allowTruncated: boolean;
   readonly signal?: AbortSignal;
 }
@@ -44,16 +45,74 @@ export async function chooseInputs(options: ChooseOptions): Promise<ChosenInputs
   const set = new InputSet(options.map?.separator ?? ',', options);
   try {
     for (const path of await expandInputs(options.inputs)) await set.open(path);
-    const chosen = chooseViews(set.inputs, options);
+    const { whole, leftOut } = wholeInputs(set, options);
+    const chosen = chooseViews(whole, options);
     return {
       ...chosen,
-      inputs: inOrderOfTime(chosen.inputs, chosen.format, options.zone),
+      reason: `${chosen.reason}${commentsText(chosen.inputs)}`,
+      inputs: [
+        ...inOrderOfTime(chosen.inputs, chosen.format, options.zone),
+        ...leftOut.map((input) => asEmpty(input, chosen.inputs[0].sample)),
+      ],
       remove: () => set.remove(),
     };
   } catch (error) {
     await set.remove();
     throw error;
   }
+}
+
+/** The inputs with records in them, and the others. Throws what is wrong with the first when there is nothing else. */
+function wholeInputs(
+  { inputs, leftOut }: InputSet,
+  options: ChooseOptions,
+): { readonly whole: readonly SampledInput[]; readonly leftOut: readonly LeftOutInput[] } {
+  const [problem] = leftOut;
+  if (problem !== undefined && (inputs.length === 0 || !options.allowTruncated)) throw problem.problem;
+  const stumps = inputs.flatMap((input) => {
+    if (!isStump(input)) return [];
+    const trouble = troubleWith(input, options);
+    return trouble === null ? [] : [{ input, left: { source: input.source, problem: trouble } }];
+  });
+  // One alone is refused for what it is: perhaps it was meant to be something else.
+  if (stumps.length === inputs.length || !options.allowTruncated) return { whole: inputs, leftOut };
+  const whole = inputs.filter((input) => stumps.every((stump) => stump.input !== input));
+  return { whole, leftOut: [...leftOut, ...stumps.map(({ left }) => left)] };
+}
+
+/** Why an input fits no format, or not the given one; null = it fits. */
+function troubleWith(input: SampledInput, options: ChooseOptions): ToolError | null {
+  try {
+    chooseViews([input], options);
+    return null;
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    return new ToolError({
+      code: 'FILE_UNREADABLE',
+      message: `${input.source.name} ends within its first record`,
+      hint: 'fetch the file again',
+      cause: error,
+    });
+  }
+}
+
+function asEmpty({ source, problem }: LeftOutInput, sample: Sample): ChosenInput {
+  const empty = withoutRecords(source, `${problem.message}, so it gave no row`);
+  return {
+    source: empty,
+    views: [],
+    wrapping: null,
+    head: [],
+    rest: empty.chunks(),
+    failure: null,
+    isBare: false,
+    sample: { ...sample, fileName: source.name, bytes: Buffer.alloc(0) },
+  };
+}
+
+function commentsText(inputs: readonly ChosenInput[]): string {
+  const most = Math.max(...inputs.map(({ sample }) => sample.commentLines ?? 0));
+  return most === 0 ? '' : `; ${most} comment line${most === 1 ? '' : 's'} above the header skipped`;
 }
 
 function chooseViews(inputs: readonly SampledInput[], options: ChooseOptions): Omit<ChosenInputs, 'remove'> {

@@ -49,10 +49,14 @@ export interface InputSource {
 /** A compressed file that ends inside a member or frame; everything that could be unpacked was handed over before. */
 export class TruncatedInput extends Error {}
 
-/** Opens a file or `-`. Throws FILE_NOT_FOUND, FILE_EMPTY or FILE_UNREADABLE (folder). */
+/** Opens a file or `-`. Throws FILE_NOT_FOUND or FILE_UNREADABLE (folder); that it is empty shows when it is read. */
 export async function openInput(path: string, options: SourceOptions, name?: string): Promise<InputSource> {
   const isStdin = path === '-';
-  if (!isStdin) await requireFile(path, 'a log');
+  if (!isStdin) {
+    await requireFile(path, 'a log').catch((error: unknown) => {
+      if (!(error instanceof ToolError) || error.code !== 'FILE_EMPTY') throw error;
+    });
+  }
   const fileBytes = isStdin ? null : (await stat(path)).size;
   return new FileInput(path, name ?? (isStdin ? 'stdin' : basename(path)), fileBytes, options);
 }
@@ -87,7 +91,7 @@ class FileInput implements InputSource {
   async *chunks(): AsyncGenerator<Buffer> {
     const raw = this.#rawChunks();
     const first = await raw.next();
-    if (first.done) throw emptyInput(this.name);
+    if (first.done) throw emptyInput(this.name, '0 bytes');
     const compression = compressionOf(first.value);
     const whole = prepend(first.value, raw);
     yield* withoutByteOrderMark(compression === null ? whole : this.#unpack(whole, compression), this.name);
@@ -265,10 +269,11 @@ function withoutMark(head: Buffer, name: string): Buffer {
   return hasMark ? head.subarray(3) : head;
 }
 
-function emptyInput(name: string): ToolError {
+/** `holds`: what there is instead of records. */
+export function emptyInput(name: string, holds: string): ToolError {
   return new ToolError({
     code: 'FILE_EMPTY',
-    message: `${name} is empty (0 bytes)`,
+    message: `${name} is empty (${holds})`,
     hint: 'was the command that writes it stopped early?',
   });
 }

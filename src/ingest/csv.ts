@@ -9,6 +9,9 @@ import { ByteQueue, MAX_RECORD_BYTES, type ReadStep, type RecordReader } from '.
 const QUOTE = 34;
 const LF = 10;
 const CR = 13;
+const HASH = 35;
+/** What separates the columns of a text log: nothing does, its line is one field. */
+const NO_SEPARATOR = 1;
 
 export class CsvReader implements RecordReader {
   line = 0;
@@ -21,6 +24,7 @@ export class CsvReader implements RecordReader {
 
   readonly #queue = new ByteQueue();
   readonly #separator: number;
+  readonly #isQuoting: boolean;
   #nextLine = 1;
   /** Field of each declared column (−1 = absent) and fields per record; null until known. */
   #fieldOf: readonly number[] | null = null;
@@ -29,6 +33,8 @@ export class CsvReader implements RecordReader {
 
   constructor(separator = ',') {
     this.#separator = separator.charCodeAt(0);
+    // A line of a text log may begin with a quote that means nothing.
+    this.#isQuoting = this.#separator !== NO_SEPARATOR;
   }
 
   get bytes(): Buffer {
@@ -49,7 +55,7 @@ export class CsvReader implements RecordReader {
     this.#expectedFields = expectedFields;
   }
 
-  /** The first record is the header: it is read over. */
+  /** The first record is the header: it is read over, with the comments above it. */
   skipHeader(): void {
     this.#headerIsNext = true;
   }
@@ -72,6 +78,7 @@ export class CsvReader implements RecordReader {
 
   next(record: SourceRecord): ReadStep {
     if (this.#headerIsNext) {
+      if (!this.skipComments()) return 'more';
       const header = this.nextFields();
       if (header !== 'row') return header;
       this.#headerIsNext = false;
@@ -91,6 +98,23 @@ export class CsvReader implements RecordReader {
       record.quoting[column] = field < 0 ? 0 : this.quoting[field];
     }
     return 'row';
+  }
+
+  /** Reads over the next lines that begin with `#`; false = their end is not here yet. */
+  skipComments(): boolean {
+    const queue = this.#queue;
+    for (;;) {
+      if (queue.at === queue.bytes.length && !queue.join()) return queue.isLast;
+      if (queue.bytes[queue.at] !== HASH) return true;
+      const lf = queue.bytes.indexOf(LF, queue.at);
+      if (lf < 0 && queue.join()) continue;
+      if (lf < 0 && !queue.isLast) {
+        queue.wait();
+        return false;
+      }
+      queue.at = lf < 0 ? queue.bytes.length : lf + 1;
+      this.#nextLine += 1;
+    }
   }
 
   /** The next record's fields as text; null at the end. For headers. */
@@ -126,7 +150,7 @@ export class CsvReader implements RecordReader {
     let lines = 1;
     this.fieldCount = 0;
     for (;;) {
-      if (at < end && bytes[at] === QUOTE) {
+      if (this.#isQuoting && at < end && bytes[at] === QUOTE) {
         const close = this.#closingQuote(at + 1);
         if (close < 0) {
           if (!isLast) return 'incomplete';

@@ -50,6 +50,8 @@ export interface Sample {
   readonly layout?: RecordLayout;
   /** CSV only: what separates its columns, where it is another character than the one asked for. */
   readonly separator?: string;
+  /** CSV only: lines above the header that begin with `#`; default 0. */
+  readonly commentLines?: number;
 }
 
 /** How well a format fits a sample. */

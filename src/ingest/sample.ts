@@ -12,6 +12,8 @@ const WRAPPER_KEYS = ['records', 'data', 'value', 'items', 'observations', 'logs
 const STAMPED = /^\s*\[\d{4}-\d\d-\d\d[ T]\d\d:/;
 /** What spreadsheets write between columns where the comma is a decimal point, and what other tools do. */
 const OTHER_SEPARATORS = [';', '\t', '|'];
+/** Lines above a header that are for people. */
+const COMMENTS = /^(?:#[^\n]*\n)+/;
 /** First lines of which most must be JSON for the others to be noise. */
 const NOISE_LINES = 100;
 /** Records that are looked at. */
@@ -30,13 +32,16 @@ export function takeSamples(fileName: string, bytes: Buffer, separator = ','): S
   const first = firstByte(bytes);
   if ((first === '{' || first === '[') && !STAMPED.test(bytes.toString('latin1', 0, 256)))
     return jsonViews(fileName, bytes);
-  const firstLine = bytes.toString('utf8').trimStart().split('\n', 1)[0];
+  const text = bytes.toString('utf8');
+  const comments = COMMENTS.exec(text)?.[0] ?? '';
+  const firstLine = text.slice(comments.length).trimStart().split('\n', 1)[0];
   const shape = /[,;\t|]/.test(firstLine) ? 'csv' : 'text';
   const asked: Sample = {
     fileName,
     bytes,
     shape,
     names: shape === 'csv' ? csvNames(bytes, separator) : [],
+    ...(shape === 'csv' && comments !== '' ? { commentLines: comments.split('\n').length - 1 } : {}),
   };
   if (separator !== ',') return [asked];
   const others = OTHER_SEPARATORS.filter((other) => firstLine.includes(other));
@@ -74,6 +79,7 @@ function csvNames(bytes: Buffer, separator: string): string[] {
   const reader = new CsvReader(separator);
   reader.feed(bytes);
   reader.finish();
+  reader.skipComments();
   return reader.nextTexts() ?? [];
 }
 

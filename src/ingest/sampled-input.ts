@@ -4,7 +4,7 @@
  */
 import { ToolError } from '../errors.js';
 import { ARROW_MAGIC, openArrowInput } from './arrow-input.js';
-import { type InputSource, openInput, type SourceOptions, TruncatedInput } from './container.js';
+import { emptyInput, type InputSource, openInput, type SourceOptions, TruncatedInput } from './container.js';
 import type { Sample } from './format.js';
 import { findWrapping, type LogWrapping, unwrapLines, unwrapSample } from './log-wrapping.js';
 import { openParquetInput } from './parquet-input.js';
@@ -24,12 +24,20 @@ export interface SampledInput {
   readonly isBare: boolean;
 }
 
+/** An input that has nothing which could be looked at: empty, or cut before its first record ends. */
+export interface LeftOutInput {
+  readonly source: InputSource;
+  readonly problem: ToolError;
+}
+
 const SAMPLE_BYTES = 1 << 16;
+const SPACE = 32;
 const LONGEST_FIRST_LINE = 64 << 20;
 
 /** Opened inputs; `remove` deletes what was unpacked. */
 export class InputSet {
   readonly inputs: SampledInput[] = [];
+  readonly leftOut: LeftOutInput[] = [];
   readonly #removals: (() => Promise<void>)[] = [];
   readonly #separator: string;
   readonly #options: SourceOptions;
@@ -41,7 +49,17 @@ export class InputSet {
 
   /** Opens a file or `-`: one input, or one for each member of an archive. */
   async open(path: string): Promise<void> {
-    await this.#sample(await openInput(path, this.#options), true);
+    await this.#look(await openInput(path, this.#options), true);
+  }
+
+  async #look(source: InputSource, mayBeArchive: boolean): Promise<void> {
+    try {
+      await this.#sample(source, mayBeArchive);
+    } catch (error) {
+      if (!(error instanceof ToolError) || !(error.code === 'FILE_EMPTY' || error instanceof CutInput))
+        throw error;
+      this.leftOut.push({ source, problem: error });
+    }
   }
 
   async remove(): Promise<void> {
@@ -62,6 +80,9 @@ export class InputSet {
       await this.#openTable(source, openTable);
       return;
     }
+    const cut = cutOf(source, failure);
+    if (cut === null && whole.every((byte) => byte <= SPACE))
+      throw emptyInput(source.name, 'nothing but blanks');
     const lineEnd = whole.indexOf(10);
     const raw = whole.subarray(0, Math.max(SAMPLE_BYTES, lineEnd + 1));
     const wrapping = findWrapping(raw);
@@ -70,8 +91,8 @@ export class InputSet {
       wrapping === null ? raw : unwrapSample(raw, wrapping),
       this.#separator,
     );
-    if (cutOf(source, failure) !== null && (whole.length === 0 || (lineEnd < 0 && !views.some(isTelling))))
-      throw nothingBeforeCut(cutOf(source, failure)!);
+    if (cut !== null && (whole.length === 0 || (lineEnd < 0 && !views.some(isTelling))))
+      throw new CutInput(cut);
     const isBare =
       wrapping === null && source.readBytes >= whole.length && whole.length > 0 && isSame(source, whole);
     if (source.path === '-') {
@@ -111,7 +132,7 @@ export class InputSet {
       });
     }
     for (const { name, path } of members) {
-      await this.#sample(await openInput(path, this.#options, `${source.name}:${name}`), false);
+      await this.#look(await openInput(path, this.#options, `${source.name}:${name}`), false);
     }
   }
 
@@ -156,12 +177,44 @@ function isTelling({ shape, names }: Sample): boolean {
   return shape === 'jsonl' && names.length > 0;
 }
 
-function nothingBeforeCut(where: string): ToolError {
-  return new ToolError({
-    code: 'FILE_UNREADABLE',
-    message: `${where}; no complete row comes before`,
-    hint: 'fetch the file again',
-  });
+/** A compressed input that gives no whole record. */
+class CutInput extends ToolError {
+  constructor(where: string) {
+    super({
+      code: 'FILE_UNREADABLE',
+      message: `${where}; no complete row comes before`,
+      hint: 'fetch the file again',
+    });
+  }
+}
+
+/** Whether an input ends within its first record: whatever else is wrong with it, no more of it is there. */
+export function isStump({ views }: SampledInput): boolean {
+  return views.every((view) => !view.bytes.includes(10)) && !views.some(isTelling);
+}
+
+/** An input that takes part in a set without giving anything; the reason stands where that of a cut one does. */
+export function withoutRecords(source: InputSource, reason: string): InputSource {
+  const inner = source.path === '-' ? source : source.reopened();
+  async function* nothing(): AsyncGenerator<Buffer> {}
+  const empty: InputSource = {
+    name: source.name,
+    path: source.path,
+    fileBytes: source.fileBytes,
+    truncation: reason,
+    get readBytes() {
+      return inner.readBytes;
+    },
+    async *chunks() {
+      if (inner.path !== '-') await inner.hash();
+      yield* nothing();
+    },
+    hash: () => inner.hash(),
+    chunksFrom: nothing,
+    reopened: () => withoutRecords(source, reason),
+    manifest: () => inner.manifest(),
+  };
+  return empty;
 }
 
 /** Compression shows in that more comes out than was read, or less. */

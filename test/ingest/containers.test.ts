@@ -156,3 +156,58 @@ test('quoted newlines, separators and quotes belong to their cell', async (conte
   );
   assert.equal(result.quality.rowsIn, 4 + 2);
 });
+
+test('a set with empty and cut files gives the rows of the others, and an error unless allowed', async (context) => {
+  const folder = temporaryFolder(context);
+  const output = join(folder, 'out.parquet');
+  const inputs = Object.entries({
+    'b.csv': '',
+    'c.csv': 'TIMESTAMP,Conte',
+    'd.csv.gz': gzipSync(rowsText(0, 9)).subarray(0, 12),
+    'e.csv.gz': gzipSync(''),
+    'a.csv': `${HEADER}\n${rowsText(0, 3)}`,
+  }).map(([name, content]) => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  });
+  await assert.rejects(ingest({ inputs, output }), {
+    code: 'FILE_UNREADABLE',
+    message: /b\.csv is empty \(0 bytes\), so it gave no row; 3 rows .* are in .*out\.parquet/,
+    hint: /--allow-truncated/,
+  });
+  const given = await readTraceRows(output);
+  assert.equal(given.length, 3);
+  const { rows, result } = await ingestFiles(context, inputs, { allowTruncated: true });
+  assert.deepEqual(rows, given);
+  const notes = result.quality.notes.join('\n');
+  assert.match(notes, /b\.csv is empty \(0 bytes\), so it gave no row/);
+  assert.match(notes, /c\.csv ends within its first record, so/);
+  assert.match(notes, /d\.csv\.gz is a truncated gzip file/);
+  assert.match(notes, /e\.csv\.gz is empty \(nothing but blanks\), so/);
+  assert.equal(result.meta.manifest.inputs.find(({ name }) => name === 'd.csv.gz')?.bytes, 12);
+  await assert.rejects(ingest({ inputs, output, strict: true }), { message: 'b.csv is empty (0 bytes)' });
+  await assert.rejects(ingest({ inputs: inputs.slice(0, 1), output }), { code: 'FILE_EMPTY' });
+});
+
+test('comment lines above a CSV header are skipped, and said', async (context) => {
+  const comments = '# exported on a Tuesday\n#\n# one "quote, and a comma\n';
+  const { rows, result } = await ingestText(
+    context,
+    'a.csv',
+    `${comments}${HEADER}\n${rowsText(0, 2)}no time,1,1\n`,
+  );
+  assert.equal(rows.length, 2);
+  assert.match(result.format.reason, /3 comment lines above the header skipped/);
+  assert.equal(result.quality.rejects[0].firstLine, 7);
+});
+
+test('lines of a text log that begin with a quote cost no other line', async (context) => {
+  const request = (id: string, second: number): string =>
+    `INFO 03-30 01:59:0${second} [logger.py:41] Received request ${id}: prompt: 'x', params: SamplingParams(n=1, max_tokens=8), prompt_token_ids: [1, 2], lora_request: None.\n`;
+  const { rows } = await ingestText(
+    context,
+    'vllm.log',
+    `"no end\n${request('cmpl-a', 1)}"a", then\n${request('cmpl-b', 2)}"\n${request('cmpl-c', 3)}`,
+  );
+  assert.equal(rows.length, 3);
+});
