@@ -128,14 +128,92 @@ export function summarizeSamples(
   samples: ArrayLike<number>,
   excluded: Readonly<Record<string, number>> = {},
 ): MetricSummary {
-  const sorted = Float64Array.from(samples).sort();
-  const n = sorted.length;
+  return summarizeSorted(id, samples.length, [Float64Array.from(samples).sort()], excluded);
+}
+
+/** Samples on their way to percentiles. */
+export interface Samples {
+  readonly length: number;
+  push(value: number): void;
+  /** All of them, rising, block after block; blocks are valid until the next one. Asked for once, at the end. */
+  sorted(): Iterable<Float64Array>;
+}
+
+/** Samples in memory, 8 bytes each. */
+export class SamplesInMemory implements Samples {
+  #values = new Float64Array(64);
+  length = 0;
+
+  push(value: number): void {
+    if (this.length === this.#values.length) {
+      const larger = new Float64Array(2 * this.length);
+      larger.set(this.#values);
+      this.#values = larger;
+    }
+    this.#values[this.length++] = value;
+  }
+
+  sorted(): Iterable<Float64Array> {
+    return [this.#values.subarray(0, this.length).sort()];
+  }
+}
+
+/** Percentiles (type 7, each p in 0–1) of samples; null for none. Asks for their order. */
+export function percentilesOf(samples: Samples, ps: readonly number[]): readonly (number | null)[] {
+  const picked = new Ranks(samples.length, ps);
+  for (const block of samples.sorted()) picked.add(block);
+  return ps.map((p) => picked.percentile(p));
+}
+
+/** The values at the ranks that percentiles interpolate between, picked from a rising stream. */
+class Ranks {
+  readonly #n: number;
+  /** Rising. */
+  readonly #ranks: readonly number[];
+  readonly #values = new Map<number, number>();
+  #seen = 0;
+
+  constructor(n: number, ps: readonly number[]) {
+    this.#n = n;
+    const ranks = ps.flatMap((p) => [Math.floor((n - 1) * p), Math.floor((n - 1) * p) + 1]);
+    this.#ranks = [...new Set(ranks.map((rank) => Math.min(rank, n - 1)))].sort((a, b) => a - b);
+  }
+
+  add(block: Float64Array): void {
+    for (const rank of this.#ranks) {
+      if (rank >= this.#seen && rank < this.#seen + block.length)
+        this.#values.set(rank, block[rank - this.#seen]);
+    }
+    this.#seen += block.length;
+  }
+
+  percentile(p: number): number | null {
+    if (this.#n === 0) return null;
+    const h = (this.#n - 1) * p;
+    const low = Math.floor(h);
+    const below = this.#values.get(low)!;
+    return below + (h - low) * (this.#values.get(Math.min(low + 1, this.#n - 1))! - below);
+  }
+}
+
+function summarizeSorted(
+  id: MetricId,
+  n: number,
+  sorted: Iterable<Float64Array>,
+  excluded: Readonly<Record<string, number>>,
+): MetricSummary {
+  const picked = new Ranks(n, [0, 0.5, 0.9, 0.95, 0.99, 0.999, 1]);
+  let count = 0;
   let mean = 0;
   let m2 = 0;
-  for (let i = 0; i < n; i++) {
-    const delta = sorted[i] - mean;
-    mean += delta / (i + 1);
-    m2 += delta * (sorted[i] - mean);
+  for (const block of sorted) {
+    picked.add(block);
+    for (const value of block) {
+      count += 1;
+      const delta = value - mean;
+      mean += delta / count;
+      m2 += delta * (value - mean);
+    }
   }
   return {
     id,
@@ -144,49 +222,57 @@ export function summarizeSamples(
     excluded,
     mean: n > 0 ? mean : null,
     sd: n > 1 ? Math.sqrt(m2 / (n - 1)) : null,
-    min: n > 0 ? sorted[0] : null,
-    p50: percentileSorted(sorted, 0.5),
-    p90: percentileSorted(sorted, 0.9),
-    p95: percentileSorted(sorted, 0.95),
-    p99: percentileSorted(sorted, 0.99),
-    p999: percentileSorted(sorted, 0.999),
-    max: n > 0 ? sorted[n - 1] : null,
+    min: picked.percentile(0),
+    p50: picked.percentile(0.5),
+    p90: picked.percentile(0.9),
+    p95: picked.percentile(0.95),
+    p99: picked.percentile(0.99),
+    p999: picked.percentile(0.999),
+    max: picked.percentile(1),
   };
 }
 
 /**
  * Summaries of every metric over the given requests, in one pass; ITL gaps are pooled. `queue_wait` is there only
- * when a concurrency cap held (or could have held) requests.
+ * when a concurrency cap held (or could have held) requests. `makeSamples` says where samples are kept.
  */
 export function summarizeMetrics(
   requests: Iterable<RequestInstants>,
+  makeSamples: () => Samples = () => new SamplesInMemory(),
 ): Partial<Record<MetricId, MetricSummary>> {
   const ids = Object.keys(REQUEST_METRICS) as (keyof typeof REQUEST_METRICS)[];
-  const samples = new Map<MetricId, number[]>(ids.map((id) => [id, []]));
-  const excluded = new Map<MetricId, Record<string, number>>(ids.map((id) => [id, {}]));
-  const gaps: number[] = [];
-  const gapExcluded: Record<string, number> = {};
-  const waits: number[] = [];
-  const waitExcluded: Record<string, number> = {};
+  const perRequest = ids.map((id) => ({ id, of: REQUEST_METRICS[id], ...gathered(makeSamples) }));
+  const gaps = gathered(makeSamples);
+  const waits = gathered(makeSamples);
   for (const request of requests) {
-    for (const id of ids) {
-      const value = REQUEST_METRICS[id](request);
-      if (typeof value === 'number') samples.get(id)!.push(value);
-      else countReason(excluded.get(id)!, value.missing);
+    for (const { of, samples, excluded } of perRequest) {
+      const value = of(request);
+      if (typeof value === 'number') samples.push(value);
+      else countReason(excluded, value.missing);
     }
     const requestGaps = itlGaps(request);
-    if (requestGaps.length === 0) countReason(gapExcluded, whyNoGaps(request));
-    for (const gap of requestGaps) gaps.push(gap);
+    if (requestGaps.length === 0) countReason(gaps.excluded, whyNoGaps(request));
+    for (const gap of requestGaps) gaps.samples.push(gap);
     const wait = queueWait(request);
-    if (typeof wait === 'number') waits.push(wait);
-    else countReason(waitExcluded, wait.missing);
+    if (typeof wait === 'number') waits.samples.push(wait);
+    else countReason(waits.excluded, wait.missing);
   }
+  const summary = (id: MetricId, { samples, excluded }: Gathered): MetricSummary =>
+    summarizeSorted(id, samples.length, samples.sorted(), excluded);
   const result: Partial<Record<MetricId, MetricSummary>> = {};
-  for (const id of ids) result[id] = summarizeSamples(id, samples.get(id)!, excluded.get(id)!);
-  result.itl = summarizeSamples('itl', gaps, gapExcluded);
-  if (waits.length > 0) result.queue_wait = summarizeSamples('queue_wait', waits, waitExcluded);
+  for (const one of perRequest) result[one.id] = summary(one.id, one);
+  result.itl = summary('itl', gaps);
+  if (waits.samples.length > 0) result.queue_wait = summary('queue_wait', waits);
   return result;
 }
+
+interface Gathered {
+  readonly samples: Samples;
+  /** Requests without a sample, by reason. */
+  readonly excluded: Record<string, number>;
+}
+
+const gathered = (makeSamples: () => Samples): Gathered => ({ samples: makeSamples(), excluded: {} });
 
 function whyNoGaps(request: RequestInstants): string {
   if (request.status !== 'ok') return request.status;

@@ -6,7 +6,7 @@
  * latency term's metric is within that term's limit.
  */
 import { nearestWord, ToolError } from './errors.js';
-import { percentileSorted, REQUEST_METRICS } from './metrics.js';
+import { percentilesOf, REQUEST_METRICS, type Samples, SamplesInMemory } from './metrics.js';
 import type { MetricId } from './types/run-support.js';
 import type { RequestInstants, SloResult } from './types.js';
 import { parseDurationSec, secToMs } from './units.js';
@@ -48,25 +48,10 @@ export function parseSlo(texts: string | readonly string[]): Slo {
 }
 
 /** Judges every term over the requests offered. A latency term without samples is missed. */
-export function judgeSlo(slo: Slo, requests: readonly RequestInstants[]): readonly SloResult[] {
-  return slo.terms.map((term) => {
-    if (term.kind === 'goodput') {
-      const value = goodputOf(slo, requests);
-      return result(term, value, term.limit, 'ratio', requests.length, above(value, term.limit, term.strict));
-    }
-    if (term.kind === 'error_rate') {
-      const value =
-        requests.length === 0 ? null : requests.filter((r) => r.status !== 'ok').length / requests.length;
-      return result(term, value, term.limit, 'ratio', requests.length, below(value, term.limit, term.strict));
-    }
-    const samples: number[] = [];
-    for (const request of requests) {
-      const value = REQUEST_METRICS[term.metric](request);
-      if (typeof value === 'number') samples.push(value);
-    }
-    const value = statisticOf(samples, term.statistic);
-    return result(term, value, term.limitMs, 'ms', samples.length, below(value, term.limitMs, term.strict));
-  });
+export function judgeSlo(slo: Slo, requests: Iterable<RequestInstants>): readonly SloResult[] {
+  const tally = new SloTally(slo);
+  for (const request of requests) tally.add(request);
+  return tally.results();
 }
 
 /** Requests that met every latency term ÷ requests offered; null for none. */
@@ -75,6 +60,63 @@ export function goodputOf(slo: Slo, requests: readonly RequestInstants[]): numbe
   let good = 0;
   for (const request of requests) if (isGood(slo, request)) good += 1;
   return good / requests.length;
+}
+
+/** Judges request by request: nothing but the samples of percentiles is kept, where `makeSamples` says. */
+export class SloTally {
+  readonly #slo: Slo;
+  /** Of each latency term, in the order of the terms; sum in the order of adding. */
+  readonly #latencies: readonly ({ readonly samples: Samples; sum: number } | null)[];
+  #offered = 0;
+  #failed = 0;
+  #good = 0;
+
+  constructor(slo: Slo, makeSamples: () => Samples = () => new SamplesInMemory()) {
+    this.#slo = slo;
+    this.#latencies = slo.terms.map((term) =>
+      term.kind === 'latency' ? { samples: makeSamples(), sum: 0 } : null,
+    );
+  }
+
+  add(request: RequestInstants): void {
+    const ok = request.status === 'ok';
+    let good = ok;
+    for (const [i, term] of this.#slo.terms.entries()) {
+      if (term.kind !== 'latency') continue;
+      const value = REQUEST_METRICS[term.metric](request);
+      if (typeof value !== 'number') continue;
+      const latency = this.#latencies[i]!;
+      latency.samples.push(value);
+      latency.sum += value;
+      if (!below(value, term.limitMs, term.strict)) good = false;
+    }
+    this.#offered += 1;
+    if (!ok) this.#failed += 1;
+    if (good) this.#good += 1;
+  }
+
+  /** Requests that met every latency term ÷ requests offered; null for none. */
+  goodput(): number | null {
+    return this.#offered === 0 ? null : this.#good / this.#offered;
+  }
+
+  /** Asked for once, at the end. */
+  results(): readonly SloResult[] {
+    return this.#slo.terms.map((term, i) => {
+      const n = this.#offered;
+      if (term.kind === 'goodput') {
+        const value = this.goodput();
+        return result(term, value, term.limit, 'ratio', n, above(value, term.limit, term.strict));
+      }
+      if (term.kind === 'error_rate') {
+        const value = n === 0 ? null : this.#failed / n;
+        return result(term, value, term.limit, 'ratio', n, below(value, term.limit, term.strict));
+      }
+      const { samples, sum } = this.#latencies[i]!;
+      const value = statisticOf(samples, sum, term.statistic);
+      return result(term, value, term.limitMs, 'ms', samples.length, below(value, term.limitMs, term.strict));
+    });
+  }
 }
 
 /**
@@ -156,11 +198,10 @@ function parseRatio(limitText: string, text: string): number {
   return value;
 }
 
-function statisticOf(samples: number[], statistic: SloStatistic): number | null {
+function statisticOf(samples: Samples, sum: number, statistic: SloStatistic): number | null {
   if (samples.length === 0) return null;
-  if (statistic.kind === 'mean') return samples.reduce((sum, x) => sum + x, 0) / samples.length;
-  const sorted = Float64Array.from(samples).sort();
-  return statistic.kind === 'max' ? sorted[sorted.length - 1] : percentileSorted(sorted, statistic.p);
+  if (statistic.kind === 'mean') return sum / samples.length;
+  return percentilesOf(samples, [statistic.kind === 'max' ? 1 : statistic.p])[0];
 }
 
 const below = (value: number | null, limit: number, strict: boolean): boolean =>

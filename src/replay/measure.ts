@@ -102,7 +102,7 @@ export async function measure(context: MeasureOptions): Promise<LiveRun> {
     });
     const run = own.read();
     const health = await pool.finish();
-    if (result.interrupted) recorder.recordUnsent();
+    if (result.interrupted) await recorder.recordUnsent();
     await recorder.flush();
     return { ...result, health, run, gauges: (await scraper?.stop()) ?? null };
   } finally {

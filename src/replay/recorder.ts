@@ -98,13 +98,16 @@ export class Recorder {
   }
 
   /** Records every request of the phase that has not ended as unsent. */
-  recordUnsent(): void {
+  async recordUnsent(): Promise<void> {
     const phase = this.#phase;
     const t0Ns = this.#t0Ns;
     if (phase === null || t0Ns === null) return;
     for (let i = 0; i < phase.plan.count; i++) {
       if (this.#seen[i] === 1) continue;
       this.#queue.push(unsentRecord(factsOf(phase, i, t0Ns), phase.plan.stream[i] === 1));
+      if (this.#queue.length < RECORDS_PER_APPEND) continue;
+      this.#write();
+      await this.#writing;
     }
     this.#write();
   }

@@ -23,7 +23,7 @@ import type { SendPlan } from './plan.js';
 import { prepareEndpoint } from './prepare.js';
 import { protocolNamed } from './protocols/index.js';
 import { Recorder } from './recorder.js';
-import { checkRunFolder, clearRunFolder, finishRunFolder } from './run-folder.js';
+import { checkRunFolder, clearRunFolder, finishRun } from './run-folder.js';
 import { openScraper, type Scraper, scrapersTogether } from './scrape.js';
 import { ServerLog } from './server-log.js';
 import { type RunHeader, summarizeRun } from './summary.js';
@@ -87,24 +87,25 @@ export async function replayTrace(options: ReplayOptions): Promise<RunSummary> {
     await serverLog.close();
     const log = await openSortedRunLog(join(options.outDir, RUN_LOG_NAME));
     try {
-      const summary = summarizeRun({
-        header,
-        slo,
-        records: log,
-        interrupted: live.interrupted,
-        health: live.health,
-        run: live.run,
-        connectLimitMs: limitsOf(options).connectNs === null ? null : nsToMs(limitsOf(options).connectNs!),
-        moreSenders: Math.max(0, availableParallelism() - 1 - senders),
-        gauges: live.gauges,
-        extraNotes: live.cancelled
-          ? [
-              `requests that had not ended ${formatDurationSec(drainOf(options))} after the last one was sent were cancelled (--drain)`,
-            ]
-          : [],
-      });
-      await finishRunFolder(options.outDir, { summary, records: log });
-      return summary;
+      return await finishRun(options.outDir, log, (makeSamples) =>
+        summarizeRun({
+          header,
+          slo,
+          records: log,
+          interrupted: live.interrupted,
+          health: live.health,
+          run: live.run,
+          connectLimitMs: limitsOf(options).connectNs === null ? null : nsToMs(limitsOf(options).connectNs!),
+          moreSenders: Math.max(0, availableParallelism() - 1 - senders),
+          gauges: live.gauges,
+          extraNotes: live.cancelled
+            ? [
+                `requests that had not ended ${formatDurationSec(drainOf(options))} after the last one was sent were cancelled (--drain)`,
+              ]
+            : [],
+          makeSamples,
+        }),
+      );
     } finally {
       log.close();
     }

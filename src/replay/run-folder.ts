@@ -2,10 +2,13 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ToolError } from '../errors.js';
+import type { Samples } from '../metrics.js';
 import { parseSlo } from '../slo.js';
 import { readJsonDocument, writeJson } from '../trace/files.js';
-import { RUN_LOG_NAME, readRunLog } from '../trace/run-log.js';
+import { RUN_LOG_NAME } from '../trace/run-log.js';
+import { openSortedRunLog, type SortedRunLog } from '../trace/run-log-sorted.js';
 import { readRunRecords, writeRunRecords } from '../trace/run-records.js';
+import { SampleFile } from '../trace/run-samples.js';
 import type { RunRecord, RunSummary } from '../types.js';
 import { formatCount } from '../units.js';
 import { SERVER_JSONL } from './server-log.js';
@@ -13,6 +16,8 @@ import { type RunHeader, summarizeRun } from './summary.js';
 
 export const RUN_JSON = 'run.json';
 export const REQUESTS_PARQUET = 'requests.parquet';
+/** There only while a run of many requests is summarised. */
+const SAMPLES_NAME = 'samples.tmp';
 
 /** A run, read back. */
 export interface Run {
@@ -49,21 +54,33 @@ export async function clearRunFolder(dir: string): Promise<void> {
 
 async function runFilesIn(dir: string): Promise<string[]> {
   const found: string[] = [];
-  for (const name of [RUN_JSON, REQUESTS_PARQUET, RUN_LOG_NAME, SERVER_JSONL]) {
+  for (const name of [RUN_JSON, REQUESTS_PARQUET, RUN_LOG_NAME, SAMPLES_NAME, SERVER_JSONL]) {
     if (await exists(join(dir, name))) found.push(name);
   }
   return found;
 }
 
-/** Writes the finished run; run.json last, so that its presence means that all is there. Removes the log. */
-export async function finishRunFolder(
+/**
+ * Summarises a run from its log and writes its files; run.json last, so that its presence means that all is there.
+ * Removes the log. `summarize` is given the place for samples; memory does not grow with the run.
+ */
+export async function finishRun(
   dir: string,
-  run: { readonly summary: RunSummary; readonly records: Iterable<RunRecord> },
-): Promise<void> {
-  const meta = JSON.stringify({ schemaVersion: 1, kind: 'run-records', manifest: run.summary.manifest });
-  await writeRunRecords(join(dir, REQUESTS_PARQUET), run.records, meta);
-  await writeJson(join(dir, RUN_JSON), run.summary);
+  log: SortedRunLog,
+  summarize: (makeSamples: () => Samples) => RunSummary,
+): Promise<RunSummary> {
+  const samples = new SampleFile(join(dir, SAMPLES_NAME));
+  let summary: RunSummary;
+  try {
+    summary = summarize(samples.make);
+  } finally {
+    samples.close();
+  }
+  const meta = JSON.stringify({ schemaVersion: 1, kind: 'run-records', manifest: summary.manifest });
+  await writeRunRecords(join(dir, REQUESTS_PARQUET), log, meta);
+  await writeJson(join(dir, RUN_JSON), summary);
   await rm(join(dir, RUN_LOG_NAME), { force: true });
+  return summary;
 }
 
 /**
@@ -77,41 +94,43 @@ export async function readRun(dir: string): Promise<Run> {
   return { summary, records: await readRunRecords(join(dir, REQUESTS_PARQUET)) };
 }
 
-/** Turns the log of a killed run into run.json and requests.parquet. Returns what was there. */
-export async function recoverRun(dir: string): Promise<Run> {
-  const run = await readKilledRun(dir);
-  await finishRunFolder(dir, run);
-  return run;
+/** Turns the log of a killed run into run.json and requests.parquet. Returns its summary. */
+export async function recoverRun(dir: string): Promise<RunSummary> {
+  const log = await openSortedRunLog(join(dir, RUN_LOG_NAME));
+  try {
+    return await finishRun(dir, log, (makeSamples) => summarizeKilledRun(log, makeSamples));
+  } finally {
+    log.close();
+  }
 }
 
 async function readKilledRun(dir: string): Promise<Run> {
-  const { header: text, records: logged, lostBytes } = await readRunLog(join(dir, RUN_LOG_NAME));
-  const header = JSON.parse(text) as RunHeader;
-  const records = sortRecords(logged);
-  const cut =
-    lostBytes > 0 ? ` (${formatCount(lostBytes)} bytes of a batch that was being written are lost)` : '';
-  return {
-    records,
-    summary: summarizeRun({
-      header,
-      slo: header.slo.length === 0 ? null : parseSlo(header.slo),
-      records,
-      interrupted: true,
-      health: [],
-      moreSenders: 0,
-      gauges: null,
-      extraNotes: [
-        `the run was killed: ${formatCount(records.length)} of ${formatCount(header.load.rows)} requests had ended${cut}; requests in flight and not yet sent are not in the counts`,
-      ],
-    }),
-  };
+  const log = await openSortedRunLog(join(dir, RUN_LOG_NAME));
+  try {
+    return { summary: summarizeKilledRun(log), records: [...log] };
+  } finally {
+    log.close();
+  }
 }
 
-/** In the order of the schedule; the warm-up before t0 has negative instants. */
-export function sortRecords(records: readonly RunRecord[]): RunRecord[] {
-  return [...records].sort(
-    (a, b) => a.intendedNs - b.intendedNs || a.index - b.index || a.attempt - b.attempt,
-  );
+function summarizeKilledRun(log: SortedRunLog, makeSamples?: () => Samples): RunSummary {
+  const header = JSON.parse(log.header) as RunHeader;
+  const { count, lostBytes } = log;
+  const cut =
+    lostBytes > 0 ? ` (${formatCount(lostBytes)} bytes of a batch that was being written are lost)` : '';
+  return summarizeRun({
+    header,
+    slo: header.slo.length === 0 ? null : parseSlo(header.slo),
+    records: log,
+    interrupted: true,
+    health: [],
+    moreSenders: 0,
+    gauges: null,
+    extraNotes: [
+      `the run was killed: ${formatCount(count)} of ${formatCount(header.load.rows)} requests had ended${cut}; requests in flight and not yet sent are not in the counts`,
+    ],
+    makeSamples,
+  });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,10 +1,9 @@
 /** From records to run.json: counts, metrics, throughput, goodput, prompt lengths. Pure; the records say everything. */
-import { summarizeMetrics } from '../metrics.js';
-import { goodputOf, judgeSlo, type Slo } from '../slo.js';
+import { type Samples, summarizeMetrics } from '../metrics.js';
+import { type Slo, SloTally } from '../slo.js';
 import type {
   GaugeSummary,
   Manifest,
-  RequestInstants,
   RunCounts,
   RunLoad,
   RunRecord,
@@ -36,7 +35,7 @@ export interface RunHeader {
 export interface SummaryInput {
   readonly header: RunHeader;
   readonly slo: Slo | null;
-  /** Every record, warm-up included; passed over once, and once more when there is an SLO. */
+  /** Every record, warm-up included; passed over once. */
   readonly records: Iterable<RunRecord>;
   readonly interrupted: boolean;
   readonly health: readonly SenderHealth[];
@@ -47,16 +46,17 @@ export interface SummaryInput {
   /** null = no metrics page. */
   readonly gauges: readonly GaugeSummary[] | null;
   readonly extraNotes?: readonly string[];
+  /** Where samples are kept until their percentiles are taken. Default: in memory. */
+  readonly makeSamples?: () => Samples;
 }
 
 /** Summarises the measured part of a run. */
 export function summarizeRun(input: SummaryInput): RunSummary {
-  const { header, slo, interrupted, health, gauges } = input;
-  const tally = new RunTally((header.load.retries ?? 0) > 0);
-  const metrics = summarizeMetrics(tally.through(input.records));
+  const { header, slo, interrupted, health, gauges, makeSamples } = input;
+  const tally = new RunTally((header.load.retries ?? 0) > 0, slo, makeSamples);
+  const metrics = summarizeMetrics(tally.through(input.records), makeSamples);
   const counts = tally.counts();
   const promptTokens = tally.promptTokens();
-  const measured = slo === null ? [] : instantsOf(input.records);
   return {
     schemaVersion: 1,
     kind: 'run',
@@ -68,8 +68,8 @@ export function summarizeRun(input: SummaryInput): RunSummary {
     counts,
     metrics,
     throughput: tally.flow.result(),
-    goodput: slo === null ? null : goodputOf(slo, measured),
-    slo: slo === null ? [] : judgeSlo(slo, measured),
+    goodput: tally.slo?.goodput() ?? null,
+    slo: tally.slo?.results() ?? [],
     validity: judgeValidity({
       records: tally.validity,
       measured: header.measured,
@@ -98,7 +98,8 @@ export function summarizeRun(input: SummaryInput): RunSummary {
 class RunTally {
   readonly flow = new FlowTally();
   readonly notes = new NoteTally();
-  readonly validity = new ValidityTally();
+  readonly validity: ValidityTally;
+  readonly slo: SloTally | null;
   readonly #countsAttempts: boolean;
   readonly #byStatus: Record<string, number> = {};
   #offered = 0;
@@ -108,8 +109,10 @@ class RunTally {
   #exact = 0;
   #signedSum = 0;
 
-  constructor(countsAttempts: boolean) {
+  constructor(countsAttempts: boolean, slo: Slo | null, makeSamples?: () => Samples) {
     this.#countsAttempts = countsAttempts;
+    this.validity = new ValidityTally(makeSamples);
+    this.slo = slo === null ? null : new SloTally(slo, makeSamples);
   }
 
   /** The measured records, each counted on its way. */
@@ -140,6 +143,7 @@ class RunTally {
     this.flow.add(record);
     this.notes.add(record);
     this.validity.add(record);
+    this.slo?.add(record);
     this.#offered += 1;
     this.#byStatus[record.status] = (this.#byStatus[record.status] ?? 0) + 1;
     this.#attempts += record.attempt;
@@ -152,40 +156,10 @@ class RunTally {
   }
 }
 
-/** The measured requests without what an objective does not look at: chunks are most of a record's memory. */
-function instantsOf(records: Iterable<RunRecord>): RequestInstants[] {
-  const measured: RequestInstants[] = [];
-  for (const record of records) {
-    if (record.phase !== 'measure') continue;
-    measured.push({
-      status: record.status,
-      stream: record.stream,
-      intendedNs: record.intendedNs,
-      sentNs: record.sentNs,
-      firstByteNs: record.firstByteNs,
-      firstTokenNs: record.firstTokenNs,
-      firstAnswerTokenNs: record.firstAnswerTokenNs,
-      lastTokenNs: record.lastTokenNs,
-      endNs: record.endNs,
-      outputTokens: record.outputTokens,
-      inputTokens: record.inputTokens,
-      tokensInFirstChunk: record.tokensInFirstChunk,
-      chunkNs: null,
-    });
-  }
-  return measured;
-}
-
 /**
  * Flow over the window from the first intended instant to the last end. `inputTokensPerSec` counts the prompts of ok
  * requests, by the server where it counted.
  */
-export function throughputOf(records: Iterable<RunRecord>): RunThroughput {
-  const flow = new FlowTally();
-  for (const record of records) flow.add(record);
-  return flow.result();
-}
-
 class FlowTally {
   #firstNs = Number.POSITIVE_INFINITY;
   #lastNs = Number.NEGATIVE_INFINITY;

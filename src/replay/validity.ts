@@ -5,10 +5,9 @@
  * Such a run is invalid: its numbers are kept, and marked.
  */
 import { EXIT } from '../errors.js';
-import { percentileSorted } from '../metrics.js';
+import { percentilesOf, type Samples, SamplesInMemory } from '../metrics.js';
 import type { Check, RunRecord, RunSummary } from '../types.js';
 import { formatCount, formatMs, formatRatio, nsToMs, nsToSec, significant } from '../units.js';
-import { Growing } from './growing.js';
 import type { SenderHealth } from './messages.js';
 
 export interface ValidityInput {
@@ -87,10 +86,12 @@ export function exitStatusOf(summary: RunSummary): number {
   return summary.slo.every((term) => term.met) ? EXIT.ok : EXIT.sloMissed;
 }
 
-/** Gathers what the checks need, record by record: 16 bytes a request. */
+/** Gathers what the checks need, record by record. */
 export class ValidityTally {
-  readonly #lagMs = new Growing((length) => new Float64Array(length));
-  readonly #connectMs = new Growing((length) => new Float64Array(length));
+  /** Lateness of the client's own, ms, of the requests that left. */
+  readonly lagMs: Samples;
+  /** Time to open a connection, ms, of the requests that opened one. */
+  readonly connectMs: Samples;
   records = 0;
   unsent = 0;
   ok = 0;
@@ -101,6 +102,11 @@ export class ValidityTally {
   readonly #sentIntended = new Extent();
   readonly #sent = new Extent();
   readonly #end = new Extent();
+
+  constructor(makeSamples: () => Samples = () => new SamplesInMemory()) {
+    this.lagMs = makeSamples();
+    this.connectMs = makeSamples();
+  }
 
   static of(records: Iterable<RunRecord>): ValidityTally {
     const tally = new ValidityTally();
@@ -122,26 +128,16 @@ export class ValidityTally {
       if (record.inputTokens === record.inputTokensAsked) this.promptsExact += 1;
     }
     if (record.sentNs === null) return;
-    this.#lagMs.push(ownLagMs(record));
-    if (record.connectNs !== null) this.#connectMs.push(nsToMs(record.connectNs));
+    this.lagMs.push(ownLagMs(record));
+    if (record.connectNs !== null) this.connectMs.push(nsToMs(record.connectNs));
     this.#sentIntended.add(record.intendedNs);
     this.#sent.add(record.sentNs);
   }
 
-  /** Lateness of the client's own, ms, rising. */
-  lags(): Float64Array {
-    return this.#lagMs.take().sort();
-  }
-
-  /** Time to open connections, ms, rising; over the requests that opened one. */
-  connects(): Float64Array {
-    return this.#connectMs.take().sort();
-  }
-
   /** Requests that left on a connection that was open ÷ requests that left; null = none left. */
   get reuseRatio(): number | null {
-    const { length } = this.#lagMs;
-    return length === 0 ? null : 1 - this.#connectMs.length / length;
+    const { length } = this.lagMs;
+    return length === 0 ? null : 1 - this.connectMs.length / length;
   }
 
   /** Mean gap between intended instants; null for fewer than two. */
@@ -151,7 +147,7 @@ export class ValidityTally {
 
   /** Planned span ÷ real span of the sends: 1 = the offered rate is the planned one. */
   get rateRatio(): number | null {
-    if (this.#lagMs.length < 2 || this.#sentIntended.span === 0 || this.#sent.span === 0) return null;
+    if (this.lagMs.length < 2 || this.#sentIntended.span === 0 || this.#sent.span === 0) return null;
     return this.#sentIntended.span / this.#sent.span;
   }
 
@@ -180,7 +176,8 @@ function checksOf(input: ValidityInput, tally: ValidityTally): Check[] {
     moreSenders > 0
       ? `raise --senders by ${moreSenders}, lower the rate (--rate x0.5), or move the client to a machine of its own`
       : 'lower the rate (--rate x0.5), or move the client to a machine of its own';
-  const lags = tally.lags();
+  const [lagP50Ms, lagP99Ms] = percentilesOf(tally.lagMs, [0.5, 0.99]);
+  const [connectP99Ms] = percentilesOf(tally.connectMs, [0.99]);
   const limitMs = sendLagLimitMs(tally.meanGapMs);
   const most = (value: (one: SenderHealth) => number | null): number | null => {
     const values = health.map(value).filter((one) => one !== null);
@@ -193,8 +190,8 @@ function checksOf(input: ValidityInput, tally: ValidityTally): Check[] {
       ? overload
       : 'raise --concurrency or --drain: requests still waited behind the cap when the run ended';
   return [
-    atMost('send_lag_p99', percentileSorted(lags, 0.99), limitMs, 'ms', overload),
-    atMost('send_lag_p50', percentileSorted(lags, 0.5), limitMs, 'ms', overload),
+    atMost('send_lag_p99', lagP99Ms, limitMs, 'ms', overload),
+    atMost('send_lag_p50', lagP50Ms, limitMs, 'ms', overload),
     atMost('unsent', tally.unsent, 0, 'requests', unsentAdvice),
     atLeast(
       'recorded',
@@ -258,7 +255,7 @@ function checksOf(input: ValidityInput, tally: ValidityTally): Check[] {
     ),
     atMost(
       'connect_p99',
-      percentileSorted(tally.connects(), 0.99),
+      connectP99Ms,
       input.connectLimitMs ?? NO_CONNECT_LIMIT_MS,
       'ms',
       'look-up, TCP and TLS are no part of TTFT: open connections before the load with --preconnect',

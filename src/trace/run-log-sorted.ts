@@ -1,14 +1,18 @@
 /**
  * A run's log in the order of the schedule, without holding it in memory: the log is in the order of ending.
  *
- * One pass reads the three numbers that the order needs (16 bytes a record are kept); then windows of records are read
- * in order, each batch of the log decoded once per window. Ends come nearly in the order of sending, so a window's
+ * One pass reads the keys of the order (24 bytes a record while they are sorted, 4 are kept); then windows of records are
+ * read in order, each batch of the log decoded once per window. Ends come nearly in the order of sending, so a window's
  * records lie in few batches.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import type * as Arrow from 'apache-arrow';
 import { ToolError } from '../errors.js';
 import type { RunRecord } from '../types.js';
-import { bodyLengthOf, cellsOf, END_OF_STREAM_BYTES, HEADER_KEY, recordsOfBatch } from './run-log.js';
+import type { ColumnBatch } from './columns.js';
+import { halvesOf, RunColumns } from './run-columns.js';
+import { bodyLengthOf, END_OF_STREAM_BYTES, HEADER_KEY, rowCountOf } from './run-log.js';
+import { orderOfRows } from './run-order.js';
 
 /** The records of a log, by intended instant, then row, then attempt. Can be passed over again and again. */
 export interface SortedRunLog extends Iterable<RunRecord> {
@@ -16,47 +20,46 @@ export interface SortedRunLog extends Iterable<RunRecord> {
   readonly count: number;
   /** Bytes after the last whole batch. */
   readonly lostBytes: number;
+  /** The same records as columns, in the order of RUN_COLUMNS. */
+  batches(): Iterable<ColumnBatch>;
   close(): void;
 }
 
-const WINDOW_RECORDS = 8_192;
+const WINDOW_RECORDS = 16_384;
 
 /** Opens a log for reading in order. Throws BAD_RUN when it does not begin like one. */
 export async function openSortedRunLog(path: string): Promise<SortedRunLog> {
   const arrow = await import('apache-arrow');
   const file = openSync(path, 'r');
   try {
-    const [schema, ...batches] = messagesOf(file);
-    const schemaBytes = schema === undefined ? null : readBytes(file, schema.from, schema.bytes);
-    const end = new Uint8Array(END_OF_STREAM_BYTES);
-    end.fill(0xff, 0, 4);
-    const open = (
-      message: Span | null,
-    ): Iterable<Parameters<typeof recordsOfBatch>[0]> & {
-      schema: { metadata: Map<string, string> };
-    } => {
-      const body = message === null ? [] : [readBytes(file, message.from, message.bytes)];
-      return arrow.RecordBatchReader.from(Buffer.concat([schemaBytes!, ...body, end])).open() as never;
-    };
-    const header = schemaBytes === null ? undefined : open(null).schema.metadata.get(HEADER_KEY);
+    const { schema, batches, end } = messagesOf(file);
+    if (schema === null) throw notALog(path);
+    const schemaBytes = readBytes(file, schema);
+    const endMark = new Uint8Array(END_OF_STREAM_BYTES);
+    endMark.fill(0xff, 0, 4);
+    const openStream = (body: readonly Uint8Array[]): Arrow.RecordBatchReader =>
+      arrow.RecordBatchReader.from(Buffer.concat([schemaBytes, ...body, endMark])).open();
+    const header = openStream([]).schema.metadata.get(HEADER_KEY);
     if (header === undefined) throw notALog(path);
-    const whole = batches.length === 0 ? schema : batches[batches.length - 1];
-    const lostBytes = fstatSync(file).size - (whole.from + whole.bytes);
-    const place = orderOf(batches, open);
+    const log: Log = {
+      batches,
+      open: (batch) => [...openStream([readBytes(file, batches[batch])])][0],
+    };
+    const order = orderOf(log);
+    function* windows(): Generator<RunColumns> {
+      for (let from = 0; from < order.length; from += WINDOW_RECORDS)
+        yield readWindow(log, order.subarray(from, from + WINDOW_RECORDS));
+    }
     return {
       header,
-      count: place.batch.length,
-      lostBytes,
+      count: order.length,
+      lostBytes: fstatSync(file).size - end,
       close: () => closeSync(file),
+      *batches() {
+        for (const window of windows()) yield window.batch();
+      },
       *[Symbol.iterator]() {
-        for (let from = 0; from < place.batch.length; from += WINDOW_RECORDS) {
-          yield* readWindow(
-            place,
-            from,
-            Math.min(place.batch.length, from + WINDOW_RECORDS),
-            (batch) => [...open(batches[batch])][0],
-          );
-        }
+        for (const window of windows()) yield* window.records();
       },
     };
   } catch (error) {
@@ -70,33 +73,43 @@ interface Span {
   readonly bytes: number;
 }
 
-/** Where the i-th record in order lies. */
-interface Places {
-  readonly batch: Uint32Array;
-  readonly row: Uint32Array;
+interface BatchSpan extends Span {
+  /** Place of its first record in the log. */
+  readonly first: number;
+  readonly rows: number;
 }
 
-type Batch = Parameters<typeof recordsOfBatch>[0];
+interface Log {
+  readonly batches: readonly BatchSpan[];
+  open(batch: number): Arrow.RecordBatch;
+}
 
-/** Whole messages of the stream: FF FF FF FF, int32 length of metadata, metadata, body. */
-function messagesOf(file: number): Span[] {
+/** Whole messages of the stream: FF FF FF FF, int32 length of metadata, metadata, body. The first one is the schema. */
+function messagesOf(file: number): { schema: Span | null; batches: BatchSpan[]; end: number } {
   const { size } = fstatSync(file);
-  const spans: Span[] = [];
+  let schema: Span | null = null;
+  const batches: BatchSpan[] = [];
+  let first = 0;
   let at = 0;
   while (at + 8 <= size) {
-    const head = readBytes(file, at, 8);
+    const head = readBytes(file, { from: at, bytes: 8 });
     const metadataBytes = head.readInt32LE(4);
     if (head.readInt32LE(0) !== -1 || metadataBytes <= 0 || at + 8 + metadataBytes > size) break;
-    const metadata = readBytes(file, at + 8, metadataBytes);
+    const metadata = readBytes(file, { from: at + 8, bytes: metadataBytes });
     const bytes = 8 + metadataBytes + bodyLengthOf(metadata);
     if (at + bytes > size) break;
-    spans.push({ from: at, bytes });
+    if (schema === null) schema = { from: at, bytes };
+    else {
+      const rows = rowCountOf(metadata);
+      batches.push({ from: at, bytes, first, rows });
+      first += rows;
+    }
     at += bytes;
   }
-  return spans;
+  return { schema, batches, end: at };
 }
 
-function readBytes(file: number, from: number, length: number): Buffer {
+function readBytes(file: number, { from, bytes: length }: Span): Buffer {
   const bytes = Buffer.allocUnsafe(length);
   let done = 0;
   while (done < length) {
@@ -107,58 +120,55 @@ function readBytes(file: number, from: number, length: number): Buffer {
   return bytes;
 }
 
-function orderOf(batches: readonly Span[], open: (span: Span) => Iterable<Batch>): Places {
-  let capacity = 4_096;
-  let count = 0;
-  let intended = new Float64Array(capacity);
-  let index = new Int32Array(capacity);
-  let attempt = new Int32Array(capacity);
-  let batchOf = new Uint32Array(capacity);
-  let rowOf = new Uint32Array(capacity);
-  for (const [b, span] of batches.entries()) {
-    for (const batch of open(span)) {
-      const rows = batch.numRows;
-      if (count + rows > capacity) {
-        capacity = Math.max(capacity * 2, count + rows);
-        intended = grown(intended, capacity);
-        index = grown(index, capacity);
-        attempt = grown(attempt, capacity);
-        batchOf = grown(batchOf, capacity);
-        rowOf = grown(rowOf, capacity);
-      }
-      intended.set(cellsOf(batch, 'intended_ns', 'int64') as number[], count);
-      index.set(cellsOf(batch, 'index', 'int32') as number[], count);
-      attempt.set(cellsOf(batch, 'attempt', 'int32') as number[], count);
-      batchOf.fill(b, count, count + rows);
-      for (let row = 0; row < rows; row++) rowOf[count + row] = row;
-      count += rows;
+/** Places of the records in the log, in the order of the schedule. */
+function orderOf({ batches, open }: Log): Uint32Array {
+  const last = batches.at(-1);
+  const count = last === undefined ? 0 : last.first + last.rows;
+  const intendedHigh = new Int32Array(count);
+  const intendedLow = new Uint32Array(count);
+  const index = new Int32Array(count);
+  const attempt = new Int32Array(count);
+  for (const [b, { first, rows }] of batches.entries()) {
+    const batch = open(b);
+    const valuesOf = (name: string): unknown => batch.getChild(name)!.data[0].values;
+    const halves = halvesOf(valuesOf('intended_ns') as BigInt64Array);
+    for (let row = 0; row < rows; row++) {
+      intendedLow[first + row] = halves[2 * row];
+      intendedHigh[first + row] = halves[2 * row + 1];
     }
+    index.set((valuesOf('index') as Int32Array).subarray(0, rows), first);
+    attempt.set((valuesOf('attempt') as Int32Array).subarray(0, rows), first);
   }
-  const order = Uint32Array.from({ length: count }, (_, i) => i).sort(
-    (a, b) => intended[a] - intended[b] || index[a] - index[b] || attempt[a] - attempt[b],
-  );
-  return { batch: order.map((i) => batchOf[i]), row: order.map((i) => rowOf[i]) };
+  return orderOfRows(count, [intendedHigh, intendedLow, index, attempt]);
 }
 
-function grown<T extends Float64Array | Int32Array | Uint32Array>(values: T, capacity: number): T {
-  const larger = new (values.constructor as new (length: number) => T)(capacity);
-  larger.set(values as never);
-  return larger;
-}
-
-function readWindow(place: Places, from: number, to: number, open: (batch: number) => Batch): RunRecord[] {
-  const byBatch = new Map<number, number[]>();
-  for (let i = from; i < to; i++) {
-    const wanted = byBatch.get(place.batch[i]);
-    if (wanted === undefined) byBatch.set(place.batch[i], [i]);
-    else wanted.push(i);
+function readWindow(log: Log, places: Uint32Array): RunColumns {
+  const wanted = new Map<number, { readonly fromRows: number[]; readonly toRows: number[] }>();
+  for (const [toRow, place] of places.entries()) {
+    const batch = batchAt(log.batches, place);
+    let rows = wanted.get(batch);
+    if (rows === undefined) {
+      rows = { fromRows: [], toRows: [] };
+      wanted.set(batch, rows);
+    }
+    rows.fromRows.push(place - log.batches[batch].first);
+    rows.toRows.push(toRow);
   }
-  const window = new Array<RunRecord>(to - from);
-  for (const [batch, wanted] of byBatch) {
-    const records = [...recordsOfBatch(open(batch))];
-    for (const i of wanted) window[i - from] = records[place.row[i]];
-  }
+  const window = new RunColumns(places.length);
+  for (const [batch, { fromRows, toRows }] of wanted) window.copy(log.open(batch), fromRows, toRows);
   return window;
+}
+
+/** The batch that holds the record at a place: the last one that begins there or before. */
+function batchAt(batches: readonly BatchSpan[], place: number): number {
+  let low = 0;
+  let high = batches.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (batches[middle].first <= place) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
 
 const notALog = (path: string): ToolError =>

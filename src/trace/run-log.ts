@@ -5,7 +5,7 @@
  * Each append is one write of one batch (measured: 1.6 ms for 20 records of 64 chunks). The stream's schema carries what the run is
  * (target, load, manifest), for the summary of a run that never came to its end.
  */
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import type * as Arrow from 'apache-arrow';
 import { ToolError } from '../errors.js';
 import type { RunRecord } from '../types.js';
@@ -50,57 +50,29 @@ export async function createRunLog(path: string, header: string): Promise<RunLog
   };
 }
 
-/** What a log holds. */
-export interface RunLogContent {
-  readonly header: string;
-  /** In order of ending. */
-  readonly records: readonly RunRecord[];
-  /** Bytes after the last whole batch: the run was killed while it wrote. */
-  readonly lostBytes: number;
-}
-
-/** Reads every whole batch of a log. Throws BAD_RUN when it does not begin like one. */
-export async function readRunLog(path: string): Promise<RunLogContent> {
-  const arrow = await import('apache-arrow');
-  const bytes = await readFile(path);
-  const wholeBytes = wholeMessagesEnd(bytes);
-  const reader = arrow.RecordBatchReader.from(bytes.subarray(0, wholeBytes)).open();
-  const header = reader.schema?.metadata.get(HEADER_KEY);
-  if (header === undefined) {
-    throw new ToolError({
-      code: 'BAD_RUN',
-      message: `${path} is no log of a run`,
-      hint: 'name the folder that `tokentide replay -o` made',
-    });
-  }
-  const records: RunRecord[] = [];
-  for (const batch of reader) records.push(...recordsOfBatch(batch));
-  return { header, records, lostBytes: bytes.length - wholeBytes };
-}
-
 /** Marks the end of an Arrow stream: continuation, then length 0. */
 export const END_OF_STREAM_BYTES = 8;
 
-/** Where the last whole message ends. Layout: FF FF FF FF, int32 length of metadata, metadata, body. */
-function wholeMessagesEnd(bytes: Buffer): number {
-  let at = 0;
-  while (at + 8 <= bytes.length) {
-    const metadataBytes = bytes.readInt32LE(at + 4);
-    if (bytes.readInt32LE(at) !== -1 || metadataBytes <= 0 || at + 8 + metadataBytes > bytes.length) break;
-    const end = at + 8 + metadataBytes + bodyLengthOf(bytes.subarray(at + 8, at + 8 + metadataBytes));
-    if (end > bytes.length) break;
-    at = end;
-  }
-  return at;
-}
-
 /** `bodyLength` of a Message flatbuffer (Arrow's Message.fbs: the table's fourth field, int64, default 0). */
 export function bodyLengthOf(metadata: Buffer): number {
-  const table = metadata.readInt32LE(0);
+  const at = fieldOf(metadata, metadata.readInt32LE(0), 3);
+  return at === null ? 0 : Number(metadata.readBigInt64LE(at));
+}
+
+/** `length` of the RecordBatch in a Message (the third field is the header; its first field, int64, default 0). */
+export function rowCountOf(metadata: Buffer): number {
+  const header = fieldOf(metadata, metadata.readInt32LE(0), 2);
+  if (header === null) return 0;
+  const at = fieldOf(metadata, header + metadata.readInt32LE(header), 0);
+  return at === null ? 0 : Number(metadata.readBigInt64LE(at));
+}
+
+/** Where a table's field lies (flatbuffers: tables point back to their vtable, of 16-bit offsets); null = default. */
+function fieldOf(metadata: Buffer, table: number, field: number): number | null {
   const vtable = table - metadata.readInt32LE(table);
-  const slot = 4 + 3 * 2;
+  const slot = 4 + 2 * field;
   const offset = metadata.readUInt16LE(vtable) > slot ? metadata.readUInt16LE(vtable + slot) : 0;
-  return offset === 0 ? 0 : Number(metadata.readBigInt64LE(table + offset));
+  return offset === 0 ? null : table + offset;
 }
 
 function schemaOf(arrow: typeof Arrow, header: string): Arrow.Schema {
@@ -209,46 +181,6 @@ function offsetsOf(lengths: readonly number[]): Int32Array {
   const offsets = new Int32Array(lengths.length + 1);
   for (const [i, length] of lengths.entries()) offsets[i + 1] = offsets[i] + length;
   return offsets;
-}
-
-/** The records of one batch. */
-export function* recordsOfBatch(batch: Arrow.RecordBatch): Generator<RunRecord> {
-  const columns = RUN_COLUMNS.map(({ name, code, type }) => ({ code, values: cellsOf(batch, name, type) }));
-  for (let row = 0; row < batch.numRows; row++) {
-    const record: Record<string, unknown> = {};
-    for (const { code, values } of columns) record[code] = values[row];
-    yield record as unknown as RunRecord;
-  }
-}
-
-/**
- * A column's cells, read from its buffers: Arrow's own access by row takes five times as long. The batch is one of ours,
- * so a column has one buffer of each kind, from its start.
- */
-export function cellsOf(batch: Arrow.RecordBatch, name: string, type: RunColumn['type']): readonly unknown[] {
-  const vector = batch.getChild(name);
-  if (batch.numRows === 0) return [];
-  if (vector === null) return new Array<null>(batch.numRows).fill(null);
-  const [data] = vector.data;
-  const { nullBitmap } = data;
-  const isKnown = (row: number): boolean =>
-    data.nullCount === 0 || (nullBitmap[row >> 3] & (1 << (row & 7))) !== 0;
-  const cells = (value: (row: number) => unknown): unknown[] =>
-    Array.from({ length: batch.numRows }, (_, row) => (isKnown(row) ? value(row) : null));
-  switch (type) {
-    case 'int32':
-      return cells((row) => (data.values as Int32Array)[row]);
-    case 'int64':
-      return cells((row) => Number((data.values as BigInt64Array)[row]));
-    case 'list<int64>': {
-      const offsets = data.valueOffsets as Int32Array;
-      // Without an item in any row the child may be left out.
-      const items = (data.children[0]?.values ?? new BigInt64Array(0)) as BigInt64Array;
-      return cells((row) => Array.from(items.subarray(offsets[row], offsets[row + 1]), Number));
-    }
-    default:
-      return cells((row) => vector.get(row) as unknown);
-  }
 }
 
 async function openForWriting(path: string): Promise<FileHandle> {

@@ -4,6 +4,7 @@
  */
 import { ToolError } from '../errors.js';
 import type { RunRecord } from '../types.js';
+import type { ColumnBatch } from './columns.js';
 import { readTable, type TableColumn, type TableRow, type TableType, writeTable } from './table.js';
 
 /** One column of requests.parquet. */
@@ -59,10 +60,16 @@ export const RUN_COLUMNS: readonly RunColumn[] = [
   column('parent_index', 'parentIndex', 'int32'),
 ];
 
+/** Records that can also be had as columns, which saves the objects. */
+export interface ColumnarRecords extends Iterable<RunRecord> {
+  /** In the order of RUN_COLUMNS. */
+  batches(): Iterable<ColumnBatch>;
+}
+
 /** Writes requests.parquet, whole or not at all. `meta` is kept as JSON text in the file's metadata. */
 export async function writeRunRecords(
   path: string,
-  records: Iterable<RunRecord>,
+  records: Iterable<RunRecord> | ColumnarRecords,
   meta: string,
 ): Promise<{ rows: number; bytes: number }> {
   function* rows(): Generator<TableRow> {
@@ -71,8 +78,10 @@ export async function writeRunRecords(
   return writeTable({
     path,
     columns: RUN_COLUMNS,
-    rows: rows(),
+    ...('batches' in records ? { batches: records.batches() } : { rows: rows() }),
     keyValue: { key: RUN_META_KEY, value: meta },
+    // A thread would hold row groups beside the one that is being filled: memory for little time.
+    threads: 0,
   });
 }
 

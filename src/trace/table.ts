@@ -32,6 +32,8 @@ export interface WriteTableOptions {
   readonly batches?: Iterable<ColumnBatch>;
   /** Metadata of the file: one key and its text. */
   readonly keyValue?: { readonly key: string; readonly value: string } | null;
+  /** Threads that encode beside this one, each with some row groups of its own; the bytes do not depend on it. */
+  readonly threads?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -56,6 +58,7 @@ export async function writeTable(options: WriteTableOptions): Promise<{ rows: nu
       rowGroupRows: ROW_GROUP_ROWS,
       profile: 'standard',
       keyValue: () => keyValue,
+      threads: options.threads,
     });
     const { size } = await stat(temporary);
     await rename(temporary, path);

@@ -37,7 +37,7 @@ export const command: CommandSpec = {
         hint: 'wait some seconds, or --force if its client is dead',
       });
     }
-    const { summary } = await recoverRun(dir);
+    const summary = await recoverRun(dir);
     io.print(fitScreen(runLines(summary).join('\n')));
     io.print(`\nwrote ${dir}/run.json and ${dir}/requests.parquet`);
     io.result(summary);
