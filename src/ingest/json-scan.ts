@@ -9,6 +9,8 @@ export interface PathNode {
   readonly children: PathChild[];
   /** Declared column whose value this is; −1 = only a step on the way. */
   column: number;
+  /** Which of the column's spellings: of several that a record has, the first is meant. */
+  rank: number;
 }
 
 interface PathChild {
@@ -19,20 +21,22 @@ interface PathChild {
 
 /** Builds the tree; paths[i] are the dotted paths under which column i may be. */
 export function pathTree(paths: readonly (readonly string[])[]): PathNode {
-  const root: PathNode = { children: [], column: -1 };
+  const root: PathNode = { children: [], column: -1, rank: 0 };
   paths.forEach((spellings, column) => {
-    for (const path of spellings) {
+    spellings.forEach((path, rank) => {
       let node = root;
       for (const key of path.split('.')) {
         let child = node.children.find((candidate) => candidate.key === key);
         if (child === undefined) {
-          child = { key, bytes: Buffer.from(key), node: { children: [], column: -1 } };
+          child = { key, bytes: Buffer.from(key), node: { children: [], column: -1, rank: 0 } };
           node.children.push(child);
         }
         node = child.node;
       }
-      if (node.column < 0) node.column = column;
-    }
+      if (node.column >= 0) return;
+      node.column = column;
+      node.rank = rank;
+    });
   });
   return root;
 }
@@ -58,6 +62,8 @@ export class JsonScanner {
   #depth = 0;
   #escaped = false;
   #record: SourceRecord | null = null;
+  /** Which spelling each column's value has. */
+  readonly #ranks: number[] = [];
 
   constructor(root: PathNode) {
     this.#root = root;
@@ -120,14 +126,15 @@ export class JsonScanner {
       isFine = this.#word('null');
     } else isFine = this.#number();
     if (!isFine) return false;
-    if (node !== null && node.column >= 0) this.#note(node.column, start, isString, isNull);
+    if (node !== null && node.column >= 0) this.#note(node, start, isString, isNull);
     return true;
   }
 
-  #note(column: number, start: number, isString: boolean, isNull: boolean): void {
+  #note({ column, rank }: PathNode, start: number, isString: boolean, isNull: boolean): void {
     const record = this.#record!;
-    // Another spelling of the column may come later as null: it does not hide what was found.
-    if (isNull && record.starts[column] >= 0) return;
+    // Of a column's spellings the first that is not null is meant, wherever in the record it stands.
+    if (record.starts[column] >= 0 && (isNull || rank > this.#ranks[column])) return;
+    this.#ranks[column] = rank;
     record.starts[column] = isNull ? -1 : isString ? start + 1 : start;
     record.ends[column] = isString ? this.#at - 1 : this.#at;
     record.quoting[column] = !isString ? QUOTING.bare : this.#escaped ? QUOTING.jsonEscapes : QUOTING.plain;

@@ -1,7 +1,7 @@
 /** vLLM's request lines: Python literals, words of the line inside prompts, years that turn. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseVllmRequestLine } from '../../src/ingest/formats/vllm-line.js';
+import { parseVllmLine, parseVllmRequestLine } from '../../src/ingest/formats/vllm-line.js';
 import { ingestText } from './logs.js';
 
 const HEAD = 'INFO 03-30 01:59:58 [logger.py:41] Received request';
@@ -42,4 +42,40 @@ test('dates without a year run on over its turn and over a leap day', async (con
   assert.deepEqual(await daysOf(['12-30 00:00:00', '01-02 00:00:00', '03-01 12:00:00']), [0, 3, 61.5]);
   assert.deepEqual(await daysOf(['02-28 00:00:00', '02-29 00:00:00', '03-01 00:00:00']), [0, 1, 2]);
   assert.deepEqual(await daysOf(['02-28 00:00:00', '03-01 00:00:00']), [0, 1]);
+});
+
+test('where the server announces nothing, what the engine adds are the requests, several answers of one once', async (context) => {
+  const line = (second: number, text: string): string =>
+    `INFO 03-30 01:59:0${second} [async_llm.py:270] ${text}\n`;
+  const { result, rows } = await ingestText(
+    context,
+    'engine.log',
+    [
+      line(1, 'Added request chatcmpl-a.'),
+      line(2, 'Added request 0_chatcmpl-b.'),
+      line(3, 'Finished request chatcmpl-a.'),
+      line(4, 'Added request cmpl-c-0.'),
+    ].join(''),
+    { keepIds: true },
+  );
+  assert.match(result.format.reason, /Added request/);
+  assert.deepEqual(
+    rows.map(({ requestId, operation, status }) => [requestId, operation, status]),
+    [
+      ['chatcmpl-a', 'chat', 'ok'],
+      ['cmpl-c-0', 'completion', 'unknown'],
+    ],
+  );
+});
+
+test('the first form of all, and answers without token ids', () => {
+  const first = parseVllmRequestLine(
+    `INFO 03-30 01:59:58 async_llm_engine.py:371] Received request 7: prompt: 'hi', sampling params: SamplingParams(n=1, max_tokens=5), prompt token ids: [1, 15043].`,
+  );
+  assert.deepEqual([first?.prompt, first?.promptTokenIds, first?.maxTokens], ['hi', 2, 5]);
+  const end = parseVllmLine(
+    `INFO 03-30 01:59:58 [logger.py:90] Generated response chatcmpl-1: output: 'hi', finish_reason: stop`,
+  );
+  assert.ok(end?.kind === 'generated');
+  assert.deepEqual([end.output, end.outputTokenIds, end.finishReason], ['hi', null, 'stop']);
 });

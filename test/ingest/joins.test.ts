@@ -80,3 +80,26 @@ test('vllm-log: old engines end requests by name, new ones by their answers, som
   assert.equal(result.quality.estimatedRows, 2, 'lengths from text are marked as estimated');
   assert.match(result.quality.notes.join('\n'), /complete only after later ones, as records are joined/);
 });
+
+test('SGLang lines without a time of their own are placed by what the end says of the arrival', async (context) => {
+  const end = (id: string, more: string): string =>
+    `Finish: obj=GenerateReqInput(rid='${id}', text='an invented prompt', stream=True), out={'text': 'an answer', 'meta_info': {'id': '${id}', 'finish_reason': {'type': 'stop'}, 'prompt_tokens': 3, 'completion_tokens': 2${more}, 'e2e_latency': 1.5}}\n`;
+  const { rows, result } = await ingestText(
+    context,
+    'target.log',
+    [
+      "Receive: obj=GenerateReqInput(rid='a', stream=True)\n",
+      end('a', ", 'request_received_ts': 1774747800.25"),
+      end('b', ", 'request_received_ts': 1774747801.5"),
+      end('c', ''),
+    ].join(''),
+  );
+  assert.deepEqual(
+    rows.map(({ arrivalNs, durationNs }) => [arrivalNs, durationNs]),
+    [
+      [0n, 1_500_000_000n],
+      [1_250_000_000n, 1_500_000_000n],
+    ],
+  );
+  assert.match(result.quality.rejects[0].reason, /has no time, and request_received_ts is missing/);
+});

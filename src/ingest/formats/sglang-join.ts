@@ -2,22 +2,40 @@
  * SGLang's two events of a request, received and finished, joined by request id in whatever order they come; shared by the
  * JSON and the text form of its log.
  */
-import type { TraceStatus } from '../../types.js';
+import type { Operation, TraceStatus } from '../../types.js';
 import type { RowField, StagedRow } from '../rows.js';
 import type { TimeReader } from '../time.js';
 import { backdate } from './instants.js';
 import type { Emit, ManyRowsContext } from './many-rows.js';
+import { statusOfHttp } from './status.js';
 
 export const SGLANG_FILLS: readonly RowField[] = [
   'inputTokens',
   'outputTokens',
   'cachedTokens',
+  'reasoningTokens',
   'maxOutputTokens',
   'requestId',
+  'operation',
   'stream',
   'status',
+  'httpStatus',
   'durationNs',
 ];
+
+/** The server asks itself whether it is well: no load of anybody's. */
+export function isHealthCheck(requestId: string): boolean {
+  return requestId.startsWith('HEALTH_CHECK');
+}
+
+/** How a request ended: an abort with an HTTP status is a refusal or an error, one without is a client that left. */
+export function endStatus(
+  finishReason: string | null,
+  httpStatus: number | null,
+): Pick<SglangEnd, 'status' | 'httpStatus'> {
+  if (finishReason !== 'abort') return { status: 'ok', httpStatus: null };
+  return { status: statusOfHttp(httpStatus) ?? 'cancelled', httpStatus };
+}
 
 /** An instant as the source wrote it. */
 export type Stamp = Pick<StagedRow, 'sec' | 'nanos' | 'places' | 'isDate' | 'hasZone' | 'localKind'>;
@@ -33,6 +51,7 @@ export interface SglangEvent {
   readonly stamp: Stamp;
   readonly stream: boolean | null;
   readonly maxOutputTokens: number | null;
+  readonly operation: Operation | null;
   readonly prompt: string | null;
 }
 
@@ -41,8 +60,10 @@ export interface SglangEnd {
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
   readonly cachedTokens: number | null;
+  readonly reasoningTokens: number | null;
   readonly durationNs: bigint | null;
   readonly status: TraceStatus;
+  readonly httpStatus: number | null;
   readonly answer: string | null;
 }
 
@@ -56,12 +77,15 @@ const NOTHING: Pending = {
   finished: null,
   stream: null,
   maxOutputTokens: null,
+  operation: null,
   prompt: null,
   inputTokens: null,
   outputTokens: null,
   cachedTokens: null,
+  reasoningTokens: null,
   durationNs: null,
   status: 'unknown',
+  httpStatus: null,
   answer: null,
 };
 
@@ -96,12 +120,13 @@ export class SglangJoin {
     this.#open.clear();
   }
 
-  #merged({ id, stream, maxOutputTokens, prompt }: SglangEvent): Pending {
+  #merged({ id, stream, maxOutputTokens, operation, prompt }: SglangEvent): Pending {
     const known = this.#open.get(id) ?? NOTHING;
     return {
       ...known,
       stream: known.stream ?? stream,
       maxOutputTokens: known.maxOutputTokens ?? maxOutputTokens,
+      operation: known.operation ?? operation,
       prompt: this.#context.keepsText === true ? (known.prompt ?? prompt) : null,
     };
   }

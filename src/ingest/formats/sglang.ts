@@ -7,7 +7,8 @@ import type { SourceColumn } from '../format.js';
 import { RowReject } from '../record.js';
 import { detectByKeys } from './detect-keys.js';
 import type { ManyRowsFormat } from './many-rows.js';
-import { SGLANG_FILLS, SglangJoin, stampOf } from './sglang-join.js';
+import { endStatus, isHealthCheck, SGLANG_FILLS, SglangJoin, stampOf } from './sglang-join.js';
+import { httpStatusOf } from './status.js';
 
 const TIME = 0;
 const EVENT = 1;
@@ -21,6 +22,9 @@ const LATENCY = 8;
 const FINISH = 9;
 const PROMPT = 10;
 const ANSWER = 11;
+const STATUS_CODE = 12;
+const REASONING = 13;
+const CROSS_ENCODER = 14;
 
 const COLUMNS: readonly SourceColumn[] = [
   { name: 'timestamp', required: true, meaning: "when the event was logged, the server's local time" },
@@ -35,6 +39,17 @@ const COLUMNS: readonly SourceColumn[] = [
   { name: 'out.meta_info.finish_reason.type', required: false, meaning: 'stop, length; abort = cancelled' },
   { name: 'obj.text', required: false, meaning: 'prompt, of which nothing is kept unless asked' },
   { name: 'out.text', required: false, meaning: 'answer, likewise' },
+  {
+    name: 'out.meta_info.finish_reason.status_code',
+    required: false,
+    meaning: 'HTTP status of what the server aborted itself',
+  },
+  { name: 'out.meta_info.reasoning_tokens', required: false, meaning: 'reasoning part of the output' },
+  {
+    name: 'obj.is_cross_encoder_request',
+    required: false,
+    meaning: 'there = an embedding; true = two texts are compared',
+  },
 ];
 
 export const sglang: ManyRowsFormat = {
@@ -58,6 +73,8 @@ export const sglang: ManyRowsFormat = {
         if (event !== 'request.received' && event !== 'request.finished') return false;
         const id = record.text(ID);
         if (id === null) throw new RowReject('rid is missing');
+        if (isHealthCheck(id)) return false;
+        const isComparison = record.flag(CROSS_ENCODER);
         const time = record.time(TIME, 'iso');
         if (time === null) throw new RowReject('timestamp is missing');
         const said = {
@@ -65,6 +82,8 @@ export const sglang: ManyRowsFormat = {
           stamp: stampOf(time),
           stream: record.flag(STREAM),
           maxOutputTokens: record.count(CAP),
+          operation:
+            isComparison === null ? null : isComparison ? ('rerank' as const) : ('embedding' as const),
           prompt: record.text(PROMPT),
         };
         if (event === 'request.received') join.received(said, row, emit);
@@ -74,7 +93,8 @@ export const sglang: ManyRowsFormat = {
             outputTokens: record.count(OUTPUT),
             cachedTokens: record.count(CACHED),
             durationNs: record.durationNs(LATENCY, 's'),
-            status: record.text(FINISH) === 'abort' ? ('cancelled' as const) : ('ok' as const),
+            reasoningTokens: record.count(REASONING),
+            ...endStatus(record.text(FINISH), httpStatusOf(record.text(STATUS_CODE))),
             answer: record.text(ANSWER),
           };
           join.finished(said, ended, row, emit);

@@ -1,9 +1,12 @@
 /**
  * Lines of vLLM's text log that tell of a request. Announcements: the old form has the prompt as a Python literal before
- * its parameters, the new one has the parameters only and the prompt in a DEBUG line of its own. Ends: `Finished request`
+ * its parameters, the new one has the parameters only and the prompt in a DEBUG line of its own; the engine adds a line of its
+ * own, the only one where the server's are off. Ends: `Finished request`
  * and `Aborted request` of older engines, `Generated response` of `--enable-log-outputs`. All prefixes lack the year and
  * the zone.
  */
+
+import { unescapePython } from './python-literal.js';
 
 /** When a line was written. */
 export interface VllmStamp {
@@ -20,6 +23,8 @@ export interface VllmRequestLine extends VllmStamp {
   /** Number of prompt token ids that were logged (`--max-log-len` cuts them); null when they are not. */
   readonly promptTokenIds: number | null;
   readonly maxTokens: number | null;
+  /** Whether an embedding, score or class is asked for, not text. */
+  readonly isPooling: boolean;
   readonly adapter: string | null;
 }
 
@@ -28,7 +33,7 @@ export type VllmLine =
   | ({ readonly kind: 'received' } & VllmRequestLine)
   | ({ readonly kind: 'details' } & Pick<VllmRequestLine, 'requestId' | 'prompt' | 'promptTokenIds'> &
       VllmStamp)
-  | ({ readonly kind: 'finished' | 'aborted'; readonly requestId: string } & VllmStamp)
+  | ({ readonly kind: 'added' | 'finished' | 'aborted'; readonly requestId: string } & VllmStamp)
   | ({
       readonly kind: 'generated';
       readonly requestId: string;
@@ -44,8 +49,14 @@ export type VllmLine =
 // biome-ignore lint/suspicious/noControlCharactersInRegex: log colours are control characters
 const COLOUR = /\u001b\[[0-9;]*m/g;
 const HEAD =
-  /^(?:\([^)]*\) )*(?:INFO|DEBUG)\s+(\d\d)-(\d\d) (\d\d:\d\d:\d\d(?:[.,]\d+)?) \[?[\w./-]+:\d+\]\s+(?:\S+ )?(Received request|Request|Finished request|Aborted request|Generated response) (\S+?)([.:]? .*|[.:])?$/s;
-const PARAMETERS = 'params: SamplingParams(';
+  /^(?:\([^)]*\) )*(?:INFO|DEBUG)\s+(\d\d)-(\d\d) (\d\d:\d\d:\d\d(?:[.,]\d+)?) \[?[\w./-]+:\d+\]\s+(?:\S+ )?(Received request|Request|Added request|Finished request|Aborted request|Generated response) (\S+?)([.:]? .*|[.:])?$/s;
+/** The prompt may itself hold the words that follow it: the last place counts. */
+const PARAMETERS = /^(.*)(?:sampling )?params: (Sampling|Pooling|BeamSearch)Params\((.*)$/s;
+const ENDS = {
+  'Added request': 'added',
+  'Finished request': 'finished',
+  'Aborted request': 'aborted',
+} as const;
 
 /** The line's content; null when it tells of no request. */
 export function parseVllmLine(line: string): VllmLine | null {
@@ -67,7 +78,7 @@ export function parseVllmLine(line: string): VllmLine | null {
     case 'Generated response':
       return generatedOf(rest, requestId, stamp);
     default:
-      return { kind: what === 'Finished request' ? 'finished' : 'aborted', ...stamp, requestId };
+      return { kind: ENDS[what as keyof typeof ENDS], ...stamp, requestId };
   }
 }
 
@@ -79,17 +90,17 @@ export function parseVllmRequestLine(line: string): VllmRequestLine | null {
 
 function requestOf(
   rest: string,
-): Pick<VllmRequestLine, 'prompt' | 'promptTokenIds' | 'maxTokens' | 'adapter'> | null {
-  // The prompt may itself hold the words that follow it: the last place counts.
-  const at = rest.lastIndexOf(PARAMETERS);
-  if (at < 0) return null;
-  const parameters = rest.slice(at + PARAMETERS.length);
+): Pick<VllmRequestLine, 'prompt' | 'promptTokenIds' | 'maxTokens' | 'isPooling' | 'adapter'> | null {
+  const split = PARAMETERS.exec(rest);
+  if (split === null) return null;
+  const [, before, kind, parameters] = split;
   const cap = /(?:^|[ ,])max_tokens=(\d{1,9})\b/.exec(parameters);
   const lora = /lora_request: LoRARequest\(lora_name='([^']*)'/.exec(parameters);
   return {
-    prompt: literalOf(/^prompt: (['"])(.*)\1, $/s.exec(rest.slice(0, at))),
-    promptTokenIds: idsOf('prompt_token_ids', parameters),
+    prompt: literalOf(/^prompt: (['"])(.*)\1, ?(?:sampling )?$/s.exec(before)),
+    promptTokenIds: idsOf('prompt[_ ]token[_ ]ids', parameters),
     maxTokens: cap === null ? null : Number(cap[1]),
+    isPooling: kind === 'Pooling',
     adapter: lora === null ? null : lora[1],
   };
 }
@@ -105,7 +116,8 @@ function detailsOf(rest: string): Pick<VllmRequestLine, 'prompt' | 'promptTokenI
 
 function generatedOf(rest: string, requestId: string, stamp: VllmStamp): VllmLine | null {
   const head = /^(?:\(streaming (delta|complete)\): )?output: /.exec(rest);
-  const at = rest.lastIndexOf(', output_token_ids: ');
+  const ids = rest.lastIndexOf(', output_token_ids: ');
+  const at = ids < 0 ? rest.lastIndexOf(', finish_reason: ') : ids;
   if (head === null || at < 0) return null;
   const tail = rest.slice(at);
   const reason = /finish_reason: (\w+)/.exec(tail)?.[1] ?? 'None';
@@ -128,33 +140,6 @@ function literalOf(match: RegExpExecArray | null): string | null {
 function idsOf(name: string, text: string): number | null {
   const ids = new RegExp(`${name}: \\[([^\\]]*)\\]`).exec(text);
   return ids === null ? null : countItems(ids[1]);
-}
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-};
-
-function unescapePython(text: string): string {
-  return text.replace(
-    /\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))/gs,
-    (
-      whole,
-      byte: string | undefined,
-      unit: string | undefined,
-      point: string | undefined,
-      plain: string | undefined,
-    ) => {
-      const digits = byte ?? unit ?? point;
-      if (digits === undefined) return ESCAPES[plain ?? ''] ?? whole;
-      const code = Number.parseInt(digits, 16);
-      return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
-    },
-  );
 }
 
 function countItems(list: string): number {

@@ -10,7 +10,13 @@ import type { Detection, Sample } from '../format.js';
 import { RowReject } from '../record.js';
 import type { StagedRow } from '../rows.js';
 import type { Emit, ManyRowsContext, ManyRowsFormat, ManyRowsHandler } from './many-rows.js';
-import { parseVllmLine, parseVllmRequestLine, type VllmLine, type VllmStamp } from './vllm-line.js';
+import {
+  parseVllmLine,
+  parseVllmRequestLine,
+  type VllmLine,
+  type VllmRequestLine,
+  type VllmStamp,
+} from './vllm-line.js';
 import { YearlessCalendar } from './yearless-calendar.js';
 
 const LINE = 0;
@@ -33,7 +39,7 @@ export const vllmLog: ManyRowsFormat = {
       name: 'line',
       required: true,
       meaning:
-        '`Received request <id>: …`: time, id, max_tokens, prompt or token ids where logged; `Finished`, `Aborted` and `Generated response` lines end it',
+        '`Received request <id>: …` (else `Added request <id>`): time, id, max_tokens, prompt or token ids where logged; `Finished`, `Aborted` and `Generated response` lines end it',
     },
   ],
   fills: [
@@ -59,9 +65,10 @@ function detect(sample: Sample): Detection {
   if (sample.shape !== 'text' && sample.shape !== 'csv') return { score: 0, reason: 'it is no text log' };
   const lines = sample.bytes.toString('utf8').split('\n');
   const found = lines.some((line) => parseVllmRequestLine(line) !== null);
-  return found
-    ? { score: 1, reason: 'it has lines `Received request …: params: SamplingParams(…)`' }
-    : { score: 0, reason: 'it has no line `Received request …`' };
+  if (found) return { score: 1, reason: 'it has lines `Received request …: params: …Params(…)`' };
+  return lines.some((line) => parseVllmLine(line)?.kind === 'added')
+    ? { score: 1, reason: 'it has lines `Added request …`' }
+    : { score: 0, reason: 'it has no line `Received request …` or `Added request …`' };
 }
 
 const NS_PER_SEC = 1_000_000_000n;
@@ -88,6 +95,8 @@ class LineJoin implements ManyRowsHandler {
   readonly #context: ManyRowsContext;
   readonly #calendar = new YearlessCalendar();
   readonly #open = new Map<string, OpenRequest>();
+  /** Whether requests are announced by the server: what the engine adds is then known, perhaps under a longer id. */
+  #isAnnounced = false;
 
   constructor(context: ManyRowsContext) {
     this.#context = context;
@@ -98,10 +107,12 @@ class LineJoin implements ManyRowsHandler {
     if (line === null) return false;
     const instant = this.#instantOf(line);
     const known = this.#open.get(line.requestId);
-    if (line.kind === 'received') {
+    if (line.kind === 'received' || line.kind === 'added') {
+      if (line.kind === 'received') this.#isAnnounced = true;
+      else if (this.#isAnnounced || SAMPLE_OF_ANOTHER.test(line.requestId)) return false;
       // An id that comes again is another request.
       if (known !== undefined) this.#close(line.requestId, known, null, 'unknown', row, emit);
-      this.#begin(line, instant, row, emit);
+      this.#begin(line.kind === 'received' ? line : { ...NOTHING_SAID, ...line }, instant, row, emit);
       return true;
     }
     // What began before the log has no arrival: its other lines say nothing that could be used.
@@ -132,10 +143,10 @@ class LineJoin implements ManyRowsHandler {
     };
   }
 
-  #begin(line: VllmLine & { kind: 'received' }, arrival: Instant, row: StagedRow, emit: Emit): void {
+  #begin(line: VllmRequestLine, arrival: Instant, row: StagedRow, emit: Emit): void {
     this.#open.set(line.requestId, {
       arrival,
-      operation: operationOf(line.requestId),
+      operation: operationOf(line.requestId) ?? (line.isPooling ? 'embedding' : null),
       adapter: line.adapter,
       maxOutputTokens: line.maxTokens,
       inputTokens: line.promptTokenIds,
@@ -189,6 +200,17 @@ class LineJoin implements ManyRowsHandler {
   }
 }
 
+/** One request for several answers is several to the engine: `1_chatcmpl-…`. */
+const SAMPLE_OF_ANOTHER = /^\d+_/;
+
+const NOTHING_SAID = {
+  prompt: null,
+  promptTokenIds: null,
+  maxTokens: null,
+  isPooling: false,
+  adapter: null,
+} satisfies Partial<VllmRequestLine>;
+
 /** How a line ends its request; null = it does not. */
 function statusOf(line: VllmLine): TraceStatus | null {
   if (line.kind === 'finished') return 'ok';
@@ -207,5 +229,5 @@ function operationOf(requestId: string): Operation | null {
   if (requestId.startsWith('chatcmpl-') || requestId.startsWith('resp_')) return 'chat';
   if (requestId.startsWith('cmpl-')) return 'completion';
   if (requestId.startsWith('embd-')) return 'embedding';
-  return requestId.startsWith('rerank-') ? 'rerank' : null;
+  return /^(rerank|score)-/.test(requestId) ? 'rerank' : null;
 }
