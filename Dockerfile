@@ -5,6 +5,7 @@ COPY package.json package-lock.json .npmrc tsconfig.json ./
 # The build of `prepare` needs the sources: dependencies first, so that they are cached.
 RUN npm ci --ignore-scripts
 COPY bin bin
+COPY kernels kernels
 COPY src src
 COPY test test
 COPY models models
@@ -19,6 +20,7 @@ COPY --from=build /build/package.json ./
 COPY --from=build /build/node_modules node_modules
 COPY --from=build /build/bin bin
 COPY --from=build /build/dist/src dist/src
+COPY --from=build /build/wasm wasm
 COPY src src
 COPY models models
 COPY schemas schemas

@@ -13,30 +13,27 @@ export class LengthCounts {
   readonly #sparse = new Map<number, number>();
   total = 0;
   unknown = 0;
-  #sum = 0;
 
   add(column: Int32Column | null, rowCount: number): void {
     if (column === null) {
       this.unknown += rowCount;
       return;
     }
-    const { values, valid } = column;
+    const { valid } = column;
+    const all = column.values.subarray(0, rowCount);
+    const known = valid === null ? all : all.filter((_, row) => valid[row] !== 0);
+    this.total += known.length;
+    this.unknown += rowCount - known.length;
+    this.#count(known);
+  }
+
+  #count(values: Int32Array): void {
     const dense = this.#dense;
-    let unknown = 0;
-    let sum = 0;
-    for (let row = 0; row < rowCount; row++) {
-      if (valid !== null && valid[row] === 0) {
-        unknown += 1;
-        continue;
-      }
-      const value = values[row];
-      sum += value;
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i];
       if (value < DENSE) dense[value] += 1;
       else this.#sparse.set(value, (this.#sparse.get(value) ?? 0) + 1);
     }
-    this.unknown += unknown;
-    this.total += rowCount - unknown;
-    this.#sum += sum;
   }
 
   get zero(): number {
@@ -46,6 +43,7 @@ export class LengthCounts {
   /** What the column shows, as numbers. */
   facts(): LengthFacts {
     const values = this.#values();
+    const sum = values.reduce((total, value) => total + value * this.#countOf(value), 0);
     const hasEnough = this.total >= MIN_ROWS;
     const cap = hasEnough ? this.#capAt(values) : null;
     const floor = hasEnough ? this.#floorAt(values) : null;
@@ -58,17 +56,17 @@ export class LengthCounts {
       knownRows: this.total,
       unknownRows: this.unknown,
       zeroRows: this.zero,
-      meanTokens: this.total === 0 ? null : this.#sum / this.total,
+      meanTokens: this.total === 0 ? null : sum / this.total,
       minTokens: values[0] ?? null,
       maxTokens: values[values.length - 1] ?? null,
       cap: cap === null ? null : { fromTokens: cap.from, toTokens: cap.to, rows: cap.count },
-      floor: floor === null ? null : { tokens: floor, rows: this.#count(floor) },
+      floor: floor === null ? null : { tokens: floor, rows: this.#countOf(floor) },
       atoms: atoms.slice(0, LISTED_ATOMS).map(({ value, count }) => ({ tokens: value, rows: count })),
       atomCount: atoms.length,
     };
   }
 
-  #count(value: number): number {
+  #countOf(value: number): number {
     return value < DENSE ? this.#dense[value] : (this.#sparse.get(value) ?? 0);
   }
 
@@ -83,28 +81,28 @@ export class LengthCounts {
   #capAt(values: readonly number[]): { from: number; to: number; count: number } | null {
     const to = values[values.length - 1];
     const top = values.filter((value) => value > to - CAP_WIDTH);
-    const count = top.reduce((sum, value) => sum + this.#count(value), 0);
+    const count = top.reduce((sum, value) => sum + this.#countOf(value), 0);
     return to > CAP_WIDTH && count / this.total > CAP_SHARE ? { from: top[0], to, count } : null;
   }
 
   /** The smallest value when it is above 1 and holds more than FLOOR_SHARE of the rows. */
   #floorAt(values: readonly number[]): number | null {
     const [smallest] = values;
-    return smallest > 1 && this.#count(smallest) / this.total > FLOOR_SHARE ? smallest : null;
+    return smallest > 1 && this.#countOf(smallest) / this.total > FLOOR_SHARE ? smallest : null;
   }
 
   /** Values whose count exceeds what the window around them leads one to expect, strongest first. */
   #atoms(values: readonly number[]): { value: number; count: number }[] {
     const found: { value: number; count: number; z: number }[] = [];
     for (const value of values) {
-      const count = this.#count(value);
+      const count = this.#countOf(value);
       if (count / this.total < ATOM_SHARE) continue;
       const reach = Math.max(5, Math.round(value * ATOM_WINDOW));
       let around = 0;
       let places = 0;
       for (let near = value - reach; near <= value + reach; near++) {
         if (near === value || near < 0) continue;
-        around += this.#count(near);
+        around += this.#countOf(near);
         places += 1;
       }
       const expected = Math.max(around / places, 1);

@@ -39,21 +39,23 @@ export class ClockAuditor {
     this.#beats = new BeatMeter(resolutionNs);
   }
 
-  /** Offsets from the first arrival, ns. */
-  add(offsets: Float64Array): void {
+  /** Offsets from the first arrival, ns, and how many of them are those of the row before. */
+  add(offsets: Float64Array, ties: number): void {
     this.#beats.add(offsets);
     this.#clusters.add(offsets);
-    let previous = this.#rows === 0 ? offsets[0] : this.#previous;
-    let ties = 0;
-    for (let i = this.#rows === 0 ? 1 : 0; i < offsets.length; i++) {
-      const gap = offsets[i] - previous;
-      previous = offsets[i];
-      if (gap === 0) ties += 1;
-      else if (this.#gaps.size < MAX_DISTINCT_GAPS) this.#gaps.set(gap, (this.#gaps.get(gap) ?? 0) + 1);
-    }
-    this.#previous = previous;
+    if (this.#gaps.size < MAX_DISTINCT_GAPS) this.#addGaps(offsets);
+    this.#previous = offsets[offsets.length - 1];
     this.#ties += ties;
     this.#rows += offsets.length;
+  }
+
+  #addGaps(offsets: Float64Array): void {
+    let previous = this.#rows === 0 ? offsets[0] : this.#previous;
+    for (let i = 0; i < offsets.length && this.#gaps.size < MAX_DISTINCT_GAPS; i++) {
+      const gap = offsets[i] - previous;
+      previous = offsets[i];
+      if (gap !== 0) this.#gaps.set(gap, (this.#gaps.get(gap) ?? 0) + 1);
+    }
   }
 
   findings(): ClockFindings {

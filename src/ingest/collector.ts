@@ -4,6 +4,7 @@
  * are late by less than this window still find their place: a log in order, or nearly so, becomes one run on disk, which
  * is read back as it lies. Only a log that is not becomes several, which are merged. Memory does not grow with its length.
  */
+import { kernels } from '../kernels/kernels.js';
 import type { TraceBatch } from '../types.js';
 import { gatherColumn } from './column-store.js';
 import { BLOCK_BITS, BLOCK_ROWS, blockBytes, compareTimes, PLACE_MASK, type RowBlock } from './row-block.js';
@@ -32,6 +33,8 @@ export class RowCollector {
 
   readonly #budgetBytes: number;
   readonly #ties: TieResolver;
+  /** Reused from block to block. */
+  readonly #offsets = new Float64Array(BLOCK_ROWS);
   #blocks: RowBlock[] = [];
   #bytes = 0;
   #latest: { readonly block: RowBlock; readonly at: number } | null = null;
@@ -100,14 +103,29 @@ export class RowCollector {
     this.#blocks = [];
   }
 
-  /** A block as a trace batch, counted from the first arrival. */
-  batchOf(block: RowBlock): TraceBatch {
-    const batch: Record<string, unknown> = { rowCount: block.rowCount, arrivalNs: this.#arrivals(block) };
+  /** A block as a trace batch, counted from the first arrival; and its arrivals in ns once more, as doubles. */
+  batchOf({ rowCount, secs, nanos, columns }: RowBlock): { batch: TraceBatch; offsets: Float64Array } {
+    const start = this.start();
+    const memory = kernels();
+    const [givenSecs, givenNanos, out, outOffsets] = memory.regions(
+      rowCount * 8,
+      rowCount * 4,
+      rowCount * 8,
+      rowCount * 8,
+    );
+    memory.put(givenSecs, secs.subarray(0, rowCount));
+    memory.put(givenNanos, nanos.subarray(0, rowCount));
+    memory.run.arrivals(givenSecs, givenNanos, rowCount, start.sec, start.nanos, out, outOffsets);
+    const arrivalNs = new BigInt64Array(rowCount);
+    const offsets = this.#offsets.subarray(0, rowCount);
+    memory.get(out, arrivalNs);
+    memory.get(outOffsets, offsets);
+    const batch: Record<string, unknown> = { rowCount, arrivalNs };
     this.fields.forEach((field, index) => {
-      const column = block.columns[index];
+      const column = columns[index];
       if (column !== null) batch[field] = column;
     });
-    return batch as unknown as TraceBatch;
+    return { batch: batch as unknown as TraceBatch, offsets };
   }
 
   /** Writes the earliest rows to disk; a share of them stay, the latest. */
@@ -156,26 +174,7 @@ export class RowCollector {
       if (block.isOrdered) break;
     }
   }
-
-  #arrivals({ rowCount, secs, nanos }: RowBlock): BigInt64Array {
-    const { sec: startSec, nanos: startNanos } = this.start();
-    const arrivals = new BigInt64Array(rowCount);
-    const words = new Uint32Array(arrivals.buffer);
-    for (let i = 0; i < rowCount; i++) {
-      const seconds = secs[i] - startSec;
-      if (seconds < MAX_EXACT_SEC) {
-        const ns = seconds * 1e9 + (nanos[i] - startNanos);
-        const high = Math.floor(ns * 2 ** -32);
-        words[i * 2] = ns - high * 2 ** 32;
-        words[i * 2 + 1] = high;
-      } else arrivals[i] = BigInt(seconds) * 1_000_000_000n + BigInt(nanos[i] - startNanos);
-    }
-    return arrivals;
-  }
 }
-
-/** Seconds whose nanoseconds still fit 2^53. */
-const MAX_EXACT_SEC = 9_007_198;
 
 function instantAt({ secs, nanos }: RowBlock, at: number): Instant {
   return { sec: secs[at], nanos: nanos[at] };

@@ -117,7 +117,6 @@ export class ListStore implements ColumnStore {
   #offsets: Uint32Array;
   #valid: Uint8Array;
   #values = new BigUint64Array(1_024);
-  #words = new Uint32Array(this.#values.buffer);
   #filled = 0;
 
   constructor(blockRows: number) {
@@ -137,15 +136,14 @@ export class ListStore implements ColumnStore {
     this.#offsets[at + 1] = this.#filled;
   }
 
-  /** The same for `count` integers given as halves, the lower one first. */
-  setWords(at: number, words: Uint32Array, count: number): void {
-    this.#reserve(count);
-    const target = this.#words;
-    const from = this.#filled * 2;
-    for (let i = 0; i < count * 2; i++) target[from + i] = words[i];
-    this.#filled += count;
-    this.#valid[at] = 1;
-    this.#offsets[at + 1] = this.#filled;
+  /** Sets rows from `first` on: their values one after the other, and for each row how many there are with it. */
+  setLists(first: number, values: BigUint64Array, ends: Uint32Array): void {
+    const filled = this.#filled;
+    this.#reserve(values.length);
+    this.#values.set(values, filled);
+    this.#filled += values.length;
+    for (let i = 0; i < ends.length; i++) this.#offsets[first + i + 1] = filled + ends[i];
+    this.#valid.fill(1, first, first + ends.length);
   }
 
   setUnknown(from: number, to: number): void {
@@ -173,7 +171,6 @@ export class ListStore implements ColumnStore {
     const grown = new BigUint64Array(capacity);
     grown.set(this.#values.subarray(0, this.#filled));
     this.#values = grown;
-    this.#words = new Uint32Array(grown.buffer);
   }
 }
 

@@ -1,16 +1,16 @@
 /** Which format a file has: what the first bytes look like, which formats were tried, and why one was chosen. */
 import { nearestWord, ToolError } from '../errors.js';
-import {
-  type Detection,
-  detectByColumns,
-  findColumn,
-  type KnownFormat,
-  normalName,
-  type Sample,
-  SHAPE_TEXT,
-} from './format.js';
+import { type Detection, detectByColumns, type KnownFormat, type Sample } from './format.js';
 import { LOG_FORMATS, MANY_ROWS_FORMATS } from './formats/index.js';
 import type { ManyRowsFormat } from './formats/many-rows.js';
+import {
+  describeSample,
+  headerMismatch,
+  hintFor,
+  missingColumns,
+  nearestName,
+  requireColumns,
+} from './required-columns.js';
 import { TRACE_FORMATS } from './trace-format.js';
 
 export { takeSample } from './sample.js';
@@ -64,7 +64,7 @@ export function chooseFormatOf(views: readonly Sample[]): Choice {
   const told = tried.length > 0 ? `nearest: ${tried.slice(0, 3).join('; ')}` : 'nothing comes near';
   throw new ToolError({
     code: 'FORMAT_UNKNOWN',
-    message: `no known format fits ${sample.fileName} (${describe(sample)}); tried ${KNOWN_FORMATS.length}, ${told}`,
+    message: `no known format fits ${sample.fileName} (${describeSample(sample)}); tried ${KNOWN_FORMATS.length}, ${told}`,
     hint: hintFor(sample),
   });
 }
@@ -126,72 +126,4 @@ export function formatByName(name: string): KnownFormat {
     message: `no format is called '${name}'; there are auto, ${names.join(', ')}`,
     hint: near ? `did you mean ${near}?` : '`tokentide ingest --list-formats` describes them',
   });
-}
-
-/** Refuses a file that lacks columns which the format requires. */
-export function requireColumns(format: KnownFormat, sample: Sample): void {
-  if (sample.shape !== format.shape && !(format.shape === 'csv' && sample.shape === 'text')) {
-    throw new ToolError({
-      code: 'HEADER_MISMATCH',
-      message: `${format.name} is ${SHAPE_TEXT[format.shape]}, ${sample.fileName} looks like ${SHAPE_TEXT[sample.shape]}`,
-      hint: hintFor(sample),
-    });
-  }
-  if (missingColumns(format, sample).length > 0) throw headerMismatch(format, sample);
-}
-
-function missingColumns(format: KnownFormat, sample: Sample): readonly string[] {
-  // Fields may be absent in one JSON line and present in the next: only a line without any of them tells.
-  const isLoose = format.shape === 'jsonl';
-  const required = format.columns.filter((column) => column.required);
-  const missing = required.filter((column) =>
-    isLoose
-      ? ![column.name, ...(column.aliases ?? [])].some((name) => sample.names.includes(name))
-      : findColumn(column, sample.names) < 0,
-  );
-  return isLoose && missing.length < required.length ? [] : missing.map((column) => column.name);
-}
-
-function headerMismatch(format: KnownFormat, sample: Sample): ToolError {
-  const missing = format.columns.filter((column) => column.required && !isPresent(column.name, sample));
-  const near = missing.flatMap((column) => {
-    const name = nearestName(column.name, sample.names);
-    return name === null ? [] : [`${column.name} may be '${name}'`];
-  });
-  return new ToolError({
-    code: 'HEADER_MISMATCH',
-    message: `${sample.fileName} lacks ${missing.map((column) => column.name).join(', ')} of format ${format.name}; it has ${list(sample.names)}`,
-    hint:
-      near.length > 0 ? `${near.join('; ')}: rename the columns, or map them with --map` : hintFor(sample),
-  });
-}
-
-function isPresent(name: string, sample: Sample): boolean {
-  return sample.shape === 'csv'
-    ? sample.names.some((found) => normalName(found) === normalName(name))
-    : sample.names.includes(name);
-}
-
-/** The file's name for a column under another spelling: close in letters, or one that contains the other. */
-function nearestName(name: string, names: readonly string[]): string | null {
-  const exact = names.find((found) => normalName(found) === normalName(name));
-  return exact ?? nearestWord(name, names);
-}
-
-function describe(sample: Sample): string {
-  const what = SHAPE_TEXT[sample.shape];
-  return sample.names.length > 0 ? `${what} with ${list(sample.names)}` : what;
-}
-
-function hintFor(sample: Sample): string {
-  if (/^chunk-\d+-(trace\.csv|dataset\.json)$/.test(sample.fileName))
-    return 'a ServeGen client pool is a model, not a log: tokentide fit --servegen <its folder> -o model.json';
-  return sample.shape === 'parquet'
-    ? 'Parquet is read from files, not from standard input'
-    : '--map spec.yaml says which column is what; `tokentide ingest --list-formats` describes the known formats';
-}
-
-function list(names: readonly string[]): string {
-  const shown = names.slice(0, 10).join(', ');
-  return names.length > 10 ? `${shown} and ${names.length - 10} more` : shown;
 }

@@ -20,7 +20,8 @@ import { auditPrivacy } from './privacy-audit.js';
 import { Pseudonyms } from './pseudonyms.js';
 import { countRows, QualityJudge } from './quality.js';
 import { isParallelReadable, readInParallel } from './read-parallel.js';
-import { RecordPump, readRecords, readRecordsFrom } from './read-records.js';
+import { readRecords, readRecordsFrom } from './read-records.js';
+import { RecordPump } from './record-pump.js';
 import { RECOVERED_FIELDS, SessionRecovery } from './recover-sessions.js';
 import { RejectTable } from './rejects.js';
 import { RowTally } from './tally.js';
@@ -296,8 +297,8 @@ function* judged(
   recovery: SessionRecovery | null,
 ): Generator<TraceBatch> {
   for (const block of rows.sorted()) {
-    judge.add(block);
-    const batch = rows.batchOf(block);
+    const { batch, offsets } = rows.batchOf(block);
+    judge.add(block, offsets);
     yield recovery === null ? batch : recovery.add(batch);
   }
 }

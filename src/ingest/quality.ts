@@ -1,4 +1,5 @@
 /** The data-quality report of an ingest: what a person should see before trusting the log. Judged as the rows go by. */
+import { kernels } from '../kernels/kernels.js';
 import type { Int32Column, QuarterFacts, SilenceFacts, StringColumn, TraceQuality } from '../types.js';
 import { formatCount, formatDurationSec } from '../units.js';
 import { LengthCounts, lengthNotes } from './atoms.js';
@@ -6,7 +7,7 @@ import { ClockAuditor } from './clock-audit.js';
 import type { Instant } from './collector.js';
 import { LocalityMeter } from './locality.js';
 import type { RejectTable } from './rejects.js';
-import { BLOCK_ROWS, type RowBlock } from './row-block.js';
+import type { RowBlock } from './row-block.js';
 import type { RowField } from './rows.js';
 import type { RowTally } from './tally.js';
 import type { TieFindings } from './ties.js';
@@ -57,8 +58,6 @@ export class QualityJudge {
   readonly #silenceNs: number;
   readonly #statusCounts: Record<string, number> = {};
   readonly #httpStatusCounts: Record<string, number> = {};
-  /** Reused from block to block. */
-  readonly #offsets = new Float64Array(BLOCK_ROWS);
   #lastNs: number | null = null;
   #rows = 0;
 
@@ -72,18 +71,15 @@ export class QualityJudge {
     );
   }
 
-  add(block: RowBlock): void {
-    const { rowCount, secs, nanos } = block;
-    const { sec: startSec, nanos: startNanos } = this.#options.times.start;
-    const offsets = this.#offsets.subarray(0, rowCount);
-    for (let i = 0; i < rowCount; i++) offsets[i] = (secs[i] - startSec) * 1e9 + (nanos[i] - startNanos);
-    this.#clock.add(offsets);
+  /** `offsets`: the arrivals, ns from the first. */
+  add(block: RowBlock, offsets: Float64Array): void {
+    const { rowCount } = block;
+    this.#clock.add(offsets, this.#addSilences(offsets));
     const input = this.#column(block, 'inputTokens');
     const output = this.#column(block, 'outputTokens');
     this.#input.add(input, rowCount);
     this.#output.add(output, rowCount);
     this.#locality.add(input, rowCount);
-    this.#addSilences(offsets);
     this.#addQuarters(offsets, input, output);
     this.#addStatuses(block);
     this.#rows += rowCount;
@@ -170,21 +166,23 @@ export class QualityJudge {
     }
   }
 
-  #addSilences(offsets: Float64Array): void {
-    const silenceNs = this.#silenceNs;
-    let last = this.#lastNs ?? offsets[0];
-    for (let i = 0; i < offsets.length; i++) {
-      const offset = offsets[i];
-      if (offset - last > silenceNs) {
-        this.#silences.push({ fromNs: last, lengthNs: offset - last });
-        if (this.#silences.length > 100) {
-          this.#silences.sort((a, b) => b.lengthNs - a.lengthNs);
-          this.#silences.length = SHOWN_SILENCES;
-        }
+  /** Returns how many rows arrive with the one before them. */
+  #addSilences(offsets: Float64Array): number {
+    const rows = offsets.length;
+    const memory = kernels();
+    const [given, out] = memory.regions(rows * 8, rows * 4);
+    memory.put(given, offsets);
+    const found = memory.run.scanGaps(given, rows, this.#lastNs ?? Number.NaN, this.#silenceNs, out);
+    for (const row of new Int32Array(memory.bytes.buffer, out, found)) {
+      const fromNs = row === 0 ? this.#lastNs! : offsets[row - 1];
+      this.#silences.push({ fromNs, lengthNs: offsets[row] - fromNs });
+      if (this.#silences.length > 100) {
+        this.#silences.sort((a, b) => b.lengthNs - a.lengthNs);
+        this.#silences.length = SHOWN_SILENCES;
       }
-      last = offset;
     }
-    this.#lastNs = last;
+    this.#lastNs = offsets[rows - 1];
+    return memory.run.zeroGaps.value;
   }
 
   /** Arrivals are in order, so that a block is a stretch of each quarter that it touches. */
@@ -239,15 +237,12 @@ class Mean {
   add(column: Int32Column | null, from: number, to: number): void {
     if (column === null) return;
     const { values, valid } = column;
-    let sum = 0;
-    let count = 0;
-    for (let row = from; row < to; row++) {
-      if (valid !== null && valid[row] === 0) continue;
-      sum += values[row];
-      count += 1;
-    }
-    this.#sum += sum;
-    this.#count += count;
+    const memory = kernels();
+    const [givenValues, givenValid] = memory.regions((to - from) * 4, to - from);
+    memory.put(givenValues, values.subarray(from, to));
+    if (valid !== null) memory.put(givenValid, valid.subarray(from, to));
+    this.#sum += memory.run.sum(givenValues, valid === null ? 0 : givenValid, to - from);
+    this.#count += memory.run.summed.value;
   }
 
   get value(): number | null {

@@ -1,13 +1,11 @@
 /** Thread of read-parallel.ts: turns the lines that begin in a range of bytes into blocks of rows. */
 import { openSync, readSync } from 'node:fs';
 import { parentPort, type TransferListItem, workerData } from 'node:worker_threads';
-import { formatByName } from './detect.js';
-import type { Sample } from './format.js';
+import type { LogFormat, Sample } from './format.js';
 import { openFormat } from './handler.js';
-import { formatOfMap } from './map-format.js';
 import { Pseudonyms } from './pseudonyms.js';
 import type { ReadPart, ReadTask, ReadWorkerData } from './read-parallel.js';
-import { RecordPump } from './read-records.js';
+import { RecordPump } from './record-pump.js';
 import { MAX_RECORD_BYTES } from './record-reader.js';
 import { RejectTable } from './rejects.js';
 import type { RowBlock } from './row-block.js';
@@ -20,7 +18,7 @@ const QUOTE = 34;
 
 const port = parentPort!;
 const data = workerData as ReadWorkerData;
-const format = typeof data.format === 'string' ? formatByName(data.format) : formatOfMap(data.format);
+const format = await formatOf(data.format);
 const zone = parseZone(data.zone);
 const sample: Sample = { ...data.sample, bytes: Buffer.alloc(0) };
 const file = openSync(data.path, 'r');
@@ -34,6 +32,13 @@ port.on('message', (task: ReadTask) => {
   const part = readPart(task);
   port.postMessage(part, transferable(part.blocks));
 });
+
+/** Loads the one format that is needed: all of them would take longer than the first range. */
+async function formatOf(format: ReadWorkerData['format']): Promise<LogFormat> {
+  if (typeof format !== 'string') return (await import('./map-format.js')).formatOfMap(format);
+  const module = (await import(`./formats/${format}.js`)) as Record<string, LogFormat>;
+  return Object.values(module).find(({ name }) => name === format)!;
+}
 
 function readPart({ index, from, to }: ReadTask): ReadPart {
   const blocks: RowBlock[] = [];

@@ -47,6 +47,11 @@ export class BlockBuilder {
     return this.rowCount === this.#blockRows;
   }
 
+  /** Rows that the block can still take. */
+  get room(): number {
+    return this.#blockRows - this.rowCount;
+  }
+
   /** Where whole columns may be written directly, from row `rowCount` on; `advance` afterwards. */
   get times(): { readonly secs: Float64Array; readonly nanos: Int32Array } {
     return { secs: this.#secs, nanos: this.#nanos };
@@ -65,14 +70,19 @@ export class BlockBuilder {
     this.advance(at + 1);
   }
 
-  /** Takes over rows up to `rowCount`, whose times and columns have been written. */
-  advance(rowCount: number): void {
+  /** Takes over rows up to `rowCount`, whose times and columns have been written; `areOrdered`: whether their times never
+   * fall. */
+  advance(rowCount: number, areOrdered = true): void {
+    const at = this.rowCount;
+    if (!areOrdered || (at > 0 && !this.#follows(at))) this.#isOrdered = false;
+    this.rowCount = rowCount;
+  }
+
+  /** Whether a row does not arrive before the one above it. */
+  #follows(at: number): boolean {
     const secs = this.#secs;
     const nanos = this.#nanos;
-    for (let at = Math.max(1, this.rowCount); at < rowCount && this.#isOrdered; at++) {
-      this.#isOrdered = secs[at] > secs[at - 1] || (secs[at] === secs[at - 1] && nanos[at] >= nanos[at - 1]);
-    }
-    this.rowCount = rowCount;
+    return secs[at] > secs[at - 1] || (secs[at] === secs[at - 1] && nanos[at] >= nanos[at - 1]);
   }
 
   /** The rows so far; begins a new block. */

@@ -2,6 +2,7 @@
  * Distinct values of a column chunk and each value's number among them, in order of first appearance: what dictionary
  * encoding stores. Numbers get a dictionary only where it makes them smaller.
  */
+import { kernels } from '../kernels/kernels.js';
 import type { StringColumn } from '../types.js';
 import { bitWidthOf } from './bit-packing.js';
 
@@ -16,29 +17,27 @@ interface Numbered<Entries> {
   readonly entries: Entries;
 }
 
-let numberOfValue = new Int32Array(0);
-
 /** 32-bit integers between `least` and `most`; null = plain is as small, or the spread is too large. */
 export function numbersOfInts(values: Int32Array, least: number, most: number): Numbered<Int32Array> | null {
   const spread = most - least + 1;
   if (values.length === 0 || spread > MAX_SPREAD) return null;
-  if (numberOfValue.length < spread) numberOfValue = new Int32Array(Math.min(MAX_SPREAD, spread * 2));
-  const table = numberOfValue;
-  table.fill(-1, 0, spread);
-  const numbers = new Int32Array(values.length);
-  const entries = new Int32Array(Math.min(spread, values.length));
-  let count = 0;
-  for (let i = 0; i < values.length; i++) {
-    const at = values[i] - least;
-    let number = table[at];
-    if (number < 0) {
-      number = count++;
-      table[at] = number;
-      entries[number] = values[i];
-    }
-    numbers[i] = number;
-  }
-  return isSmaller(count, values.length, 4) ? { numbers, entries: entries.slice(0, count) } : null;
+  const { length } = values;
+  const memory = kernels();
+  const mostEntries = Math.min(spread, length);
+  const [given, table, numbers, entries] = memory.regions(
+    length * 4,
+    spread * 4,
+    length * 4,
+    mostEntries * 4,
+  );
+  memory.put(given, values);
+  memory.bytes.fill(0xff, table, table + spread * 4);
+  const count = memory.run.numberValues(given, length, least, table, numbers, entries);
+  if (!isSmaller(count, length, 4)) return null;
+  const result = { numbers: new Int32Array(length), entries: new Int32Array(count) };
+  memory.get(numbers, result.numbers);
+  memory.get(entries, result.entries);
+  return result;
 }
 
 /** 64-bit integers, by hashing; null = plain is as small. */

@@ -20,6 +20,13 @@ export type FromEncodeWorker =
   | { readonly group: EncodedGroup; readonly error: null }
   | { readonly group: null; readonly error: Error };
 
+interface EncodeThread {
+  readonly worker: Worker;
+  readonly waiting: Waiting[];
+  /** Whether it has begun to run. */
+  isUp: boolean;
+}
+
 interface Waiting {
   readonly resolve: (group: EncodedGroup) => void;
   readonly reject: (error: Error) => void;
@@ -33,7 +40,7 @@ export class EncodePool {
   readonly threads: number;
   readonly #data: EncodeWorkerData;
   readonly #encoder: GroupEncoder;
-  readonly #workers: { readonly worker: Worker; readonly waiting: Waiting[] }[] = [];
+  readonly #workers: EncodeThread[] = [];
   #groups = 0;
   /** The first row group, until it is known whether there is another. */
   #first: { readonly group: RowGroup; readonly waiting: Waiting } | null = null;
@@ -67,11 +74,7 @@ export class EncodePool {
     const first = this.#first;
     this.#first = null;
     if (first === null) return;
-    try {
-      first.waiting.resolve(this.#encoder.encode(first.group));
-    } catch (error) {
-      first.waiting.reject(error as Error);
-    }
+    this.#encodeHere(first.group, first.waiting);
   }
 
   /** Ends the threads; row groups under way are given up. */
@@ -83,12 +86,24 @@ export class EncodePool {
   #send(index: number, group: RowGroup, one: Waiting): void {
     const place = index % this.threads;
     this.#workers[place] ??= this.#start();
-    const { worker, waiting } = this.#workers[place];
-    waiting.push(one);
-    worker.postMessage(group, buffersOf(group));
+    const thread = this.#workers[place];
+    // Until the thread is up, waiting for it would take longer than to encode a row group.
+    if (!thread.isUp) this.#encodeHere(group, one);
+    else {
+      thread.waiting.push(one);
+      thread.worker.postMessage(group, buffersOf(group));
+    }
   }
 
-  #start(): { readonly worker: Worker; readonly waiting: Waiting[] } {
+  #encodeHere(group: RowGroup, { resolve, reject }: Waiting): void {
+    try {
+      resolve(this.#encoder.encode(group));
+    } catch (error) {
+      reject(error as Error);
+    }
+  }
+
+  #start(): EncodeThread {
     const waiting: Waiting[] = [];
     const url = new URL('./encode-worker.js', import.meta.url);
     // Flags of the program such as --input-type would make a thread fail.
@@ -104,6 +119,10 @@ export class EncodePool {
     });
     worker.on('error', fail);
     worker.on('exit', (status) => fail(new Error(`an encoding thread ended early (${status})`)));
-    return { worker, waiting };
+    const thread = { worker, waiting, isUp: false };
+    worker.once('online', () => {
+      thread.isUp = true;
+    });
+    return thread;
   }
 }

@@ -2,6 +2,7 @@
  * Least and greatest value of a column chunk, as the footer holds them: little-endian for numbers, UTF-8 for texts in the
  * order of their bytes. Readers skip row groups by them. Source: parquet.thrift, `Statistics` and `ColumnOrder`.
  */
+import { kernels } from '../kernels/kernels.js';
 import { bytesOf } from './byte-sink.js';
 
 export interface Range {
@@ -13,39 +14,25 @@ export interface Range {
 const MAX_TEXT_BYTES = 128;
 
 export function int32Range(values: Int32Array): { least: number; most: number; range: Range | null } {
-  let least = values[0] ?? 0;
-  let most = least;
-  for (let i = 1; i < values.length; i++) {
-    const value = values[i];
-    if (value < least) least = value;
-    else if (value > most) most = value;
-  }
-  const range = { least: bytesOf(Int32Array.of(least)), most: bytesOf(Int32Array.of(most)) };
-  return { least, most, range: values.length === 0 ? null : range };
+  if (values.length === 0) return { least: 0, most: 0, range: null };
+  const memory = kernels();
+  const [given] = memory.regions(values.byteLength);
+  memory.put(given, values);
+  memory.run.range32(given, values.length);
+  const [least, most] = [memory.run.least32.value, memory.run.most32.value];
+  return { least, most, range: { least: bytesOf(Int32Array.of(least)), most: bytesOf(Int32Array.of(most)) } };
 }
 
-/** Compared by halves, because BigInt compares are ten times slower; the flipped sign bit makes the order unsigned. */
 export function int64Range(values: BigInt64Array): Range | null {
-  const flip = 0x80000000;
   if (values.length === 0) return null;
-  const words = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
-  let least = 0;
-  let most = 0;
-  let leastHigh = (words[1] ^ flip) >>> 0;
-  let mostHigh = leastHigh;
-  for (let i = 1; i < values.length; i++) {
-    const high = (words[2 * i + 1] ^ flip) >>> 0;
-    if (high < leastHigh || (high === leastHigh && words[2 * i] < words[2 * least])) {
-      least = i;
-      leastHigh = high;
-    }
-    if (high > mostHigh || (high === mostHigh && words[2 * i] > words[2 * most])) {
-      most = i;
-      mostHigh = high;
-    }
-  }
-  const bytes = (at: number): Uint8Array => bytesOf(words.slice(2 * at, 2 * at + 2));
-  return { least: bytes(least), most: bytes(most) };
+  const memory = kernels();
+  const [given] = memory.regions(values.byteLength);
+  memory.put(given, values);
+  memory.run.range64(given, values.length);
+  return {
+    least: bytesOf(BigInt64Array.of(memory.run.least64.value)),
+    most: bytesOf(BigInt64Array.of(memory.run.most64.value)),
+  };
 }
 
 export function textRange(texts: readonly Uint8Array[]): Range | null {

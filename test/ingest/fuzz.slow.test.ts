@@ -13,7 +13,7 @@ import type { KnownFormat, Sample } from '../../src/ingest/format.js';
 import { openFormat } from '../../src/ingest/handler.js';
 import { findWrapping, unwrapSample } from '../../src/ingest/log-wrapping.js';
 import { Pseudonyms } from '../../src/ingest/pseudonyms.js';
-import { RecordPump } from '../../src/ingest/read-records.js';
+import { RecordPump } from '../../src/ingest/record-pump.js';
 import { RejectTable } from '../../src/ingest/rejects.js';
 import type { RowBlock } from '../../src/ingest/row-block.js';
 import { takeSamples } from '../../src/ingest/sample.js';

@@ -2,51 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { KnownFormat, Sample } from '../../src/ingest/format.js';
 import { mooncake } from '../../src/ingest/formats/mooncake.js';
-import { openFormat } from '../../src/ingest/handler.js';
 import { PlainJson } from '../../src/ingest/plain-json.js';
-import { Pseudonyms } from '../../src/ingest/pseudonyms.js';
-import { RecordPump } from '../../src/ingest/read-records.js';
-import { RejectTable } from '../../src/ingest/rejects.js';
-import type { RowBlock } from '../../src/ingest/row-block.js';
-import { RowTally } from '../../src/ingest/tally.js';
-import { TimeReader } from '../../src/ingest/time.js';
-import { parseZone } from '../../src/ingest/zone.js';
+import { readInChunks } from './lanes.js';
 
-/** What a reader makes of the bytes, fed in chunks of a size. */
-function read(format: KnownFormat, bytes: Buffer, chunkBytes: number): unknown {
-  const blocks: RowBlock[] = [];
-  const rejects = new RejectTable(false);
-  const tally = new RowTally();
-  const pump = new RecordPump(
-    format,
-    openFormat(format, new Pseudonyms(null), null),
-    { rows: { add: (block) => blocks.push(block) }, rejects, tally, times: new TimeReader(parseZone('UTC')) },
-    7,
-  );
-  const names = ['timestamp', 'input_length', 'output_length', 'hash_ids'];
-  const sample: Sample = { fileName: 'log.jsonl', bytes, shape: 'jsonl', names };
-  pump.begin(sample);
-  for (let at = 0; at < bytes.length; at += chunkBytes)
-    pump.feed(Buffer.from(bytes.subarray(at, at + chunkBytes)));
-  pump.endInput(false);
-  pump.finish();
-  const rows = blocks.flatMap((block) =>
-    Array.from({ length: block.rowCount }, (_, at) => [
-      block.secs[at],
-      block.nanos[at],
-      ...block.columns.map((column) => {
-        if (column === null) return null;
-        if ('codes' in column) return column.codes[at] < 0 ? null : column.dictionary[column.codes[at]];
-        if (column.valid !== null && column.valid[at] === 0) return null;
-        if ('offsets' in column) return [...column.values.slice(column.offsets[at], column.offsets[at + 1])];
-        return column.values[at];
-      }),
-    ]),
-  );
-  return { rows, rejects: rejects.list(), tally: { ...tally }, lines: pump.linesRead };
-}
+const NAMES = ['timestamp', 'input_length', 'output_length', 'hash_ids'];
 
 const COUNT = fc.oneof(
   { weight: 20, arbitrary: fc.nat({ max: 2_000 }).map(String) },
@@ -148,9 +108,10 @@ test('rows, rejects and counts are those of the record reader', () => {
         fc.integer({ min: 1, max: 4_000 }),
         (lines, newline, isEnded, chunk) => {
           const bytes = Buffer.from(lines.join(newline) + (isEnded ? newline : ''));
+          const sample = { fileName: 'log.jsonl', bytes, shape: 'jsonl', names: NAMES } as const;
           assert.deepEqual(
-            read(mooncake, bytes, chunk),
-            read({ ...mooncake, plain: undefined }, bytes, chunk),
+            readInChunks(mooncake, sample, chunk),
+            readInChunks({ ...mooncake, plain: undefined }, sample, chunk),
           );
         },
       ),

@@ -18,6 +18,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'clock.ts': 0,
   'metrics.ts': 0,
   'slo.ts': 0,
+  kernels: 0,
   stats: 1,
   trace: 1,
   engine: 1,

@@ -1,0 +1,15 @@
+/** The pieces in which the fast lanes hand lines to the kernels: small enough to stay in a core's own cache. */
+
+export const SLICE_BYTES = 1 << 18;
+/** Lines of a slice beyond these wait for the next: each has at least a dozen bytes, and rows take room too. */
+export const SLICE_ROWS = 1 << 13;
+/** Bytes after the last line that kernels may look at; they are 0. */
+export const PADDING_BYTES = 32;
+
+const LF = 10;
+
+/** Where the last line of a slice ends; `from` when the first is longer than a slice. bytes[from, end) ends with LF. */
+export function sliceEnd(bytes: Uint8Array, from: number, end: number): number {
+  if (end - from <= SLICE_BYTES) return end;
+  return from + bytes.subarray(from, from + SLICE_BYTES).lastIndexOf(LF) + 1;
+}
