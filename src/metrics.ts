@@ -196,6 +196,15 @@ class Ranks {
   }
 }
 
+/** Summary of samples in ms. Asks for their order. */
+export function summarizeStored(
+  id: MetricId,
+  samples: Samples,
+  excluded: Readonly<Record<string, number>>,
+): MetricSummary {
+  return summarizeSorted(id, samples.length, samples.sorted(), excluded);
+}
+
 function summarizeSorted(
   id: MetricId,
   n: number,
@@ -258,7 +267,7 @@ export function summarizeMetrics(
     else countReason(waits.excluded, wait.missing);
   }
   const summary = (id: MetricId, { samples, excluded }: Gathered): MetricSummary =>
-    summarizeSorted(id, samples.length, samples.sorted(), excluded);
+    summarizeStored(id, samples, excluded);
   const result: Partial<Record<MetricId, MetricSummary>> = {};
   for (const one of perRequest) result[one.id] = summary(one.id, one);
   result.itl = summary('itl', gaps);

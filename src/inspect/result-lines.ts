@@ -11,6 +11,7 @@ import type {
   SloResult,
 } from '../types.js';
 import { formatCount, formatDurationSec, formatMs, formatRatio, significant } from '../units.js';
+import { endpointLines } from './endpoint-lines.js';
 import { provenanceLine } from './provenance.js';
 import { clip, nameValues, textTable } from './text.js';
 
@@ -56,6 +57,7 @@ export function runLines(run: RunSummary): string[] {
     ]),
     '',
     ...metricTable(run.metrics),
+    ...endpointLines(run.endpoints),
     ...sloLines(run.slo),
     ...noteLines('note', run.notes),
   ];

@@ -28,8 +28,11 @@ export interface HeadFacts {
 
 /** What the transport tells the exchange. */
 export interface ResponseListener {
-  /** The connection was opened for this request, in so many ns (look-up and TLS included). */
-  onConnected(connectNs: number): void;
+  /**
+   * The connection was opened for this request, in so many ns (look-up and TLS included), `dnsNs` of them for the name's
+   * look-up; null or absent = there was none, or the transport does not tell.
+   */
+  onConnected(connectNs: number, dnsNs?: number | null): void;
   /** The request's bytes go to the socket now. */
   onSent(): void;
   /** The kept connection was being closed under the request: it is sent once more, on a new one. */
@@ -51,6 +54,8 @@ export interface Outcome {
   readonly stream: boolean;
   readonly releasedNs: number | null;
   readonly connectNs: number | null;
+  /** Of `connectNs`, the name's look-up; null or absent = none, or not told. */
+  readonly dnsNs?: number | null;
   readonly sentNs: number | null;
   readonly firstByteNs: number | null;
   readonly firstTokenNs: number | null;

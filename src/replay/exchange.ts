@@ -37,6 +37,7 @@ export class Exchange implements ResponseListener {
   #readNs = 0;
   #atEnd = false;
   #connectNs: number | null = null;
+  #dnsNs: number | null = null;
   #sentNs: number | null = null;
   /** Since when it waits for a connection again. */
   #resendNs: number | null = null;
@@ -72,9 +73,11 @@ export class Exchange implements ResponseListener {
     return this.#settledNs !== null;
   }
 
-  onConnected(connectNs: number): void {
+  onConnected(connectNs: number, dnsNs: number | null = null): void {
     // A second connection opens behind the first instant, within the request's own time.
-    if (this.#resendNs === null) this.#connectNs = connectNs;
+    if (this.#resendNs !== null) return;
+    this.#connectNs = connectNs;
+    this.#dnsNs = dnsNs;
   }
 
   onSent(): void {
@@ -309,6 +312,7 @@ export class Exchange implements ResponseListener {
       stream: streamed,
       releasedNs: this.#options.releasedNs,
       connectNs: this.#connectNs,
+      dnsNs: this.#dnsNs,
       sentNs: this.#sentNs,
       firstByteNs: this.#firstByteNs,
       firstTokenNs: this.#firstTokenNs,

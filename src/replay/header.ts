@@ -9,7 +9,7 @@ import type { Preparation } from './prepare.js';
 import type { Protocol } from './protocol.js';
 import type { ReplaySource } from './source.js';
 import type { RunHeader } from './summary.js';
-import type { Target } from './target.js';
+import { endpointsOf, type Target } from './target.js';
 import type { TurnPlan } from './turn-plan.js';
 
 export interface HeaderInput {
@@ -67,7 +67,12 @@ export function headerOf(input: HeaderInput): RunHeader {
       inputs: source.inputs,
       timestamp: true,
     }),
-    target: { url: target.shownUrl, protocol: protocol.name, model: prepared.model },
+    target: {
+      url: target.shownUrl,
+      ...(target.otherPlaces.length === 0 ? {} : { endpoints: endpointsOf(target) }),
+      protocol: protocol.name,
+      model: prepared.model,
+    },
     load: {
       traceName: source.name,
       traceHash: source.hash,

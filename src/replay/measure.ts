@@ -12,7 +12,7 @@ import type { Protocol } from './protocol.js';
 import type { Recorder } from './recorder.js';
 import type { Scraper } from './scrape.js';
 import { SenderPool } from './sender-pool.js';
-import { type Target, transportTargetOf } from './target.js';
+import { endpointsOf, type Target, transportTargetOf } from './target.js';
 import { placeOf } from './transports/places.js';
 import type { RunHealth } from './validity.js';
 import { warmUpPlan } from './warm-up-plan.js';
@@ -70,29 +70,28 @@ export async function measure(context: MeasureOptions): Promise<LiveRun> {
         plan: warmUp,
         salt: `${context.bodies.salt} warm-up`,
       });
-      const feeder = new Feeder({ plan: warmUp, bodies, sink: pool, placeOf: placeChooser(context, warmUp) });
+      const placeOf = placeChooser(context, warmUp);
+      const feeder = new Feeder({ plan: warmUp, bodies, sink: pool, placeOf });
       await runPhase({
         ...common,
         name: 'warm-up',
         plan: warmUp,
         feeder,
         measureFrom: warmUp.count,
+        endpointOf: endpointChooser(context, placeOf),
         isMeasurement: false,
       });
     }
     signal?.throwIfAborted();
-    const feeder = new Feeder({
-      plan,
-      bodies: new BodyBuilder(context.bodies),
-      sink: pool,
-      placeOf: placeChooser(context, plan),
-    });
+    const placeOf = placeChooser(context, plan);
+    const feeder = new Feeder({ plan, bodies: new BodyBuilder(context.bodies), sink: pool, placeOf });
     const result = await runPhase({
       ...common,
       name: 'replay',
       plan,
       feeder,
       measureFrom: options.unmeasured ?? 0,
+      endpointOf: endpointChooser(context, placeOf),
       isMeasurement: true,
       onTick: context.onTick,
       onStart: (t0Ns) => {
@@ -121,6 +120,16 @@ function placeChooser(context: MeasureOptions, plan: SendPlan): (i: number) => n
     const code = sessions?.codes[i] ?? -1;
     return placeOf(i, code < 0 ? null : sessions!.dictionary[code], places, affinity);
   };
+}
+
+/** The same by name; null = there is one. */
+function endpointChooser(
+  { target }: MeasureOptions,
+  placeOf: (i: number) => number,
+): ((i: number) => string) | null {
+  if (target.otherPlaces.length === 0) return null;
+  const endpoints = endpointsOf(target);
+  return (i) => endpoints[placeOf(i)];
 }
 
 function capPerSender(concurrency: number | null, senders: number): number | null {

@@ -15,6 +15,8 @@ export interface RequestFacts {
   readonly maxOutputTokens: number | null;
   /** Row of the request that this one waited for; null or absent = none. */
   readonly parentRow?: number | null;
+  /** Which of several addresses serves it; null or absent = there is one. */
+  readonly endpoint?: string | null;
 }
 
 /** Token counts of an answer whose server sent none. */
@@ -51,6 +53,8 @@ export function recordOf(
     endNs: outcome.status === 'skipped' ? null : fromT0(outcome.endNs),
     chunkNs: outcome.chunkNs === null ? null : Array.from(outcome.chunkNs, (ns) => ns - t0Ns),
     connectNs: outcome.connectNs,
+    dnsNs: outcome.dnsNs ?? null,
+    endpoint: facts.endpoint ?? null,
     inputTokens: outcome.inputTokens,
     inputTokensAsked:
       outcome.inputTokensAsked === undefined ? facts.inputTokensAsked : outcome.inputTokensAsked,
@@ -92,6 +96,8 @@ export function unsentRecord(facts: RequestFacts, stream: boolean): RunRecord {
     endNs: null,
     chunkNs: null,
     connectNs: null,
+    dnsNs: null,
+    endpoint: facts.endpoint ?? null,
     inputTokens: null,
     inputTokensAsked: facts.inputTokensAsked,
     outputTokens: null,

@@ -19,6 +19,8 @@ export interface PhaseOptions {
   readonly recorder: Recorder;
   /** Requests before this one are warm-up. */
   readonly measureFrom: number;
+  /** Which of several addresses serves request i; null = there is one. */
+  readonly endpointOf: ((i: number) => string) | null;
   /** The run's t0 is this phase's start; false = a warm-up before it. */
   readonly isMeasurement: boolean;
   readonly drainSec: number;
@@ -50,7 +52,8 @@ export async function runPhase(options: PhaseOptions): Promise<PhaseResult> {
   let primedBytes = 0;
   for (let sender = 0; sender < pool.size; sender++) primedBytes += pool.backlogBytes(sender);
   const startNs = monotonicNs() + LEAD_NS + Math.round((primedBytes / LEAD_BYTES_PER_SEC) * NS_PER_SEC);
-  recorder.begin({ plan, startNs, measureFrom: options.measureFrom }, options.isMeasurement ? startNs : null);
+  const { measureFrom, endpointOf } = options;
+  recorder.begin({ plan, startNs, measureFrom, endpointOf }, options.isMeasurement ? startNs : null);
   pool.startClock(startNs);
   options.onStart?.(startNs);
 

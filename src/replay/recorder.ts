@@ -13,6 +13,8 @@ export interface RecordingPhase {
   readonly startNs: number;
   /** Requests before this one are warm-up. */
   readonly measureFrom: number;
+  /** Which of several addresses serves request i; null or absent = there is one. */
+  readonly endpointOf?: ((i: number) => string) | null;
 }
 
 const RECORDS_PER_APPEND = 4_096;
@@ -181,6 +183,7 @@ function factsOf(phase: RecordingPhase, i: number, t0Ns: number): RequestFacts {
     phase: runPhase,
     inputTokensAsked: plan.inputTokens[i],
     maxOutputTokens: plan.maxOutputTokens[i] < 0 ? null : plan.maxOutputTokens[i],
+    endpoint: phase.endpointOf?.(i) ?? null,
     parentRow: plan.turns == null || plan.turns.parent[i] < 0 ? null : plan.row[plan.turns.parent[i]],
   };
 }

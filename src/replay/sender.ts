@@ -270,6 +270,7 @@ export class Sender {
             attempt,
             sentNs: first.sentNs ?? told.sentNs,
             connectNs: first.sentNs === null ? told.connectNs : first.connectNs,
+            dnsNs: first.sentNs === null ? told.dnsNs : first.dnsNs,
             lastSentNs: told.lastSentNs ?? told.sentNs,
           },
     );

@@ -12,6 +12,7 @@ import type {
   RunThroughput,
 } from '../types.js';
 import { nsToMs, nsToSec } from '../units.js';
+import { EndpointTally } from './endpoints.js';
 import type { SenderHealth } from './messages.js';
 import { NoteTally } from './notes.js';
 import type { ConnectionFacts } from './transport.js';
@@ -53,7 +54,7 @@ export interface SummaryInput {
 /** Summarises the measured part of a run. */
 export function summarizeRun(input: SummaryInput): RunSummary {
   const { header, slo, interrupted, health, gauges, makeSamples } = input;
-  const tally = new RunTally((header.load.retries ?? 0) > 0, slo, makeSamples);
+  const tally = new RunTally(header, slo, makeSamples);
   const metrics = summarizeMetrics(tally.through(input.records), makeSamples);
   const counts = tally.counts();
   const promptTokens = tally.promptTokens();
@@ -67,6 +68,7 @@ export function summarizeRun(input: SummaryInput): RunSummary {
     interrupted,
     counts,
     metrics,
+    ...(tally.endpoints === null ? {} : { endpoints: tally.endpoints.results() }),
     throughput: tally.flow.result(),
     goodput: tally.slo?.goodput() ?? null,
     slo: tally.slo?.results() ?? [],
@@ -100,6 +102,7 @@ class RunTally {
   readonly notes = new NoteTally();
   readonly validity: ValidityTally;
   readonly slo: SloTally | null;
+  readonly endpoints: EndpointTally | null;
   readonly #countsAttempts: boolean;
   readonly #byStatus: Record<string, number> = {};
   #offered = 0;
@@ -109,8 +112,9 @@ class RunTally {
   #exact = 0;
   #signedSum = 0;
 
-  constructor(countsAttempts: boolean, slo: Slo | null, makeSamples?: () => Samples) {
-    this.#countsAttempts = countsAttempts;
+  constructor({ load, target }: RunHeader, slo: Slo | null, makeSamples?: () => Samples) {
+    this.#countsAttempts = (load.retries ?? 0) > 0;
+    this.endpoints = target.endpoints === undefined ? null : new EndpointTally(target.endpoints, makeSamples);
     this.validity = new ValidityTally(makeSamples);
     this.slo = slo === null ? null : new SloTally(slo, makeSamples);
   }
@@ -144,6 +148,7 @@ class RunTally {
     this.notes.add(record);
     this.validity.add(record);
     this.slo?.add(record);
+    this.endpoints?.add(record);
     this.#offered += 1;
     this.#byStatus[record.status] = (this.#byStatus[record.status] ?? 0) + 1;
     this.#attempts += record.attempt;
@@ -160,6 +165,12 @@ class RunTally {
  * Flow over the window from the first intended instant to the last end. `inputTokensPerSec` counts the prompts of ok
  * requests, by the server where it counted.
  */
+export function throughputOf(records: Iterable<RunRecord>): RunThroughput {
+  const flow = new FlowTally();
+  for (const record of records) flow.add(record);
+  return flow.result();
+}
+
 class FlowTally {
   #firstNs = Number.POSITIVE_INFINITY;
   #lastNs = Number.NEGATIVE_INFINITY;

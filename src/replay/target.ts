@@ -82,6 +82,11 @@ export function withModel(target: Target, model: string): Target {
   };
 }
 
+/** Every address of a target, for files: without credentials and query. */
+export function endpointsOf(target: Target): readonly string[] {
+  return [target.shownUrl, ...target.otherPlaces.map(({ url }) => shown(url))];
+}
+
 /** What senders need of a target. `http` = what the server was found to speak. */
 export function transportTargetOf(target: Target): TransportTarget {
   const { http, ...connection } = target.connection;

@@ -59,8 +59,12 @@ export interface RunRecord extends RequestInstants {
   readonly phase: RunPhase;
   /** When the concurrency cap let it go (its intended instant when a place was free); null = no cap. */
   readonly releasedNs: number | null;
-  /** Time to open the connection; null = an open one was reused. */
+  /** Time to open the connection, look-up and TLS included; null = an open one was reused. */
   readonly connectNs: number | null;
+  /** Of `connectNs`, the look-up of the name; null or absent = none was made (an address, an open connection), or not told. */
+  readonly dnsNs?: number | null;
+  /** Which of the target's addresses served it (`target.endpoints`); null or absent = there is one. */
+  readonly endpoint?: string | null;
   readonly httpStatus: number | null;
   /** Short machine-readable reason with the server's message; never prompt text or keys. */
   readonly error: string | null;
@@ -94,6 +98,16 @@ export interface RunCounts {
   readonly retried?: number;
   /** All attempts of all requests; absent = retries were not asked for. */
   readonly attempts?: number;
+}
+
+/** What one of several addresses made of its part of the load. */
+export interface EndpointSummary {
+  readonly endpoint: string;
+  /** Measured requests that were its to serve. */
+  readonly offered: number;
+  readonly byStatus: RunCounts['byStatus'];
+  /** `ttft` and `e2e`. */
+  readonly metrics: MetricSummaryMap;
 }
 
 /** Token and request flow; window = first intended send to last end. */
@@ -185,6 +199,8 @@ export interface SloResult {
 export interface RunTarget {
   /** Without credentials or query. */
   readonly url: string;
+  /** Every address that served the load, `url` first; absent = `url` alone. */
+  readonly endpoints?: readonly string[];
   readonly protocol: string;
   readonly model: string | null;
 }
@@ -233,6 +249,8 @@ export interface RunSummary extends FileHeader<'run'> {
   readonly interrupted: boolean;
   readonly counts: RunCounts;
   readonly metrics: MetricSummaryMap;
+  /** By address, in the order of `target.endpoints`; absent = there is one. */
+  readonly endpoints?: readonly EndpointSummary[];
   readonly throughput: RunThroughput;
   /** Requests that met every SLO ÷ offered; null without SLO. */
   readonly goodput: number | null;

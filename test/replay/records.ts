@@ -24,6 +24,8 @@ export function record(intendedMs: number, overrides: Partial<RunRecord> = {}): 
     endNs: sentNs + 200 * MS,
     chunkNs: null,
     connectNs: null,
+    dnsNs: null,
+    endpoint: null,
     inputTokens: 7,
     inputTokensAsked: 7,
     outputTokens: 11,

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { main } from '../../src/cli/main.js';
+import { runLines } from '../../src/inspect/result-lines.js';
 import { replayTrace } from '../../src/replay/replay.js';
 import type { ScriptedAnswer } from '../../src/replay/testing/script.js';
 import { createScriptedEndpoint } from '../../src/replay/testing/scripted-endpoint.js';
@@ -204,5 +205,62 @@ test('the command: exit status, JSON on stdout, and what is wrong in one line', 
     assert.equal(await run(join(ROOT, 'none.parquet'), '--url', endpoint.url, '-o', join(ROOT, 'x')), 3);
   } finally {
     await endpoint.close();
+  }
+});
+
+test('several addresses: each record says which one served it, and each has its own figures', async () => {
+  const slow = await createScriptedEndpoint({
+    script: (request) => (request.index === 2 ? { steps: [{ atMs: 0, end: 'reset' }] } : answer(request)),
+  });
+  try {
+    const { summary, records, endpoint } = await replay((request) => answer(request), {
+      otherUrls: [`${slow.url}/v1/chat/completions?key=secret`],
+    });
+    const [a, b] = [`${endpoint.url}/v1/chat/completions`, `${slow.url}/v1/chat/completions`];
+    assert.deepEqual(summary.target.endpoints, [a, b]);
+    assert.deepEqual(
+      records.map((one) => one.endpoint),
+      ROWS.map((_, i) => [a, b][i % 2]),
+    );
+    assert.deepEqual([endpoint.requests.length, slow.requests.length], [6, 6]);
+    assert.deepEqual(
+      summary.endpoints?.map(({ endpoint: name, offered, byStatus }) => [name, offered, byStatus]),
+      [
+        [a, 6, { ok: 6 }],
+        [b, 6, { ok: 5, connection_error: 1 }],
+      ],
+    );
+    const [first, second] = summary.endpoints!;
+    assert.deepEqual(
+      [first.metrics.ttft?.n, second.metrics.ttft?.n, second.metrics.e2e?.excluded],
+      [6, 5, { connection_error: 1 }],
+    );
+    const table = runLines(summary).join('\n');
+    assert.match(table, /address +n +not ok/);
+    assert.match(table, new RegExp(`${new URL(b).host} +6 +1 `));
+  } finally {
+    await slow.close();
+  }
+});
+
+test('the look-up of a name is told apart from the connection that it is a part of; one address has no column', async () => {
+  const rows = ROWS.slice(0, 3);
+  for (const host of ['127.0.0.1', 'localhost']) {
+    const server = await createScriptedEndpoint({ script: (request) => answer(request) });
+    try {
+      const url = server.url.replace('127.0.0.1', host);
+      const { summary, records } = await replay(() => null, { url, rows });
+      assert.ok(records.every((one) => one.endpoint === null));
+      assert.deepEqual([summary.endpoints, summary.target.endpoints], [undefined, undefined]);
+      const opened = records.filter((one) => one.connectNs !== null);
+      assert.ok(opened.length > 0);
+      for (const { dnsNs, connectNs } of opened) {
+        if (host === 'localhost') assert.ok(dnsNs! > 0 && dnsNs! <= connectNs!, `${dnsNs} of ${connectNs}`);
+        else assert.equal(dnsNs, null);
+      }
+      assert.ok(records.every((one) => one.connectNs !== null || one.dnsNs === null));
+    } finally {
+      await server.close();
+    }
   }
 });

@@ -1,4 +1,4 @@
-/** Measures name look-ups of connections that are opened. Look-ups of addresses take no time and are not counted. */
+/** Measures name look-ups of connections that are opened. Addresses are not looked up. */
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 
@@ -7,22 +7,38 @@ export interface DnsClock {
   readonly lookup: LookupFunction;
   /** ns in all. */
   spentNs(): number;
+  /** For one connection: its own `lookup`, and what that took; null = none was made. */
+  one(): { readonly lookup: LookupFunction; spentNs(): number | null };
 }
 
 export function createDnsClock(nowNs: () => number): DnsClock {
-  let spentNs = 0;
-  return {
-    lookup: (hostname, options, callback) => {
+  let allNs = 0;
+  const measured =
+    (onSpent: (ns: number) => void): LookupFunction =>
+    (hostname, options, callback) => {
       const startNs = nowNs();
       lookup(hostname, options, (error, address, family) => {
-        spentNs += nowNs() - startNs;
+        const ns = nowNs() - startNs;
+        allNs += ns;
+        onSpent(ns);
         (callback as (error: Error | null, address: unknown, family?: unknown) => void)(
           error,
           address,
           family,
         );
       });
+    };
+  return {
+    lookup: measured(() => undefined),
+    spentNs: () => allNs,
+    one: () => {
+      let ownNs: number | null = null;
+      return {
+        lookup: measured((ns) => {
+          ownNs = (ownNs ?? 0) + ns;
+        }),
+        spentNs: () => ownNs,
+      };
     },
-    spentNs: () => spentNs,
   };
 }

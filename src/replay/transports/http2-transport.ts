@@ -7,7 +7,7 @@
  * later ones over a new connection.
  */
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
-import { connect as connectTcp } from 'node:net';
+import { connect as connectTcp, type LookupFunction } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ResponseListener } from '../exchange-types.js';
 import type { ConnectionFacts, Transport, TransportRequest, TransportTarget } from '../transport.js';
@@ -62,7 +62,8 @@ class Http2Transport implements Transport {
 
   send(body: Uint8Array, stream: boolean, listener: ResponseListener, place = 0): TransportRequest {
     const at = this.#places[place];
-    const session = at.sessions.find((one) => one.usable && one.streams < one.limit) ?? this.#open(at);
+    const found = at.sessions.find((one) => one.usable && one.streams < one.limit);
+    const session = found ?? this.#open(at);
     const request = new Http2Request(listener, stream ? at.streamHead : at.plainHead, body);
     session.streams += 1;
     const isNew = !session.ready;
@@ -78,7 +79,9 @@ class Http2Transport implements Transport {
       session.waiting.push((error) => {
         if (error !== null) request.fail(error);
         else {
-          if (isNew) listener.onConnected(this.#options.nowNs() - askedNs);
+          // Those that join while it opens wait for less than all of it.
+          const dnsNs = found === undefined ? session.dnsNs() : null;
+          if (isNew) listener.onConnected(this.#options.nowNs() - askedNs, dnsNs);
           request.start(session.http2);
         }
       });
@@ -114,8 +117,9 @@ class Http2Transport implements Transport {
   #open(place: Place): Session {
     const { nowNs } = this.#options;
     const startNs = nowNs();
+    const name = this.#dns.one();
     const http2 = connect(place.origin, {
-      createConnection: (url) => this.#socket(url),
+      createConnection: (url) => this.#socket(url, name.lookup),
       settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
     });
     const session: Session = {
@@ -125,6 +129,7 @@ class Http2Transport implements Transport {
       streams: 0,
       limit: STREAMS_BEFORE_SETTINGS,
       waiting: [],
+      dnsNs: name.spentNs,
     };
     place.sessions.push(session);
     let failure: Error | null = null;
@@ -157,13 +162,13 @@ class Http2Transport implements Transport {
     return session;
   }
 
-  #socket(url: URL): ReturnType<typeof connectTcp> {
+  #socket(url: URL, lookup: LookupFunction): ReturnType<typeof connectTcp> {
     const { socketPath, ...tls } = socketOptionsOf(this.#options.connection ?? {});
     const host = url.hostname.replace(/^\[|\]$/g, '');
     const isTls = url.protocol === 'https:';
     const at =
       socketPath === undefined
-        ? { host, port: Number(url.port) || (isTls ? 443 : 80), lookup: this.#dns.lookup }
+        ? { host, port: Number(url.port) || (isTls ? 443 : 80), lookup }
         : { path: socketPath };
     if (!isTls) return connectTcp({ ...at, noDelay: true });
     const named = /[a-z]/i.test(host) && !host.includes(':') ? { servername: host } : {};
@@ -187,6 +192,8 @@ interface Session {
   /** Most streams at once. */
   limit: number;
   waiting: ((error: Error | null) => void)[];
+  /** What the name's look-up took; null = none was made. */
+  dnsNs(): number | null;
 }
 
 class Http2Request implements TransportRequest {

@@ -7,7 +7,7 @@
  * cut them. A server may still close one just as a request leaves on it: that request is sent once more, on a connection
  * of its own (RFC 9112 §9.3.1 asks clients to be ready for it).
  */
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { NS_PER_MS, NS_PER_SEC } from '../../units.js';
 import type { ResponseListener } from '../exchange-types.js';
@@ -134,13 +134,14 @@ class SocketTransport implements Transport {
   #open(place: Place): Connection {
     const { nowNs } = this.#options;
     const startNs = nowNs();
+    const name = this.#dns.one();
     const connection = new Connection({
       nowNs,
-      onOpen: (): number => {
+      onOpen: () => {
         const connectNs = nowNs() - startNs;
         this.#opened += 1;
         this.#connectNs += connectNs;
-        return connectNs;
+        return { connectNs, dnsNs: name.spentNs() };
       },
       onFree: () => {
         connection.idleSinceNs = nowNs();
@@ -153,18 +154,18 @@ class SocketTransport implements Transport {
       },
     });
     this.#all.add(connection);
-    connection.attach(this.#socket(place, connection), place.url.protocol === 'https:');
+    connection.attach(this.#socket(place, connection, name.lookup), place.url.protocol === 'https:');
     return connection;
   }
 
-  #socket(place: Place, connection: Connection): Socket {
+  #socket(place: Place, connection: Connection, lookup: LookupFunction): Socket {
     const { socketPath, ...tls } = socketOptionsOf(this.#options.connection ?? {});
     const { url } = place;
     const host = url.hostname.replace(/^\[|\]$/g, '');
     const isTls = url.protocol === 'https:';
     const at =
       socketPath === undefined
-        ? { host, port: Number(url.port) || (isTls ? 443 : 80), lookup: this.#dns.lookup }
+        ? { host, port: Number(url.port) || (isTls ? 443 : 80), lookup }
         : { path: socketPath };
     if (!isTls) {
       const onread = {
@@ -194,8 +195,8 @@ class SocketTransport implements Transport {
 
 interface ConnectionEvents {
   readonly nowNs: () => number;
-  /** Returns how long it took, ns. */
-  onOpen(): number;
+  /** Returns how long it took, ns, and the look-up in it. */
+  onOpen(): { readonly connectNs: number; readonly dnsNs: number | null };
   onFree(): void;
   onGone(): void;
 }
@@ -226,12 +227,12 @@ class Connection implements ResponseReaderListener {
     this.#socket = socket;
     socket.once(isTls ? 'secureConnect' : 'connect', () => {
       this.#isOpen = true;
-      const connectNs = this.#events.onOpen();
+      const { connectNs, dnsNs } = this.#events.onOpen();
       this.#settled?.();
       const request = this.#request;
       if (request === null) this.#events.onFree();
       else {
-        request.listener.onConnected(connectNs);
+        request.listener.onConnected(connectNs, dnsNs);
         this.#write(request);
       }
     });
