@@ -20,7 +20,7 @@ export interface LoadedRuns {
   readonly inputs: readonly ManifestInput[];
   /** Runs that were passed over, with the reason. */
   readonly notes: readonly string[];
-  /** As the servers of the profiles among the inputs told; a later profile wins. */
+  /** As the servers told: to the runs, else to the profiles among the inputs; a later one wins. */
   readonly serverLimits: Partial<EngineLimits>;
 }
 
@@ -39,7 +39,8 @@ export async function loadCalibrationRuns(
 ): Promise<LoadedRuns> {
   const sources = await Promise.all(paths.map(runFoldersOf));
   const folders = sources.flatMap((source) => source.folders);
-  const serverLimits = Object.assign({}, ...sources.map((source) => source.serverLimits));
+  const serverLimits: Told = Object.assign({}, ...sources.map((source) => source.serverLimits));
+  const toldByRuns: Told = {};
   const runs: CalibrationRun[] = [];
   const inputs: ManifestInput[] = [];
   const notes: string[] = [];
@@ -52,7 +53,10 @@ export async function loadCalibrationRuns(
     const file = join(folder, 'requests.parquet');
     runs.push(calibrationRun(summary, await readRunRecords(file)));
     inputs.push(await hashInput(file));
+    notes.push(...differencesOf(toldByRuns, summary.serverLimits ?? {}, folder));
+    Object.assign(toldByRuns, summary.serverLimits);
   }
+  Object.assign(serverLimits, toldByRuns);
   if (runs.length === 0) {
     throw new ToolError({
       code: 'NO_ROWS',
@@ -61,6 +65,18 @@ export async function loadCalibrationRuns(
     });
   }
   return { runs, inputs, notes, serverLimits };
+}
+
+type Told = { -readonly [K in keyof EngineLimits]?: EngineLimits[K] };
+
+/** What one run's server says otherwise than those before: they were not one engine. */
+function differencesOf(before: Told, now: Partial<EngineLimits>, folder: string): string[] {
+  return Object.entries(now).flatMap(([key, value]) => {
+    const other = before[key as keyof EngineLimits];
+    return other === undefined || other === value
+      ? []
+      : [`the server of ${folder} tells ${key} ${value}, one before it ${other}: ${value} was taken`];
+  });
 }
 
 /** A run as calibration takes it. */

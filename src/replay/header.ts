@@ -1,7 +1,7 @@
 /** What a run is, before its first request: manifest, load, and the notes that are known by then. */
 import { createManifest } from '../manifest.js';
 import type { RunSessions } from '../types/run.js';
-import type { StringColumn } from '../types.js';
+import type { EngineLimits, StringColumn } from '../types.js';
 import { formatCount, formatDurationSec, significant } from '../units.js';
 import { REPLAY_DEFAULTS, type ReplayOptions } from './options.js';
 import type { SendPlan } from './plan.js';
@@ -21,6 +21,7 @@ export interface HeaderInput {
   readonly prepared: Preparation;
   readonly senders: number;
   readonly salt: string | null;
+  readonly serverLimits: Partial<EngineLimits>;
 }
 
 /** The header of a run; credentials are in none of its parts. */
@@ -94,6 +95,7 @@ export function headerOf(input: HeaderInput): RunHeader {
     startedUtc: new Date().toISOString(),
     slo: options.slo ?? [],
     senders,
+    ...(Object.keys(input.serverLimits).length === 0 ? {} : { serverLimits: input.serverLimits }),
     measured: Math.max(0, plan.count - (options.unmeasured ?? 0)),
     // What was found at the endpoint first: screens show the first few.
     notes: [...prepared.notes, ...planNotes(options, plan, salt, senders)],

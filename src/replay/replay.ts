@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import type { Agent } from 'undici';
 import { createRunLog, RUN_LOG_NAME } from '../trace/run-log.js';
 import { openSortedRunLog } from '../trace/run-log-sorted.js';
-import type { RunSummary, ServerSample } from '../types.js';
+import type { EngineLimits, RunSummary, ServerSample } from '../types.js';
 import { formatDurationSec, nsToMs } from '../units.js';
 import { headerOf } from './header.js';
 import { LiveTally } from './live.js';
@@ -25,6 +25,7 @@ import { protocolNamed } from './protocols/index.js';
 import { Recorder } from './recorder.js';
 import { checkRunFolder, clearRunFolder, finishRun } from './run-folder.js';
 import { openScraper, type Scraper, scrapersTogether } from './scrape.js';
+import { readServerLimits } from './server-limits.js';
 import { ServerLog } from './server-log.js';
 import { type RunHeader, summarizeRun } from './summary.js';
 import { parseTarget, type Target } from './target.js';
@@ -52,9 +53,20 @@ export async function replayTrace(options: ReplayOptions): Promise<RunSummary> {
     const { target } = prepared;
     const serverLog = new ServerLog(options.outDir);
     const scraper = await scraperOf(options, target, serverLog);
+    const serverLimits = await limitsTold(options, target);
     const senders = chooseSenders(options, plan);
     const salt = saltOf(options);
-    const header = headerOf({ options, source, plan, target, protocol, prepared, senders, salt });
+    const header = headerOf({
+      options,
+      source,
+      plan,
+      target,
+      protocol,
+      prepared,
+      senders,
+      salt,
+      serverLimits,
+    });
     const bodies = {
       plan,
       protocol,
@@ -165,6 +177,21 @@ async function scraperOf(options: ReplayOptions, target: Target, log: ServerLog)
       ? null
       : await openScraper(dcgmUrl.split(','), true, { onSample, source: 'gpu', flag: '--dcgm-url' });
   return scrapersTogether([server, gpu]);
+}
+
+/** What the first address says of its limits, unless its own metrics are not wanted. */
+async function limitsTold(
+  { metricsUrl }: ReplayOptions,
+  { url, headers, connection }: Target,
+): Promise<Partial<EngineLimits>> {
+  if (metricsUrl === 'none') return {};
+  const dispatcher = createAgent(connection);
+  const page = metricsUrl?.split(',')[0];
+  try {
+    return (await readServerLimits(url, { metricsUrl: page, headers, dispatcher })).limits;
+  } finally {
+    await dispatcher.destroy();
+  }
 }
 
 function saltOf(options: ReplayOptions): string | null {

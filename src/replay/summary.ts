@@ -2,6 +2,7 @@
 import { type Samples, summarizeMetrics } from '../metrics.js';
 import { type Slo, SloTally } from '../slo.js';
 import type {
+  EngineLimits,
   GaugeSummary,
   Manifest,
   RunCounts,
@@ -29,6 +30,8 @@ export interface RunHeader {
   readonly senders: number;
   /** Requests that will be measured. */
   readonly measured: number;
+  /** As the server told; absent = it told none, or was not asked. */
+  readonly serverLimits?: Partial<EngineLimits>;
   /** Notes that were known at the start. */
   readonly notes: readonly string[];
 }
@@ -86,6 +89,7 @@ export function summarizeRun(input: SummaryInput): RunSummary {
         : null,
     }),
     client: clientHealth(header.senders, health, input.run ?? null),
+    ...(header.serverLimits === undefined ? {} : { serverLimits: header.serverLimits }),
     server: gauges === null ? null : { gauges },
     promptTokens,
     notes: [

@@ -1,4 +1,5 @@
 /** Runs: the raw instants of each request, and the summary that is computed from them. */
+import type { EngineLimits } from './engine.js';
 import type { Check, FileHeader, MetricSummaryMap, Verdict } from './run-support.js';
 
 /**
@@ -257,6 +258,8 @@ export interface RunSummary extends FileHeader<'run'> {
   readonly slo: readonly SloResult[];
   readonly validity: Verdict<'valid' | 'invalid'> & { readonly checks: readonly Check[] };
   readonly client: ClientHealth;
+  /** As the server told before the load (of the first address); absent = it told none, or was not asked. */
+  readonly serverLimits?: Partial<EngineLimits>;
   readonly server: { readonly gauges: readonly GaugeSummary[] } | null;
   readonly promptTokens: {
     readonly compared: number;

@@ -12,11 +12,11 @@ import { type CalibrationRun, fitEngineModel } from '../../src/calibrate/calibra
 import { compareWithRuns, percentilesOf } from '../../src/calibrate/compare-runs.js';
 import { formatEngineFit } from '../../src/calibrate/format.js';
 import { calibrationRun } from '../../src/calibrate/run-files.js';
-import { readServerLimits } from '../../src/calibrate/server-limits.js';
 import { createManifest } from '../../src/manifest.js';
 import { randomOf } from '../../src/random.js';
 import { replayTrace } from '../../src/replay/replay.js';
 import { readRun } from '../../src/replay/run-folder.js';
+import { readServerLimits } from '../../src/replay/server-limits.js';
 import { emptyRow } from '../../src/trace/batch.js';
 import type { EngineModel, RunRecord, TraceRow } from '../../src/types.js';
 import { nsToSec } from '../../src/units.js';

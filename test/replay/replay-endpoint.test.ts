@@ -172,6 +172,31 @@ test('the endpoint’s own metrics page is scraped when there is one', async () 
   assert.equal(gauges.get('generation_tokens')!.last, (gauges.get('running')!.samples - 1) * 10);
 });
 
+test('the server’s limits are asked for before the load and kept in run.json, also of a killed run', async () => {
+  const config =
+    'vllm:cache_config_info{block_size="32",engine="0",num_gpu_blocks="7936"} 1.0\nvllm:num_requests_running 1';
+  const models = JSON.stringify({ data: [{ id: 'm', max_model_len: 4096 }] });
+  const pages = { '/metrics': config, '/v1/models': models };
+  const limits = { kvBlocks: 7_936, blockSize: 32, maxModelLen: 4_096 };
+  const own = await replay((request) => answer(request), { pages, metricsUrl: undefined });
+  assert.deepEqual(own.summary.serverLimits, limits);
+  // Metrics elsewhere: there is the page, here the rest.
+  const metrics = await createScriptedEndpoint({ script: () => null, pages: { '/page': config } });
+  try {
+    const elsewhere = await replay((request) => answer(request), {
+      pages: { '/v1/models': models },
+      metricsUrl: `${metrics.url}/page`,
+    });
+    assert.deepEqual(elsewhere.summary.serverLimits, limits);
+  } finally {
+    await metrics.close();
+  }
+  const unasked = await replay((request) => answer(request), { pages, metricsUrl: 'none' });
+  assert.equal(unasked.summary.serverLimits, undefined);
+  const silent = await replay((request) => answer(request), { metricsUrl: undefined });
+  assert.deepEqual([silent.summary.serverLimits, silent.summary.server], [undefined, null]);
+});
+
 test('the command: exit status, JSON on stdout, and what is wrong in one line', async () => {
   const endpoint = await createScriptedEndpoint({ script: (request) => answer(request) });
   const printed: string[] = [];
@@ -210,7 +235,8 @@ test('the command: exit status, JSON on stdout, and what is wrong in one line', 
 
 test('several addresses: each record says which one served it, and each has its own figures', async () => {
   const slow = await createScriptedEndpoint({
-    script: (request) => (request.index === 2 ? { steps: [{ atMs: 0, end: 'reset' }] } : answer(request)),
+    script: (request) =>
+      request.index === 2 ? { status: 500, steps: [{ atMs: 0, end: 'complete' }] } : answer(request),
   });
   try {
     const { summary, records, endpoint } = await replay((request) => answer(request), {
@@ -227,13 +253,13 @@ test('several addresses: each record says which one served it, and each has its 
       summary.endpoints?.map(({ endpoint: name, offered, byStatus }) => [name, offered, byStatus]),
       [
         [a, 6, { ok: 6 }],
-        [b, 6, { ok: 5, connection_error: 1 }],
+        [b, 6, { ok: 5, http_error: 1 }],
       ],
     );
     const [first, second] = summary.endpoints!;
     assert.deepEqual(
       [first.metrics.ttft?.n, second.metrics.ttft?.n, second.metrics.e2e?.excluded],
-      [6, 5, { connection_error: 1 }],
+      [6, 5, { http_error: 1 }],
     );
     const table = runLines(summary).join('\n');
     assert.match(table, /address +n +not ok/);

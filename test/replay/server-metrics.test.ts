@@ -230,14 +230,14 @@ test('a run keeps the server’s gauges over time, with failures as null, beside
     pages: {
       '/metrics': () => {
         scrapes += 1;
-        // The first one asks whether there is a page at all.
-        return scrapes === 3 ? '' : `vllm:num_requests_running ${scrapes}\n`;
+        // The first two ask whether there is a page at all, and for the server's limits.
+        return scrapes === 4 ? '' : `vllm:num_requests_running ${scrapes}\n`;
       },
     },
   });
   const samples = await readServerSamples(dir);
   assert.ok(samples.length >= 3);
-  assert.deepEqual(samples[0].values, { running: 2 });
+  assert.deepEqual(samples[0].values, { running: 3 });
   assert.deepEqual(
     samples.map(({ source }) => source),
     samples.map(() => 'server'),

@@ -1,11 +1,11 @@
 /**
- * What a server says of its own limits, so that nobody has to look them up: calibrate's edge to a live endpoint.
+ * What a server says of its own limits, so that nobody has to look them up: kept in run.json for calibrate.
  *
  * vLLM: labels of `vllm:cache_config_info` on /metrics, `max_model_len` of /v1/models. SGLang: /get_server_info. TGI:
  * /info. llama.cpp: /props (slots, context of a slot; its KV is reserved per slot). An address that does not answer, or
  * answers something else, tells nothing and costs a second at most.
  */
-import { request } from 'undici';
+import { type Dispatcher, request } from 'undici';
 import type { EngineLimits } from '../types.js';
 
 export interface ServerLimits {
@@ -20,16 +20,24 @@ export type PageReader = (path: string) => Promise<string | null>;
 const TIME_LIMIT_MS = 1_000;
 const BLOCK_TOKENS = 16;
 
+export interface LimitOptions {
+  /** Its metrics page, when that is elsewhere. */
+  readonly metricsUrl?: string | null;
+  /** name, value, name, value …; for the origin of `url` alone. */
+  readonly headers?: readonly string[];
+  /** Carries the requests to the origin, e.g. with the load's certificates. */
+  readonly dispatcher?: Dispatcher;
+}
+
 /** Asks the server at the origin of `url`. Never throws: what is not told is missing. */
-export async function readServerLimits(
-  url: string,
-  headers: Readonly<Record<string, string>> = {},
-): Promise<ServerLimits> {
+export async function readServerLimits(url: string, options: LimitOptions = {}): Promise<ServerLimits> {
   const origin = new URL(url).origin;
+  const { metricsUrl, headers, dispatcher } = options;
   return serverLimits(async (path) => {
+    const page = path === '/metrics' && metricsUrl != null ? metricsUrl : `${origin}${path}`;
     try {
-      const { statusCode, body } = await request(`${origin}${path}`, {
-        headers,
+      const { statusCode, body } = await request(page, {
+        ...(page.startsWith(`${origin}/`) ? { headers: [...(headers ?? [])], dispatcher } : {}),
         signal: AbortSignal.timeout(TIME_LIMIT_MS),
       });
       const text = await body.text();

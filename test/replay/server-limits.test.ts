@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { readServerLimits, serverLimits } from '../../src/calibrate/server-limits.js';
+import { readServerLimits, serverLimits } from '../../src/replay/server-limits.js';
 
 const pages = (known: Readonly<Record<string, string>>) => async (path: string) => known[path] ?? null;
 
