@@ -3,6 +3,7 @@ export * from './csv';
 export * from './json';
 export * from './lengths';
 export * from './pack';
+export * from './rows';
 export * from './times';
 
 /** Where the memory is free from. */

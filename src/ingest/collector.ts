@@ -7,6 +7,7 @@
 import { kernels } from '../kernels/kernels.js';
 import type { TraceBatch } from '../types.js';
 import { gatherColumn } from './column-store.js';
+import { DenseRows } from './dense-rows.js';
 import { BLOCK_BITS, BLOCK_ROWS, blockBytes, compareTimes, PLACE_MASK, type RowBlock } from './row-block.js';
 import type { RowField } from './rows.js';
 import { areOrdered, sortedRows } from './sort.js';
@@ -262,14 +263,27 @@ function* blocksOf(run: RowRun, fields: readonly RowField[], blockRows: number):
   const { blocks, rows } = 'rows' in run ? run : choiceOf(run);
   for (let from = 0; from < rows.length; from += blockRows) {
     const part = rows.subarray(from, from + blockRows);
-    const secs = new Float64Array(part.length);
-    const nanos = new Int32Array(part.length);
-    for (let i = 0; i < part.length; i++) {
-      const block = blocks[part[i] >>> BLOCK_BITS];
-      secs[i] = block.secs[part[i] & PLACE_MASK];
-      nanos[i] = block.nanos[part[i] & PLACE_MASK];
-    }
-    const columns = fields.map((field, index) => gatherColumn(blocks, index, field, part));
+    const dense = DenseRows.of(blocks, part);
+    const { secs, nanos } = dense?.times() ?? timesOf(blocks, part);
+    const columns = fields.map((field, index) => {
+      const column = dense?.column(index) ?? null;
+      if (dense !== null && column !== 'texts') return column;
+      return gatherColumn(blocks, index, field, part);
+    });
     yield { rowCount: part.length, secs, nanos, columns, isOrdered: true };
   }
+}
+
+function timesOf(
+  blocks: readonly RowBlock[],
+  rows: Uint32Array,
+): { readonly secs: Float64Array; readonly nanos: Int32Array } {
+  const secs = new Float64Array(rows.length);
+  const nanos = new Int32Array(rows.length);
+  for (let i = 0; i < rows.length; i++) {
+    const block = blocks[rows[i] >>> BLOCK_BITS];
+    secs[i] = block.secs[rows[i] & PLACE_MASK];
+    nanos[i] = block.nanos[rows[i] & PLACE_MASK];
+  }
+  return { secs, nanos };
 }

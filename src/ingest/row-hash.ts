@@ -2,11 +2,12 @@
  * A hash of a row's values: what orders rows of one instant, so that neither the order of the source nor the size of the
  * values does. Taken column by column for a stretch of rows at a time, when the first of them is asked for.
  */
-import type { StringColumn, U64ListColumn } from '../types.js';
+import { kernels } from '../kernels/kernels.js';
+import type { StringColumn } from '../types.js';
 import { BLOCK_ROWS, type RowBlock, type RowColumn } from './row-block.js';
 
 /** Rows whose hashes are taken together. */
-const STRETCH_BITS = 8;
+const STRETCH_BITS = 10;
 const STRETCH_ROWS = 1 << STRETCH_BITS;
 
 interface BlockHashes {
@@ -19,8 +20,6 @@ export class RowHasher {
   readonly #isHashed: readonly boolean[];
   readonly #blocks = new WeakMap<RowBlock, BlockHashes>();
   readonly #textHashes = new WeakMap<readonly string[], Uint32Array>();
-  readonly #low = new Int32Array(STRETCH_ROWS);
-  readonly #high = new Int32Array(STRETCH_ROWS);
   #latest: RowBlock | null = null;
   #latestHashes: BlockHashes | null = null;
 
@@ -56,79 +55,74 @@ export class RowHasher {
   }
 
   #take(block: RowBlock, from: number, hashes: Float64Array): void {
-    const low = this.#low.fill(0x9e3779b9);
-    const high = this.#high.fill(0x85ebca6b);
     const to = Math.min(from + STRETCH_ROWS, block.rowCount);
+    const rows = to - from;
+    const memory = kernels();
+    const columns = block.columns.filter((column) => column !== null && !('codes' in column));
+    const most = Math.max(rows * 8, ...columns.map((column) => bytesOf(column as Numbers, from, to)));
+    const [states, values, offsets, valid] = memory.regions(rows * 8, most, (rows + 1) * 4, rows);
+    const state = new Uint32Array(memory.bytes.buffer, states, rows * 2);
+    for (let i = 0; i < rows; i++) {
+      state[2 * i] = 0x9e3779b9;
+      state[2 * i + 1] = 0x85ebca6b;
+    }
     block.columns.forEach((column, index) => {
       if (column === null || !this.#isHashed[index]) return;
-      if ('codes' in column) this.#addTexts(column, index, from, to);
-      else if ('offsets' in column) this.#addLists(column, index, from, to);
-      else this.#addFixed(column, index, from, to);
+      const numbers = 'codes' in column ? this.#hashesOfTexts(column, from, to) : stretchOf(column, from, to);
+      if (numbers.valid !== null) memory.put(valid, numbers.valid);
+      const flags = numbers.valid === null ? 0 : valid;
+      memory.put(values, numbers.values);
+      if (numbers.offsets !== null) {
+        memory.put(offsets, numbers.offsets);
+        memory.run.hashLists(states, rows, index, offsets, values, flags);
+      } else memory.run.hashFixed(states, rows, index, values, numbers.values.BYTES_PER_ELEMENT / 4, flags);
     });
-    for (let at = from; at < to; at++)
-      hashes[at] = (high[at - from] >>> 0) * 1_048_576 + ((low[at - from] >>> 0) & 0xfffff);
+    for (let i = 0; i < rows; i++) hashes[from + i] = state[2 * i + 1] * 1_048_576 + (state[2 * i] & 0xfffff);
   }
 
-  #begin(i: number, index: number): void {
-    this.#low[i] = Math.imul(this.#low[i] ^ (index + 1), 0x01000193);
-  }
-
-  #add(i: number, word: number): void {
-    const low = Math.imul(this.#low[i] ^ word, 0x01000193);
-    this.#low[i] = low ^ (low >>> 15);
-    const high = Math.imul(this.#high[i] ^ (word + 0x7f4a7c15), 0xc2b2ae35);
-    this.#high[i] = high ^ (high >>> 13);
-  }
-
-  #addFixed(
-    column: Exclude<RowColumn, StringColumn | U64ListColumn>,
-    index: number,
-    from: number,
-    to: number,
-  ): void {
-    const { values, valid } = column;
-    const words = values instanceof BigInt64Array ? wordsOf(values) : null;
-    for (let at = from; at < to; at++) {
-      if (valid !== null && valid[at] === 0) continue;
-      this.#begin(at - from, index);
-      if (words === null) this.#add(at - from, (values[at] as number) >>> 0);
-      else {
-        this.#add(at - from, words[2 * at]);
-        this.#add(at - from, words[2 * at + 1]);
-      }
-    }
-  }
-
-  #addLists({ offsets, values, valid }: U64ListColumn, index: number, from: number, to: number): void {
-    const words = wordsOf(values);
-    for (let at = from; at < to; at++) {
-      if (valid !== null && valid[at] === 0) continue;
-      this.#begin(at - from, index);
-      for (let i = offsets[at] * 2; i < offsets[at + 1] * 2; i++) this.#add(at - from, words[i]);
-    }
-  }
-
-  #addTexts({ codes, dictionary }: StringColumn, index: number, from: number, to: number): void {
+  #hashesOfTexts({ codes, dictionary }: StringColumn, from: number, to: number): Stretch {
     let hashes = this.#textHashes.get(dictionary);
     if (hashes === undefined) {
       hashes = Uint32Array.from(dictionary, hashOfText);
       this.#textHashes.set(dictionary, hashes);
     }
-    for (let at = from; at < to; at++) {
-      if (codes[at] < 0) continue;
-      this.#begin(at - from, index);
-      this.#add(at - from, hashes[codes[at]]);
+    const part = codes.subarray(from, to);
+    const values = new Int32Array(part.length);
+    const valid = new Uint8Array(part.length);
+    for (let i = 0; i < part.length; i++) {
+      if (part[i] < 0) continue;
+      values[i] = hashes[part[i]];
+      valid[i] = 1;
     }
+    return { values, valid, offsets: null };
   }
+}
+
+type Numbers = Exclude<RowColumn, StringColumn>;
+
+/** Rows of a column as the kernels take them; `offsets`, of lists only, with one more. */
+interface Stretch {
+  readonly values: Int32Array | BigInt64Array | BigUint64Array;
+  readonly valid: Uint8Array | null;
+  readonly offsets: Uint32Array | null;
+}
+
+function stretchOf(column: Numbers, from: number, to: number): Stretch {
+  const valid = column.valid?.subarray(from, to) ?? null;
+  if ('offsets' in column) {
+    const offsets = column.offsets.subarray(from, to + 1);
+    return { values: column.values.subarray(offsets[0], offsets[to - from]), valid, offsets };
+  }
+  const values = column.values.subarray(from, to);
+  return { values: values instanceof Uint8Array ? Int32Array.from(values) : values, valid, offsets: null };
+}
+
+function bytesOf(column: Numbers, from: number, to: number): number {
+  return 'offsets' in column ? (column.offsets[to] - column.offsets[from]) * 8 : 0;
 }
 
 function hashOfText(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return hash >>> 0;
-}
-
-/** 64-bit values as halves, the lower one first. */
-function wordsOf(values: BigInt64Array | BigUint64Array): Uint32Array {
-  return new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
 }

@@ -4,7 +4,9 @@
  * the session, then a hash of their values. Deliveries of one request more than once meet here too: rows with the same
  * arrival and request id are one, and the most complete is kept.
  */
+import { kernels } from '../kernels/kernels.js';
 import type { StringColumn } from '../types.js';
+import { DenseRows } from './dense-rows.js';
 import { BLOCK_BITS, PLACE_MASK, type RowBlock, type RowColumn } from './row-block.js';
 import { RowHasher } from './row-hash.js';
 import type { RowField } from './rows.js';
@@ -24,15 +26,12 @@ export function choiceOf(block: RowBlock): RowChoice {
   return { blocks: [block], rows };
 }
 
-function hasTies({ rowCount, secs, nanos }: RowBlock): boolean {
-  for (let at = 1; at < rowCount; at++) {
-    if (nanos[at] === nanos[at - 1] && secs[at] === secs[at - 1]) return true;
-  }
-  return false;
-}
-
-/** Ties of up to so many rows are sorted by insertion. */
+/** Ties of up to so many rows are sorted by insertion: here, and in the kernels. */
 const SMALL_TIE = 12;
+const KERNEL_TIE = 64;
+/** First of its instant, as the kernels mark rows. */
+const FIRST = 1;
+const FURTHER = 2;
 const ID_FIELDS: readonly RowField[] = ['requestId', 'sessionId', 'parentId', 'clientId'];
 
 /** What resolving ties came upon. */
@@ -62,8 +61,62 @@ export class TieResolver {
   }
 
   resolve(run: RowRun): RowRun {
-    if ('rows' in run) return this.#resolveRows(run);
-    return hasTies(run) ? this.#resolveRows(choiceOf(run)) : run;
+    const isWhole = !('rows' in run);
+    const times = isWhole ? run : (DenseRows.of(run.blocks, run.rows)?.times() ?? null);
+    if (times === null) return this.#resolveRows(run as RowChoice);
+    const rowCount = isWhole ? run.rowCount : run.rows.length;
+    const marks = marksOf(times.secs, times.nanos, rowCount);
+    if (marks === null) return run;
+    const choice = isWhole ? choiceOf(run) : run;
+    return this.#hasIds(choice.blocks) ? this.#resolveRows(choice) : this.#resolveMarked(choice, marks);
+  }
+
+  #hasIds(blocks: readonly RowBlock[]): boolean {
+    return this.#fields.some(
+      (field, index) => ID_FIELDS.includes(field) && blocks.some(({ columns }) => columns[index] !== null),
+    );
+  }
+
+  /** Rows without ids, of which none can be a repeated delivery: only their order is to be found. */
+  #resolveMarked({ blocks, rows }: RowChoice, marks: Uint8Array): RowChoice {
+    const count = rows.length;
+    const hashes = new Float64Array(count);
+    const turns = this.#turnIndex < 0 ? null : new Float64Array(count);
+    for (let i = 0; i < count; i++) {
+      if (marks[i] === 0) continue;
+      hashes[i] = this.#hasher.hash(blocks[rows[i] >>> BLOCK_BITS], rows[i] & PLACE_MASK);
+      if (turns !== null) turns[i] = this.#turn(blocks, rows[i]);
+    }
+    const memory = kernels();
+    const [givenMarks, givenTurns, givenHashes, numbers] = memory.regions(
+      count,
+      count * 8,
+      count * 8,
+      count * 4,
+    );
+    memory.put(givenMarks, marks);
+    if (turns !== null) memory.put(givenTurns, turns);
+    memory.put(givenHashes, hashes);
+    memory.put(numbers, rows);
+    memory.run.orderTies(
+      givenMarks,
+      count,
+      KERNEL_TIE,
+      turns === null ? 0 : givenTurns,
+      givenHashes,
+      numbers,
+    );
+    const result = new Uint32Array(count);
+    memory.get(numbers, result);
+    this.findings.lookAlikes += memory.run.alike.value;
+    for (let from = marks.indexOf(FIRST); from >= 0; from = marks.indexOf(FIRST, from)) {
+      let to = from + 1;
+      while (to < count && marks[to] === FURTHER) to += 1;
+      if (to - from > KERNEL_TIE) this.#order(blocks, result.subarray(from, to));
+      else this.findings.tiedRows += to - from - 1;
+      from = to;
+    }
+    return { blocks, rows: result };
   }
 
   #resolveRows(run: RowChoice): RowChoice {
@@ -215,4 +268,16 @@ export function endOfTie(blocks: readonly RowBlock[], rows: Uint32Array, from: n
     if (block.nanos[at] !== nano || block.secs[at] !== sec) break;
   }
   return to;
+}
+
+/** By row: alone in its instant, the first of several, or a further one; null when all are alone. */
+function marksOf(secs: Float64Array, nanos: Int32Array, rowCount: number): Uint8Array | null {
+  const memory = kernels();
+  const [givenSecs, givenNanos, out] = memory.regions(rowCount * 8, rowCount * 4, rowCount);
+  memory.put(givenSecs, secs.subarray(0, rowCount));
+  memory.put(givenNanos, nanos.subarray(0, rowCount));
+  if (memory.run.markTies(givenSecs, givenNanos, rowCount, out) === 0) return null;
+  const marks = new Uint8Array(rowCount);
+  memory.get(out, marks);
+  return marks;
 }

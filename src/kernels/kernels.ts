@@ -55,6 +55,30 @@ interface Exports {
   ): void;
   scanGaps(offsets: number, rows: number, last: number, longNs: number, out: number): number;
   readonly zeroGaps: WebAssembly.Global<number>;
+  gather8(values: number, places: number, rows: number, out: number): void;
+  gather32(values: number, places: number, rows: number, out: number): void;
+  gather64(values: number, places: number, rows: number, out: number): void;
+  gatherLists(
+    starts: number,
+    ends: number,
+    values: number,
+    places: number,
+    rows: number,
+    outEnds: number,
+    out: number,
+  ): number;
+  markTies(secs: number, nanos: number, rows: number, marks: number): number;
+  orderTies(marks: number, rows: number, most: number, turns: number, hashes: number, numbers: number): void;
+  readonly alike: WebAssembly.Global<number>;
+  hashFixed(states: number, rows: number, column: number, values: number, words: number, valid: number): void;
+  hashLists(
+    states: number,
+    rows: number,
+    column: number,
+    offsets: number,
+    values: number,
+    valid: number,
+  ): void;
   sum(values: number, valid: number, rows: number): number;
   readonly summed: WebAssembly.Global<number>;
   range32(values: number, count: number): void;

@@ -1,0 +1,176 @@
+/**
+ * Rows that lie near each other in their blocks, taken out by the kernels: stretches of the blocks are laid side by side,
+ * and rows named by their places in them. Rows from all over (of an unordered log) are taken one by one instead
+ * (column-store.ts).
+ */
+import { kernels } from '../kernels/kernels.js';
+import { BLOCK_BITS, PLACE_MASK, type RowBlock, type RowColumn } from './row-block.js';
+
+/** Stretches may hold so many times the rows that are wanted. */
+const MAX_SPARSITY = 2;
+
+/** Consecutive rows [from, to) of a block, `base` rows after the beginning of the first stretch. */
+interface Stretch {
+  readonly block: RowBlock;
+  readonly from: number;
+  readonly to: number;
+  readonly base: number;
+}
+
+interface FixedColumn {
+  readonly values: Int32Array | BigInt64Array | Uint8Array | Float64Array;
+  readonly valid: Uint8Array | null;
+}
+
+interface ListColumn {
+  readonly offsets: Uint32Array;
+  readonly values: BigUint64Array;
+  readonly valid: Uint8Array | null;
+}
+
+export class DenseRows {
+  readonly #stretches: readonly Stretch[];
+  /** By row. */
+  readonly #places: Uint32Array;
+  readonly #total: number;
+
+  private constructor(stretches: readonly Stretch[], places: Uint32Array, total: number) {
+    this.#stretches = stretches;
+    this.#places = places;
+    this.#total = total;
+  }
+
+  /** Rows by their numbers in the blocks; null when they lie too far apart. */
+  static of(blocks: readonly RowBlock[], rows: Uint32Array): DenseRows | null {
+    const from = new Int32Array(blocks.length).fill(PLACE_MASK + 1);
+    const to = new Int32Array(blocks.length);
+    for (let i = 0; i < rows.length; i++) {
+      const index = rows[i] >>> BLOCK_BITS;
+      const at = rows[i] & PLACE_MASK;
+      if (at < from[index]) from[index] = at;
+      if (at >= to[index]) to[index] = at + 1;
+    }
+    const stretches: Stretch[] = [];
+    /** What to add to a row's place in its block. */
+    const shift = new Int32Array(blocks.length);
+    let total = 0;
+    for (let index = 0; index < blocks.length; index++) {
+      if (to[index] === 0) continue;
+      stretches.push({ block: blocks[index], from: from[index], to: to[index], base: total });
+      shift[index] = total - from[index];
+      total += to[index] - from[index];
+    }
+    if (total > MAX_SPARSITY * rows.length) return null;
+    const places = new Uint32Array(rows.length);
+    for (let i = 0; i < rows.length; i++) places[i] = (rows[i] & PLACE_MASK) + shift[rows[i] >>> BLOCK_BITS];
+    return new DenseRows(stretches, places, total);
+  }
+
+  get rowCount(): number {
+    return this.#places.length;
+  }
+
+  times(): { readonly secs: Float64Array; readonly nanos: Int32Array } {
+    const secs = new Float64Array(this.rowCount);
+    const nanos = new Int32Array(this.rowCount);
+    this.#gather(secs, (block) => block.secs);
+    this.#gather(nanos, (block) => block.nanos);
+    return { secs, nanos };
+  }
+
+  /** A column of texts is not taken here. */
+  column(index: number): RowColumn | null | 'texts' {
+    const columns = this.#stretches.map(({ block }) => block.columns[index]);
+    const first = columns.find((column) => column !== null);
+    if (first === undefined) return null;
+    if ('codes' in first) return 'texts';
+    const valid = this.#validity(columns as readonly (FixedColumn | ListColumn | null)[]);
+    if (valid !== null && !valid.includes(1)) return null;
+    if ('offsets' in first) return this.#lists(columns as readonly (ListColumn | null)[], valid);
+    const values = new (first.values.constructor as new (length: number) => Int32Array)(this.rowCount);
+    this.#gather(values, (block) => (block.columns[index] as FixedColumn | null)?.values ?? null);
+    return { values, valid } as RowColumn;
+  }
+
+  /** null = all known. */
+  #validity(columns: readonly (FixedColumn | ListColumn | null)[]): Uint8Array | null {
+    if (columns.every((column) => column !== null && column.valid === null)) return null;
+    const flags = columns.map((column, i) => {
+      const { block } = this.#stretches[i];
+      return column === null
+        ? new Uint8Array(block.rowCount)
+        : (column.valid ?? new Uint8Array(block.rowCount).fill(1));
+    });
+    const valid = new Uint8Array(this.rowCount);
+    this.#gather(valid, (_, i) => flags[i]);
+    return valid.includes(0) ? valid : null;
+  }
+
+  /** Fills an array with the rows' values; where a block has none, with whatever is there. */
+  #gather<A extends Int32Array | Float64Array | Uint8Array>(
+    target: A,
+    arrayOf: (block: RowBlock, stretch: number) => FixedColumn['values'] | null,
+  ): void {
+    const { BYTES_PER_ELEMENT: width } = target;
+    const memory = kernels();
+    const [source, places, out] = memory.regions(
+      this.#total * width,
+      this.#places.byteLength,
+      target.byteLength,
+    );
+    this.#stretches.forEach(({ block, from, to, base }, i) => {
+      const array = arrayOf(block, i);
+      if (array !== null) memory.put(source + base * width, array.subarray(from, to));
+    });
+    memory.put(places, this.#places);
+    const { gather8, gather32, gather64 } = memory.run;
+    const gather = width === 1 ? gather8 : width === 4 ? gather32 : gather64;
+    gather(source, places, this.rowCount, out);
+    memory.get(out, target);
+  }
+
+  #lists(columns: readonly (ListColumn | null)[], valid: Uint8Array | null): RowColumn {
+    const rowCount = this.rowCount;
+    const starts = new Uint32Array(this.#total);
+    const ends = new Uint32Array(this.#total);
+    let elements = 0;
+    this.#stretches.forEach(({ from, to, base }, i) => {
+      const column = columns[i];
+      if (column === null) return;
+      const { offsets } = column;
+      // Unknown lists are empty ones.
+      const shift = elements - offsets[from];
+      for (let at = from; at < to; at++) {
+        starts[base + at - from] = offsets[at] + shift;
+        ends[base + at - from] = offsets[at + 1] + shift;
+      }
+      elements += offsets[to] - offsets[from];
+    });
+    const memory = kernels();
+    const [givenStarts, givenEnds, given, places, outEnds, out] = memory.regions(
+      starts.byteLength,
+      ends.byteLength,
+      elements * 8,
+      this.#places.byteLength,
+      rowCount * 4,
+      elements * 8,
+    );
+    let filled = given;
+    this.#stretches.forEach(({ from, to }, i) => {
+      const column = columns[i];
+      if (column === null) return;
+      const values = column.values.subarray(column.offsets[from], column.offsets[to]);
+      memory.put(filled, values);
+      filled += values.byteLength;
+    });
+    memory.put(givenStarts, starts);
+    memory.put(givenEnds, ends);
+    memory.put(places, this.#places);
+    const count = memory.run.gatherLists(givenStarts, givenEnds, given, places, rowCount, outEnds, out);
+    const values = new BigUint64Array(count);
+    const offsets = new Uint32Array(rowCount + 1);
+    memory.get(out, values);
+    memory.get(outEnds, offsets.subarray(1));
+    return { offsets, values, valid };
+  }
+}
