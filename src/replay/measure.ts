@@ -55,6 +55,7 @@ export async function measure(context: MeasureOptions): Promise<LiveRun> {
       warmUpCode: options.warmUpCode ?? true,
       closedLoop: options.closedLoop ?? false,
       retries: options.retries ?? 0,
+      seed: context.bodies.seed,
       endOnFailure: (options.onFailedTurn ?? 'end') === 'end',
     },
     onOutcomes: (outcomes, sender) => recorder.take(outcomes, sender),

@@ -12,6 +12,8 @@ export interface SenderInit {
   /** See SenderOptions. */
   readonly closedLoop?: boolean;
   readonly retries?: number;
+  /** Of the jitter between attempts. */
+  readonly seed: string;
   readonly endOnFailure?: boolean;
   /** Connections to open before the first request. */
   readonly preconnect: number;

@@ -4,6 +4,7 @@
  * Source: RFC 9110 §10.2.3 (Retry-After: seconds or an HTTP date). It is a floor of the wait, not its replacement, and
  * it is capped: a server that says "tomorrow" would end the run.
  */
+import { randomOf } from '../random.js';
 import { NS_PER_SEC } from '../units.js';
 import type { Outcome } from './exchange.js';
 
@@ -29,24 +30,43 @@ export function isRetryable(outcome: Outcome): boolean {
   }
 }
 
-/** The wait after attempt `attempt` (from 1). `nowUtcMs` is the wall clock, for dates. */
-export function retryWait(
-  attempt: number,
-  retryAfter: string | null,
-  nowUtcMs: number,
-): { readonly waitNs: number; readonly capped: boolean } {
-  const backoffNs = Math.min(LONGEST_BACKOFF_NS, BACKOFF_NS * 2 ** (attempt - 1));
-  const askedNs = retryAfterNs(retryAfter, nowUtcMs);
-  if (askedNs === null) return { waitNs: backoffNs, capped: false };
-  const capped = askedNs > LONGEST_RETRY_AFTER_NS;
-  return { waitNs: Math.max(backoffNs, Math.min(askedNs, LONGEST_RETRY_AFTER_NS)), capped };
+export interface RetryMoment {
+  /** That failed, from 1. */
+  readonly attempt: number;
+  /** As the server wrote it; null = it did not. */
+  readonly retryAfter: string | null;
+  /** The wall clock, for dates. */
+  readonly nowUtcMs: number;
+  /** 0–1: how far beyond the least wait, in halves of the backoff. */
+  readonly jitter: number;
+}
+
+/**
+ * The wait before the next attempt: the backoff or what the server asked for, whichever is longer, and up to half the
+ * backoff beyond it, so that requests that were refused together do not come back together.
+ */
+export function retryWait(moment: RetryMoment): { readonly waitNs: number; readonly capped: boolean } {
+  const backoffNs = Math.min(LONGEST_BACKOFF_NS, BACKOFF_NS * 2 ** (moment.attempt - 1));
+  const askedNs = retryAfterNs(moment.retryAfter, moment.nowUtcMs) ?? 0;
+  const leastNs = Math.max(backoffNs, Math.min(askedNs, LONGEST_RETRY_AFTER_NS));
+  return {
+    waitNs: Math.round(leastNs + (moment.jitter * backoffNs) / 2),
+    capped: askedNs > LONGEST_RETRY_AFTER_NS,
+  };
+}
+
+/** The jitter of a request's next attempt: the same in every run of this seed, whichever sender sends it. */
+export function retryJitter(seed: string, index: number, attempt: number): number {
+  return randomOf(seed, 'jitter', 'retry', index, attempt).uniform();
 }
 
 /** ns that a Retry-After asks for; null = none, or none that can be read (negative, fractional, garbage). */
 export function retryAfterNs(text: string | null, nowUtcMs: number): number | null {
   const trimmed = text?.trim() ?? '';
   if (/^\d+$/.test(trimmed)) return Number(trimmed) * NS_PER_SEC;
-  if (!/^[A-Za-z]{3}, /.test(trimmed)) return null;
-  const atMs = Date.parse(trimmed);
+  // The three forms of RFC 9110 §5.6.7; the last one, of C's asctime, names no zone and means GMT.
+  const isDate = /^(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?,? /.test(trimmed);
+  if (!isDate) return null;
+  const atMs = Date.parse(/ GMT$/.test(trimmed) ? trimmed : `${trimmed} GMT`);
   return Number.isNaN(atMs) ? null : Math.max(0, atMs - nowUtcMs) * 1e6;
 }

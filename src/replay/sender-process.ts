@@ -13,6 +13,7 @@ import { HealthMonitor } from './health.js';
 import type { FromSender, SenderInit, ToSender } from './messages.js';
 import { protocolNamed } from './protocols/index.js';
 import { LOOK_MS, mayTell } from './report-slack.js';
+import { retryJitter } from './retry.js';
 import { Sender } from './sender.js';
 import type { Transport } from './transport.js';
 import { createTransport } from './transports/index.js';
@@ -75,6 +76,7 @@ async function begin(init: SenderInit): Promise<void> {
     keepChunks: init.keepChunks,
     closedLoop: init.closedLoop,
     retries: init.retries,
+    jitter: (index, attempt) => retryJitter(init.seed, index, attempt),
     endOnFailure: init.endOnFailure,
     onSettled: (outcome) => {
       outcomes.push(outcome);

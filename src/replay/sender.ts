@@ -43,6 +43,8 @@ export interface SenderOptions {
   readonly retries?: number;
   /** A turn whose parent failed is skipped, and so is what follows it. Default true. */
   readonly endOnFailure?: boolean;
+  /** How far the next attempt is put off beyond the least wait, 0–1, by request and attempt. Default 0. */
+  readonly jitter?: (index: number, attempt: number) => number;
   /** The wall clock, ms, for Retry-After dates. Default Date.now. */
   readonly utcMs?: () => number;
   /** Called for the end of every attempt; the last one of a request is not superseded. */
@@ -225,18 +227,24 @@ export class Sender {
   }
 
   #attemptEnded(flight: Flight, outcome: Outcome): void {
-    const { retries, scheduler, utcMs } = this.#options;
+    const { retries, scheduler, utcMs, jitter } = this.#options;
     const again =
       flight.attempt <= (retries ?? 0) && !this.#cancelled && !this.#stopped && isRetryable(outcome);
     if (!again) {
       this.#ended(flight, outcome);
       return;
     }
-    const { waitNs, capped } = retryWait(flight.attempt, outcome.retryAfter ?? null, (utcMs ?? Date.now)());
+    const { attempt, job } = flight;
+    const { waitNs, capped } = retryWait({
+      attempt,
+      retryAfter: outcome.retryAfter ?? null,
+      nowUtcMs: (utcMs ?? Date.now)(),
+      jitter: jitter?.(job.index, attempt) ?? 0,
+    });
     flight.failed = capped ? { ...outcome, note: withNote(outcome.note, 'retry_after_capped') } : outcome;
     this.#retrying.add(flight);
     flight.cancelWait = scheduler.callAt(scheduler.nowNs() + waitNs, () => {
-      const { failed, attempt } = flight;
+      const { failed } = flight;
       this.#retrying.delete(flight);
       this.#options.onSettled({ ...this.#placed(flight, failed!), attempt, superseded: true });
       flight.first ??= failed;

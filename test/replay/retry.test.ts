@@ -6,8 +6,8 @@ import { e2e, ttft } from '../../src/metrics.js';
 import type { Outcome } from '../../src/replay/exchange.js';
 import { recordOf } from '../../src/replay/outcome.js';
 import { protocolNamed } from '../../src/replay/protocols/index.js';
-import { retryAfterNs, retryWait } from '../../src/replay/retry.js';
-import { Sender } from '../../src/replay/sender.js';
+import { retryAfterNs, retryJitter, retryWait } from '../../src/replay/retry.js';
+import { Sender, type SenderOptions } from '../../src/replay/sender.js';
 import { createFakeTransport } from '../../src/replay/testing/fake-transport.js';
 import {
   chatDone,
@@ -21,9 +21,12 @@ import { MS, NO_LIMITS, T0_NS } from './play.js';
 const SEC = 1e9;
 const NOW_MS = Date.parse('Wed, 21 Oct 2026 07:27:57 GMT');
 
+const waitAfter = (attempt: number, retryAfter: string | null, jitter = 0): ReturnType<typeof retryWait> =>
+  retryWait({ attempt, retryAfter, nowUtcMs: NOW_MS, jitter });
+
 test('F34: Retry-After is a floor of the wait; what cannot be read is ignored; it is capped', () => {
   const waits = ['2', '0', '-1', 'abc', '1.5', 'Wed, 21 Oct 2026 07:28:00 GMT', '86400', null].map((text) =>
-    retryWait(1, text, NOW_MS),
+    waitAfter(1, text),
   );
   assert.deepEqual(
     waits.map(({ waitNs }) => waitNs / SEC),
@@ -33,10 +36,47 @@ test('F34: Retry-After is a floor of the wait; what cannot be read is ignored; i
     waits.map(({ capped }) => capped),
     [false, false, false, false, false, false, true, false],
   );
-  assert.equal(retryAfterNs('Wed, 21 Oct 2026 07:00:00 GMT', NOW_MS), 0);
   assert.deepEqual(
-    [1, 2, 3, 4, 5, 6, 9].map((n) => retryWait(n, null, NOW_MS).waitNs / SEC),
+    [1, 2, 3, 4, 5, 6, 9].map((n) => waitAfter(n, null).waitNs / SEC),
     [0.5, 1, 2, 4, 8, 8, 8],
+  );
+});
+
+test('F34: the three forms of a date, in any zone of this machine; the past is now', () => {
+  const asked = (text: string): number | null => retryAfterNs(text, NOW_MS);
+  assert.equal(asked('Wed, 21 Oct 2026 07:28:00 GMT'), 3 * SEC);
+  assert.equal(asked('Wednesday, 21-Oct-26 07:28:00 GMT'), 3 * SEC);
+  assert.equal(asked('Wed Oct 21 07:28:00 2026'), 3 * SEC);
+  assert.equal(asked('Wed, 21 Oct 2026 07:00:00 GMT'), 0);
+  for (const text of ['Wed, 32 Foo 2026', 'tomorrow', '2026-10-21T07:28:00Z'])
+    assert.equal(asked(text), null);
+});
+
+test('jitter puts attempts off by up to half the backoff beyond the least wait, alike in every run of a seed', () => {
+  assert.deepEqual(
+    [0, 0.5, 1].map((jitter) => waitAfter(3, null, jitter).waitNs / SEC),
+    [2, 2.5, 3],
+  );
+  assert.equal(waitAfter(1, '5', 1).waitNs / SEC, 5.25);
+  const draws = Array.from({ length: 1_000 }, (_, i) => retryJitter('42', i, 1));
+  assert.deepEqual(
+    draws,
+    draws.map((_, i) => retryJitter('42', i, 1)),
+  );
+  assert.equal(new Set(draws).size, 1_000);
+  assert.ok(draws.every((u) => u >= 0 && u < 1));
+  const mean = draws.reduce((sum, u) => sum + u, 0) / draws.length;
+  // Four standard errors of the mean of 1 000 uniforms: 4 × 0.289 / √1000.
+  assert.ok(Math.abs(mean - 0.5) < 0.037, `${mean}`);
+  assert.notEqual(retryJitter('42', 7, 1), retryJitter('42', 7, 2));
+  assert.notEqual(retryJitter('42', 7, 1), retryJitter('43', 7, 1));
+  const sentAt = (jitter: (index: number, attempt: number) => number): number[] =>
+    run(({ index }) => (index < 3 ? refusal(503) : okIn(1)), { retries: 1, jobs: 3, jitter })
+      .outcomes.filter(({ superseded }) => superseded !== true)
+      .map(({ lastSentNs }) => (lastSentNs! - T0_NS) / MS);
+  assert.deepEqual(
+    sentAt((index, attempt) => (index * attempt) / 2),
+    [500, 625, 750],
   );
 });
 
@@ -54,7 +94,13 @@ const okIn = (ms: number): ScriptedAnswer => ({
 
 function run(
   script: Script,
-  options: { retries: number; cancelAtMs?: number; concurrency?: number; jobs?: number },
+  options: {
+    retries: number;
+    cancelAtMs?: number;
+    concurrency?: number;
+    jobs?: number;
+    jitter?: SenderOptions['jitter'];
+  },
 ): { outcomes: Outcome[]; requests: number } {
   const scheduler = new FakeScheduler(T0_NS);
   const outcomes: Outcome[] = [];
@@ -74,6 +120,7 @@ function run(
     concurrency: options.concurrency ?? null,
     keepChunks: false,
     retries: options.retries,
+    jitter: options.jitter,
     utcMs: () => NOW_MS + (scheduler.nowNs() - T0_NS) / MS,
     onSettled: (outcome) => outcomes.push(outcome),
   });

@@ -77,7 +77,7 @@ export const LOAD_OPTIONS: readonly OptionSpec[] = [
     type: 'integer',
     default: 0,
     description:
-      'attempts beyond the first on 408, 425, 429, 5xx and broken connections; waits for Retry-After (at most 60 s)',
+      'attempts beyond the first on 408, 425, 429, 5xx and broken connections; each waits for twice as long as the one before (from 0.5 s to 8 s), for Retry-After if that is longer (at most 60 s), and for a seeded part of half that backoff more',
   },
 ];
 
