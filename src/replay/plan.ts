@@ -134,6 +134,7 @@ class PlanCollector {
             inputTokens,
             requestId,
             sessionId,
+            hasBlocks: this.#blocks > 0,
             changed: this.#changed,
           });
     return {

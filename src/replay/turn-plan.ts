@@ -75,6 +75,8 @@ export interface TurnPlanInput extends SessionOptions {
   readonly inputTokens: Int32Array;
   readonly requestId: StringColumn | null;
   readonly sessionId: StringColumn | null;
+  /** Prompts name their prefix blocks, from which `ingest` can tell sessions. */
+  readonly hasBlocks: boolean;
   /** Counts of what differs from the trace, for the run's notes; added to. */
   readonly changed: Record<string, number>;
 }
@@ -111,7 +113,7 @@ export function planTurns(input: TurnPlanInput): TurnPlan {
     if (fresh >= 1) newTokens[i] = fresh;
     else count1(changed, 'shorter than the conversation before it: sent with a prompt of its own');
   }
-  if (roots === count) throw noSessions();
+  if (roots === count) throw noSessions(input.hasBlocks);
   return {
     mode: input.mode,
     answers: input.answers,
@@ -162,10 +164,12 @@ function count1(counts: Record<string, number>, reason: string): void {
   counts[reason] = (counts[reason] ?? 0) + 1;
 }
 
-const noSessions = (): ToolError =>
+const noSessions = (hasBlocks: boolean): ToolError =>
   new ToolError({
     code: 'BAD_VALUE',
     message:
       'closed and hybrid sessions need a trace whose requests follow from one another: no request of this one has a parent_id, or a session_id with a turn before it',
-    hint: 'leave --sessions out: requests then leave at their recorded instants; `tokentide inspect` shows which columns a trace has',
+    hint: hasBlocks
+      ? 'this trace has block ids, which show what continues what: make a trace with sessions by `tokentide ingest <this trace> --recover-sessions -o with-sessions.parquet`, and replay that'
+      : 'leave --sessions out: requests then leave at their recorded instants; `tokentide inspect` shows which columns a trace has',
   });

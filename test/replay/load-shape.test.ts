@@ -152,6 +152,12 @@ test('a trace in which nothing follows anything is refused for closed sessions',
     plan([row(0, { sessionId: 'a' }), row(1, { sessionId: 'b' })], { sessions: SESSIONS }),
     thrown('BAD_VALUE', /session_id/),
   );
+  // Where block ids would show sessions, the way to them is named.
+  const linked = [row(0, { inputTokens: 32, blockHashes: [1n, 2n] }), row(1, { blockHashes: [1n] })];
+  await assert.rejects(
+    plan(linked, { sessions: SESSIONS, blockSize: 16 }),
+    thrown('BAD_VALUE', /ingest <this trace> --recover-sessions/),
+  );
 });
 
 test('passes of a trace with sessions are sessions of their own', async () => {

@@ -3,7 +3,10 @@
  *
  * `prompt_eval_count` is missing when the whole prompt came from the cache: then the prompt's length is unknown, not 0.
  * `raw` keeps the chat template away from generate's prompts, so that they have the asked length. A prompt longer than
- * the model's context is cut silently: `--extra-body '{"options":{"num_ctx":8192}}'` widens it.
+ * the model's context would be cut silently, and a long answer would shift it: `truncate` and `shift` (since 0.12.4;
+ * older versions pass over them) make the server refuse or end instead, and `--extra-body
+ * '{"options":{"num_ctx":8192}}'` widens the context. Source: api/types.go of ollama 0.17, and the server itself in
+ * test/engines.
  */
 import {
   type AnswerSink,
@@ -70,6 +73,8 @@ function common(shape: RequestShape): Json {
   return {
     model: shape.model,
     stream: shape.stream,
+    truncate: false,
+    shift: false,
     options: shape.maxOutputTokens === null ? {} : { num_predict: shape.maxOutputTokens },
   };
 }

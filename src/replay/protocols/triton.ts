@@ -2,8 +2,12 @@
  * Triton's generate extension (`/v2/models/M/generate`, `generate_stream`) and KServe v2 inference (`/v2/models/M/infer`).
  *
  * The names of inputs belong to the model, not to the protocol: TensorRT-LLM ensembles take `max_tokens` and
- * `min_tokens`, the vLLM backend takes `sampling_parameters` as JSON text. Streams end with the response alone. The vLLM
- * backend tells finish reason and counts when asked; each event's counts are its own, so they are added up there.
+ * `min_tokens`, its LLM API backend `sampling_param_max_tokens`, the vLLM backend `sampling_parameters` as JSON text.
+ * For generate a scalar that is no input becomes a parameter that nobody reads, so names of several versions stand side
+ * by side. Streams end with the response alone. Counts come when asked for; each event's are its own, so they add up.
+ * TensorRT-LLM repeats the prompt unless told not to. Sources: config.pbtxt and model.py below
+ * triton_backend/all_models of NVIDIA/TensorRT-LLM (ensemble, llmapi); src/utils/request.py of the vLLM backend; a real
+ * Triton 2.51 in test/engines.
  */
 import {
   type AnswerSink,
@@ -66,11 +70,19 @@ export const tritonTrtllm: Protocol = {
         {
           text_input: PROMPT_PLACEHOLDER,
           stream: shape.stream,
-          ...(shape.maxOutputTokens === null ? {} : { max_tokens: shape.maxOutputTokens }),
-          // Older ensembles call it min_length; a name that is no input becomes a parameter that nobody reads.
+          streaming: shape.stream,
+          ...(shape.maxOutputTokens === null
+            ? {}
+            : { max_tokens: shape.maxOutputTokens, sampling_param_max_tokens: shape.maxOutputTokens }),
+          // Older ensembles call it min_length.
           ...(forcesMin(shape)
             ? { min_tokens: shape.maxOutputTokens, min_length: shape.maxOutputTokens }
             : {}),
+          exclude_input_in_output: true,
+          sampling_param_exclude_input_from_output: true,
+          return_finish_reason: true,
+          return_num_input_tokens: true,
+          return_num_output_tokens: true,
         },
         shape.extraBody,
       ),
@@ -122,6 +134,10 @@ export const kserveInfer: Protocol = {
   streams: false,
   concessions: [
     { name: 'shape', consequence: 'inputs have a batch dimension' },
+    {
+      name: 'exclude_input_in_output',
+      consequence: 'a model that repeats the prompt has it counted with the answer',
+    },
     MIN_TOKENS,
     { name: 'max_tokens', consequence: 'the model bounds its answers itself' },
   ],
@@ -142,6 +158,9 @@ function inputsOf(request: RequestShape): Json[] {
     { name: 'text_input', shape, datatype: 'BYTES', data: [PROMPT_PLACEHOLDER] },
     ...(most === null || isConceded(request, 'max_tokens') ? [] : [number('max_tokens')]),
     ...(forcesMin(request) ? [number('min_tokens')] : []),
+    ...(isConceded(request, 'exclude_input_in_output')
+      ? []
+      : [{ name: 'exclude_input_in_output', shape, datatype: 'BOOL', data: [true] }]),
   ];
 }
 

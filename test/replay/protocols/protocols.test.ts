@@ -169,19 +169,36 @@ test('each body has prompt, length, and the protocol’s own way to force it', (
     sglang: { text: 'a b', stream: true, sampling_params: { max_new_tokens: 7, ignore_eos: true } },
     tgi: { inputs: 'a b', parameters: { details: true, max_new_tokens: 7 } },
     'llama-cpp': { prompt: 'a b', stream: true, cache_prompt: true, n_predict: 7, ignore_eos: true },
-    'ollama-generate': { model: 'm', stream: true, options: { num_predict: 7 }, prompt: 'a b', raw: true },
+    'ollama-generate': {
+      model: 'm',
+      stream: true,
+      truncate: false,
+      shift: false,
+      options: { num_predict: 7 },
+      prompt: 'a b',
+      raw: true,
+    },
     'ollama-chat': {
       model: 'm',
       stream: true,
+      truncate: false,
+      shift: false,
       options: { num_predict: 7 },
       messages: [{ role: 'user', content: 'a b' }],
     },
     'triton-trtllm': {
       text_input: 'a b',
       stream: true,
+      streaming: true,
       max_tokens: 7,
+      sampling_param_max_tokens: 7,
       min_tokens: 7,
       min_length: 7,
+      exclude_input_in_output: true,
+      sampling_param_exclude_input_from_output: true,
+      return_finish_reason: true,
+      return_num_input_tokens: true,
+      return_num_output_tokens: true,
     },
     'triton-vllm': {
       text_input: 'a b',
@@ -197,6 +214,7 @@ test('each body has prompt, length, and the protocol’s own way to force it', (
         { name: 'text_input', shape: [1], datatype: 'BYTES', data: ['a b'] },
         { name: 'max_tokens', shape: [1], datatype: 'INT32', data: [7] },
         { name: 'min_tokens', shape: [1], datatype: 'INT32', data: [7] },
+        { name: 'exclude_input_in_output', shape: [1], datatype: 'BOOL', data: [true] },
       ],
     },
   };
@@ -211,7 +229,7 @@ test('a length that is unknown is left to the server; extra members join ours', 
   for (const { name } of PROTOCOLS) {
     const text = JSON.stringify(bodyOf(name, { maxOutputTokens: null, ignoreEos: false }));
     if (name !== 'anthropic-messages')
-      assert.doesNotMatch(text, /max_|min_|n_predict|num_predict|ignore/, name);
+      assert.doesNotMatch(text, /max_|min_|n_predict|num_predict|ignore_/, name);
   }
   const joined = bodyOf('sglang', { extraBody: { sampling_params: { temperature: 0 }, lora: 'x' } });
   assert.deepEqual(joined['sampling_params'], { max_new_tokens: 7, ignore_eos: true, temperature: 0 });
@@ -229,6 +247,7 @@ test('what a strict server refuses is left out, or asked for in the other way', 
   assert.deepEqual(
     (conceded('kserve-v2', 'shape')['inputs'] as { shape: number[] }[]).map((input) => input.shape),
     [
+      [1, 1],
       [1, 1],
       [1, 1],
       [1, 1],
