@@ -26,6 +26,8 @@ export interface BodyOptions {
   readonly pool?: WordPool;
   /** Tokens that the server adds to every prompt (its chat template), taken off the prompt; 0 = leave it. */
   readonly templateTokens: number;
+  /** Tokens that it adds to a conversation with each further turn, taken off that turn's new text. Default 0. */
+  readonly turnTokens?: number;
 }
 
 /** A body, where its prompt stands in it, and the recorded answer's stand-in when that was asked for. */
@@ -62,8 +64,9 @@ export class BodyBuilder {
    * between the two.
    */
   buildTurn(i: number, turn: { readonly tokens: number; readonly answerTokens: number } | null): BuiltTurn {
-    const { plan, templateTokens } = this.#options;
-    const tokens = Math.max(1, turn?.tokens ?? plan.inputTokens[i] - templateTokens);
+    const { plan, templateTokens, turnTokens } = this.#options;
+    const wanted = turn === null ? plan.inputTokens[i] - templateTokens : turn.tokens - (turnTokens ?? 0);
+    const tokens = Math.max(1, wanted);
     const [before, after] = this.#frame(plan.stream[i] === 1, plan.maxOutputTokens[i]);
     const most = before.length + tokens * MAX_BYTES_PER_TOKEN + after.length;
     if (this.#scratch.length < most) this.#scratch = Buffer.allocUnsafe(most * 2);

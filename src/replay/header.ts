@@ -62,6 +62,7 @@ export function headerOf(input: HeaderInput): RunHeader {
         warmup: options.warmup,
         unmeasured: options.unmeasured,
         templateTokens: prepared.templateTokens,
+        turnTokens: prepared.turnTokens === 0 ? undefined : prepared.turnTokens,
         salt,
       },
       seed: String(options.seed ?? REPLAY_DEFAULTS.seed),

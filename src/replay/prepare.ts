@@ -6,7 +6,7 @@ import type { SendPlan } from './plan.js';
 import type { Protocol } from './protocol.js';
 import { type Target, withModel } from './target.js';
 import { negotiateHttp } from './transports/negotiate.js';
-import { calibratePrompts, reachEndpoint, tryEndpoint } from './trial.js';
+import { calibratePrompts, calibrateTurns, reachEndpoint, tryEndpoint } from './trial.js';
 
 /** What the endpoint told before the run. */
 export interface Preparation {
@@ -17,6 +17,8 @@ export interface Preparation {
   /** The target with the model's name and the HTTP version that the server speaks. */
   readonly target: Target;
   readonly templateTokens: number;
+  /** Tokens that it adds to a conversation with each further turn. */
+  readonly turnTokens: number;
   /** Words of prompts, one token each in the server's vocabulary. */
   readonly pool: WordPool;
   readonly notes: readonly string[];
@@ -73,6 +75,7 @@ export async function prepareEndpoint(
     notes.push(...result.notes);
   }
   let templateTokens = 0;
+  let turnTokens = 0;
   if (options.calibratePrompts === true) {
     const { templateTokens: found, differences } = await calibratePrompts({ ...trial, conceded });
     if (found !== null) {
@@ -82,6 +85,15 @@ export async function prepareEndpoint(
           ? 'the server adds no tokens to prompts (--calibrate-prompts)'
           : `the server adds ${found} tokens to every prompt; they were taken off (--calibrate-prompts)`,
       );
+      if (plan.turns?.newTokens.some((tokens) => tokens >= 0) === true) {
+        const perTurn = await calibrateTurns({ ...trial, conceded }, templateTokens);
+        turnTokens = perTurn ?? 0;
+        notes.push(
+          perTurn === null
+            ? 'what the server adds to a conversation with each further turn could not be calibrated: it is in the prompts'
+            : `the server adds ${perTurn} tokens to a conversation with each further turn; they were taken off its prompt`,
+        );
+      }
     } else {
       notes.push(
         `prompt lengths could not be calibrated: the server counted ${differences.length === 0 ? 'nothing' : `${differences.join(', ')} more than asked`}`,
@@ -89,5 +101,5 @@ export async function prepareEndpoint(
     }
   }
   const { ignoreEos } = trial;
-  return { model, ignoreEos, conceded, target: reached, templateTokens, pool, notes };
+  return { model, ignoreEos, conceded, target: reached, templateTokens, turnTokens, pool, notes };
 }

@@ -77,6 +77,7 @@ export async function replayTrace(options: ReplayOptions): Promise<RunSummary> {
       seed: String(options.seed ?? REPLAY_DEFAULTS.seed),
       salt,
       templateTokens: prepared.templateTokens,
+      turnTokens: prepared.turnTokens,
       pool: prepared.pool,
     };
     await clearRunFolder(options.outDir);

@@ -20,6 +20,7 @@ import { isObject, objectsOf } from './protocols/json.js';
 import { type Target, transportTargetOf } from './target.js';
 import { createAgent } from './transports/agent.js';
 import { createTransport } from './transports/index.js';
+import { conversationBody } from './turns.js';
 
 const TIME_LIMIT_SEC = 60;
 const REACH_LIMIT_MS = 10_000;
@@ -109,7 +110,7 @@ export async function tryEndpoint(options: TrialOptions): Promise<TrialResult> {
   const conceded: string[] = [];
   const notes: string[] = [];
   for (;;) {
-    const answer = await sendTrial({ ...options, conceded }, 8, 2);
+    const answer = await sendTrial({ ...options, conceded }, [8], 2);
     const { refusal, status } = answer;
     if (refusal === null) return { conceded, notes };
     if (status === null || status === 429 || status >= 500) {
@@ -165,11 +166,33 @@ export interface Calibration {
   readonly differences: readonly number[];
 }
 
+/** Lengths of the texts of conversations of two and of three turns: prompt, answer, prompt … */
+const CALIBRATION_TURNS = [
+  [16, 8, 24],
+  [64, 8, 16, 32, 16],
+];
+
+/**
+ * Sends conversations of two and of three turns. Returns the tokens that the server counts for each further turn (an
+ * answer and the next prompt) beyond their texts; null = they are not the same for each, or not told.
+ */
+export async function calibrateTurns(options: TrialOptions, templateTokens: number): Promise<number | null> {
+  const perTurn: number[] = [];
+  for (const lengths of CALIBRATION_TURNS) {
+    const { inputTokens } = await sendTrial(options, lengths, 1);
+    if (inputTokens === null) return null;
+    const more = inputTokens - templateTokens - lengths.reduce((sum, tokens) => sum + tokens, 0);
+    perTurn.push(more / ((lengths.length - 1) / 2));
+  }
+  const [first] = perTurn;
+  return perTurn.every((value) => value === first) && first >= 0 ? first : null;
+}
+
 /** Sends prompts of three lengths and compares what the server counts with what was asked. */
 export async function calibratePrompts(options: TrialOptions): Promise<Calibration> {
   const differences: number[] = [];
   for (const tokens of CALIBRATION_LENGTHS) {
-    const { inputTokens } = await sendTrial(options, tokens, 1);
+    const { inputTokens } = await sendTrial(options, [tokens], 1);
     if (inputTokens !== null) differences.push(inputTokens - tokens);
   }
   const constant =
@@ -186,12 +209,17 @@ interface TrialAnswer {
   readonly inputTokens: number | null;
 }
 
-async function sendTrial(options: TrialOptions, tokens: number, most: number): Promise<TrialAnswer> {
+/** One text per message of a conversation, of these lengths. */
+async function sendTrial(
+  options: TrialOptions,
+  lengths: readonly number[],
+  most: number,
+): Promise<TrialAnswer> {
   const { target, protocol, signal } = options;
   const frame = protocol.frame({ ...options, maxOutputTokens: most });
   const rng = randomOf(`trial ${performance.now()}`, 'prompts');
-  const prompt = buildPrompt({ tokens, rng, pool: options.pool });
-  const body = Buffer.from(frame.before + prompt + frame.after);
+  const texts = lengths.map((tokens) => buildPrompt({ tokens, rng, pool: options.pool }));
+  const body = conversationBody(frame.before, texts, frame.after);
   const stream = options.stream && protocol.streams !== false;
   const { status, httpStatus, error, inputTokens } = await exchangeOnce(
     target,

@@ -187,6 +187,19 @@ function continued<T extends TurnJob>(job: T, parent: EndedTurn): { body: Uint8A
   };
 }
 
+/**
+ * A body whose prompt is a whole conversation: prompt, answer, prompt … as texts, between the parts of a body's frame.
+ */
+export function conversationBody(before: string, texts: readonly string[], after: string): Buffer {
+  const head = Buffer.from(before);
+  const [toAnswer, toPrompt] = joinsOf(head, false);
+  const parts = texts.flatMap((text, i) => [
+    ...(i === 0 ? [] : [i % 2 === 1 ? toAnswer : toPrompt]),
+    Buffer.from(text),
+  ]);
+  return Buffer.concat([head, ...parts, Buffer.from(after)]);
+}
+
 const USER_MESSAGE = Buffer.from('{"role":"user","content":"');
 const CHAT_JOINS = [
   Buffer.from('"},{"role":"assistant","content":"'),

@@ -1,6 +1,14 @@
 /** Whole runs with turns that wait for answers, retries and a closed loop, against the scripted endpoint. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import {
+  chatDone,
+  chatStop,
+  chatToken,
+  chatUsage,
+  type Script,
+  type ScriptedRequest,
+} from '../../src/replay/testing/script.js';
 import type { RunRecord, TraceRow } from '../../src/types.js';
 import { answer, bodyOf, lengthOf, promptOf, replay, rowsAt, thrown } from './scripted-run.js';
 
@@ -81,6 +89,46 @@ for (const senders of [1, 2]) {
     assert.match(summary.notes.join('\n'), /3 first turns left by the schedule, 4 later ones/);
   });
 }
+
+/** Counts as a server with a chat template does: 5 tokens of its own, 3 around a prompt, 4 around an answer. */
+function templated(request: ScriptedRequest): number {
+  const messages = messagesOf(request);
+  const around = messages.map(({ role }) => (role === 'user' ? 3 : 4));
+  return messages.reduce((sum, { content }, i) => sum + lengthOf(content) + around[i], 5);
+}
+
+test('the template’s tokens around each message are learned and taken off, so conversations are counted as asked', async () => {
+  const counting =
+    (extraOf: (request: ScriptedRequest) => number): Script =>
+    (request) => {
+      const { max_tokens: tokens } = bodyOf(request);
+      const usage = chatUsage(templated(request) + extraOf(request), tokens);
+      return {
+        steps: [
+          { atMs: 0, write: chatToken(' one').repeat(tokens) + chatStop('length') + usage + chatDone() },
+          { atMs: 0, end: 'complete' },
+        ],
+      };
+    };
+  const counted = counting(() => 0);
+  // Long enough for the template in each turn.
+  const rows = sessionRows().map((row) => ({ ...row, inputTokens: row.inputTokens! + 20 * (row.turn ?? 1) }));
+  const options = { rows, sessions: 'closed', trial: true } as const;
+  const plain = await replay(counted, options);
+  assert.equal(plain.summary.promptTokens.exact, 0);
+  const { summary } = await replay(counted, { ...options, calibratePrompts: true });
+  assert.deepEqual(summary.promptTokens, { compared: 7, exact: 7, meanSignedError: 0 });
+  assert.match(
+    summary.notes.join('\n'),
+    /adds 8 tokens to every prompt[\s\S]*adds 7 tokens to a conversation with each/,
+  );
+  // What differs from turn to turn is not taken off, and that is said.
+  const odd = await replay(
+    counting((request) => (messagesOf(request).length === 5 ? 1 : 0)),
+    { ...options, calibratePrompts: true },
+  );
+  assert.match(odd.summary.notes.join('\n'), /could not be calibrated/);
+});
 
 test('the real answers stand in the conversation, counted by the server', async () => {
   const { records, endpoint } = await replay((request) => answer(request, { atMs: 1 }), {
