@@ -7,6 +7,7 @@ import { dirname } from 'node:path';
 import { ToolError } from '../errors.js';
 import { temporaryName } from '../trace/files.js';
 import type { KnownFormat } from './format.js';
+import { keptJson } from './formats/json-cell.js';
 import { QUOTING, type SourceRecord } from './record.js';
 import type { RowField, StagedRow } from './rows.js';
 
@@ -125,16 +126,10 @@ export function keepTextsOf(row: StagedRow, record: SourceRecord | null, texts: 
   texts.add(row.requestId, prompt, answer);
 }
 
-/** A column as JSON: lists and objects as they are, everything else as text. */
+/** A column as JSON: lists and objects as they are, also in a cell of a CSV file; everything else as text. */
 function textOf(record: SourceRecord | null, column: number): string | null {
   const text = column < 0 ? null : (record?.text(column) ?? null);
   if (text === null) return null;
-  if (record!.quoting[column] === QUOTING.bare && /^\s*[[{]/.test(text)) {
-    try {
-      return JSON.stringify(JSON.parse(text));
-    } catch {
-      return JSON.stringify(text);
-    }
-  }
-  return JSON.stringify(text);
+  const quoting = record!.quoting[column];
+  return quoting === QUOTING.bare || quoting === QUOTING.csvEscapes ? keptJson(text) : JSON.stringify(text);
 }

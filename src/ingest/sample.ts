@@ -7,7 +7,17 @@ import type { RecordLayout, Sample } from './format.js';
 import { JsonDocumentsReader } from './json-documents.js';
 
 /** Keys under which exports wrap their records. */
-const WRAPPER_KEYS = ['records', 'data', 'value', 'items', 'observations', 'logs', 'rows', 'results'];
+const WRAPPER_KEYS = [
+  'records',
+  'data',
+  'value',
+  'result',
+  'items',
+  'observations',
+  'logs',
+  'rows',
+  'results',
+];
 /** Text logs whose lines begin with a time in brackets look like JSON arrays. */
 const STAMPED = /^\s*\[\d{4}-\d\d-\d\d[ T]\d\d:/;
 /** What spreadsheets write between columns where the comma is a decimal point, and what other tools do. */

@@ -292,6 +292,7 @@ where:
 function listFormats(io: CommandIo): void {
   for (const format of KNOWN_FORMATS) {
     io.print(labelled(format.name, `${format.title}; ${format.sourceUrl}`));
+    if (format.texts !== undefined) io.print(labelled('', 'carries text, for --keep-text and --tokenizer'));
     for (const column of format.columns) {
       io.print(labelled('', `${column.name}${column.required ? '' : ' (optional)'}: ${column.meaning}`));
     }
@@ -304,11 +305,12 @@ function listFormats(io: CommandIo): void {
   io.result({
     schemaVersion: 1,
     kind: 'log-formats',
-    formats: KNOWN_FORMATS.map(({ name, title, sourceUrl, shape, columns }) => ({
+    formats: KNOWN_FORMATS.map(({ name, title, sourceUrl, shape, columns, texts }) => ({
       name,
       title,
       sourceUrl,
       shape,
+      carriesText: texts !== undefined,
       columns,
     })),
   });

@@ -66,7 +66,11 @@ export const azureOpenAi: LogFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
-  detect: (sample) => detectByKeys(azureOpenAi, sample),
+  detect: (sample) => {
+    const found = detectByKeys(azureOpenAi, sample);
+    if (found.score < 1 || !sample.bytes.includes('"GatewayLlmLogs"')) return found;
+    return { score: 0.9, reason: 'it has rows of API Management, with token counts' };
+  },
   open: ({ pseudonyms }) => ({
     read(record, row) {
       if (record.text(CATEGORY) !== 'RequestResponse') return false;

@@ -17,7 +17,7 @@ const TTFT = 6;
 export const baseten: LogFormat = {
   name: 'baseten',
   title: 'Baseten trace (Parquet, or JSON Lines of it)',
-  sourceUrl: 'https://github.com/ai-dynamo/aiperf/blob/main/docs/tutorials/baseten-trace.md',
+  sourceUrl: 'https://github.com/ai-dynamo/aiperf',
   shape: 'jsonl',
   columns: [
     { name: 'timestamp_start_unix_ms', required: true, meaning: 'arrival, epoch ms' },
@@ -37,6 +37,7 @@ export const baseten: LogFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
+  texts: { prompt: ['prompt'], answer: ['output_text'] },
   detect: (sample) => detectByKeys(baseten, sample),
   open: ({ pseudonyms }) => ({
     read(record, row) {

@@ -28,7 +28,7 @@ const SCHEMA = 12;
 export const bedrock: LogFormat = {
   name: 'bedrock',
   title: 'Amazon Bedrock model invocation log (JSON)',
-  sourceUrl: 'https://docs.aws.amazon.com/bedrock/latest/userguide/model-invocation-logging.html',
+  sourceUrl: 'https://docs.aws.amazon.com/bedrock/latest/userguide/',
   shape: 'jsonl',
   columns: [
     { name: 'timestamp', required: true, meaning: 'time of the invocation, whole seconds' },

@@ -52,6 +52,7 @@ export const cloudflareAiGateway: LogFormat = {
   arrivalBasis: 'unknown',
   timeOrigin: 'epoch',
   blockSize: null,
+  texts: { prompt: ['request', 'request_head'], answer: ['response', 'response_head'] },
   detect: (sample) => detectByKeys(cloudflareAiGateway, sample),
   open: ({ pseudonyms }) => ({
     read(record, row) {

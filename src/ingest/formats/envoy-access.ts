@@ -16,14 +16,23 @@ export const envoyAccess: LogFormat = {
     { name: 'input_token', aliases: ['input_tokens'], required: false, meaning: 'prompt tokens (Higress)' },
     { name: 'output_token', aliases: ['output_tokens'], required: false, meaning: 'output tokens (Higress)' },
     { name: 'model', required: false, meaning: 'model called (Higress)' },
+    { name: 'cached_tokens', required: false, meaning: 'cached part of the prompt' },
     { name: 'llm_first_token_duration', required: false, meaning: 'time to first token, ms (Higress)' },
+    {
+      name: 'ai_log',
+      required: false,
+      meaning: 'newer Higress: the same fields, consumer, session_id and texts as JSON text',
+    },
+    { name: 'question', required: false, meaning: 'prompt, of which nothing is kept unless asked (Higress)' },
+    { name: 'answer', required: false, meaning: 'likewise' },
   ],
-  fills: [...ENVOY_FILLS, 'stream', 'ttftNs'],
+  fills: [...ENVOY_FILLS, 'sessionId', 'clientId', 'stream', 'ttftNs'],
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
+  texts: { prompt: [], answer: [] },
   detect,
-  open: ({ pseudonyms }) => envoyHandler(pseudonyms, true),
+  open: (context) => envoyHandler(context, true),
 };
 
 function detect(sample: Sample): Detection {

@@ -13,11 +13,17 @@ export const envoyAiGateway: LogFormat = {
     { name: 'genai_tokens_input', required: true, meaning: 'prompt tokens, whole prompt' },
     { name: 'genai_tokens_output', required: true, meaning: 'output tokens' },
     { name: 'genai_model_name', required: false, meaning: 'model called' },
+    {
+      name: 'genai_tokens_cached_input',
+      aliases: ['genai_tokens_input_cached', 'genai_tokens_cached'],
+      required: false,
+      meaning: 'cached part of the prompt (llmRequestCosts type CachedInputToken)',
+    },
   ],
   fills: ENVOY_FILLS,
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
   detect: (sample) => detectByKeys(envoyAiGateway, sample),
-  open: ({ pseudonyms }) => envoyHandler(pseudonyms, false),
+  open: (context) => envoyHandler(context, false),
 };

@@ -1,6 +1,6 @@
 /**
  * Helicone's request export as JSON (objects or lines; the CSV has the same columns). Durations are recomputed from
- * the two stamps. Its own negative status codes mark requests that never got an answer.
+ * the two stamps; tokens read from and written to a provider's cache are counted apart from the prompt's others. Its own negative status codes mark requests that never got an answer.
  */
 import type { TraceStatus } from '../../types.js';
 import type { LogFormat, RecordHandler, SourceColumn } from '../format.js';
@@ -9,6 +9,7 @@ import { RowReject } from '../record.js';
 import type { RowField } from '../rows.js';
 import { detectByKeys } from './detect-keys.js';
 import { arrivalNs, elapsedNs, instantNs } from './instants.js';
+import { jsonCell, sumCounts, textAt } from './json-cell.js';
 import { operationOfPath } from './operations.js';
 import { forgetUncounted, httpStatusOf, statusOfHttp } from './status.js';
 
@@ -23,7 +24,9 @@ const TTFT = 7;
 const MODEL = 8;
 const CLIENT = 9;
 const PATH = 10;
-const SESSION = 11;
+const PROPERTIES = 11;
+const CACHED = 12;
+const WRITTEN = 13;
 
 /** Helicone's own codes of requests without an answer. */
 const UNANSWERED: Readonly<Record<string, TraceStatus>> = { '-1': 'timeout', '-3': 'cancelled' };
@@ -35,17 +38,38 @@ export const HELICONE_COLUMNS: readonly SourceColumn[] = [
   { name: 'prompt_tokens', required: true, meaning: 'prompt tokens, as the provider counts them' },
   { name: 'completion_tokens', required: true, meaning: 'output tokens' },
   { name: 'response_created_at', required: false, meaning: 'end of the answer' },
-  { name: 'delay_ms', required: false, meaning: 'duration, ms, where the end is unknown' },
+  {
+    name: 'delay_ms',
+    aliases: ['latency'],
+    required: false,
+    meaning: 'duration, ms, where the end is unknown',
+  },
   { name: 'time_to_first_token', required: false, meaning: 'ms, of streamed answers' },
   { name: 'model', aliases: ['request_model'], required: false, meaning: 'model called' },
   { name: 'request_user_id', required: false, meaning: 'who asked' },
   { name: 'request_path', required: false, meaning: 'tells chat from embeddings' },
-  { name: 'request_properties.Helicone-Session-Id', required: false, meaning: 'conversation' },
+  {
+    name: 'request_properties',
+    aliases: ['properties'],
+    required: false,
+    meaning: 'Helicone-Session-Id is the conversation',
+  },
+  {
+    name: 'prompt_cache_read_tokens',
+    required: false,
+    meaning: 'cached prompt tokens, outside prompt_tokens',
+  },
+  {
+    name: 'prompt_cache_write_tokens',
+    required: false,
+    meaning: 'prompt tokens written to the cache, outside prompt_tokens',
+  },
 ];
 
 export const HELICONE_FILLS: readonly RowField[] = [
   'inputTokens',
   'outputTokens',
+  'cachedTokens',
   'requestId',
   'sessionId',
   'clientId',
@@ -58,6 +82,9 @@ export const HELICONE_FILLS: readonly RowField[] = [
   'durationNs',
 ];
 
+/** The bodies, which the exporter includes when asked for. */
+export const HELICONE_TEXTS = { prompt: ['request_body'], answer: ['response_body'] };
+
 export const helicone: LogFormat = {
   name: 'helicone',
   title: 'Helicone request export (JSON)',
@@ -68,6 +95,7 @@ export const helicone: LogFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
+  texts: HELICONE_TEXTS,
   detect: (sample) => detectByKeys(helicone, sample),
   open: ({ pseudonyms }) => heliconeHandler(pseudonyms),
 };
@@ -80,7 +108,7 @@ export function heliconeHandler(pseudonyms: Pseudonyms): RecordHandler {
       if (start === null) throw new RowReject('request_created_at is missing');
       row.setArrival(start);
       row.requestId = pseudonyms.of('request', record.text(ID));
-      row.sessionId = pseudonyms.of('session', record.text(SESSION));
+      row.sessionId = pseudonyms.of('session', textAt(jsonCell(record, PROPERTIES), ['Helicone-Session-Id']));
       row.clientId = pseudonyms.of('client', record.text(CLIENT));
       row.model = record.text(MODEL);
       const path = record.text(PATH);
@@ -88,7 +116,10 @@ export function heliconeHandler(pseudonyms: Pseudonyms): RecordHandler {
       const status = record.text(STATUS);
       row.httpStatus = httpStatusOf(status);
       row.status = status === null ? null : (UNANSWERED[status] ?? statusOfHttp(row.httpStatus));
-      row.inputTokens = record.count(INPUT);
+      row.cachedTokens = record.count(CACHED);
+      const uncached = record.count(INPUT);
+      row.inputTokens =
+        uncached === null ? null : sumCounts(uncached, row.cachedTokens, record.count(WRITTEN));
       row.outputTokens = record.count(OUTPUT);
       forgetUncounted(row);
       const end = instantNs(record, END, 'iso');

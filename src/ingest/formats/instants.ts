@@ -46,6 +46,11 @@ export function secondsNs(value: unknown): bigint | null {
   return typeof value === 'number' ? inRange(scaleDecimal(String(value), 9)?.value) : null;
 }
 
+/** A JSON number of milliseconds, ≥ 0, in ns, exact to its shortest decimal form; null when it is none. */
+export function msNs(value: unknown): bigint | null {
+  return typeof value === 'number' ? inRange(scaleDecimal(String(value), 6)?.value) : null;
+}
+
 function inRange(ns: bigint | undefined): bigint | null {
   return ns !== undefined && ns >= 0n && ns < INT64_LIMIT ? ns : null;
 }

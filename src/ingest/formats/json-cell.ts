@@ -30,6 +30,19 @@ export function valueAt(value: unknown, path: JsonPath): unknown {
   return at;
 }
 
+/** A value as JSON to keep: text that holds an object or a list becomes that; null when it says nothing. */
+export function keptJson(value: unknown): string | null {
+  if (value === undefined || value === null || value === '') return null;
+  if (typeof value === 'object') return Object.keys(value).length === 0 ? null : JSON.stringify(value);
+  const text = String(value);
+  if (!/^\s*[[{]/.test(text)) return JSON.stringify(text);
+  try {
+    return keptJson(JSON.parse(text));
+  } catch {
+    return JSON.stringify(text);
+  }
+}
+
 const INT32_MAX = 2_147_483_647;
 
 /** The count at the first of the paths that has one, also when written as text; null = unknown. */

@@ -1,5 +1,5 @@
 /**
- * Langfuse observations as JSON lines (batch export, API). Only generations are model calls. In `usageDetails` every key
+ * Langfuse observations as JSON lines (batch export, API). Only generations and embeddings are model calls. In `usageDetails` every key
  * with `input` in it is a part of the prompt, every key with `output` a part of the output, and `input` leaves out the
  * cached parts, unless the total says otherwise; the older `usage` has whole counts. Durations come from the stamps.
  */
@@ -26,7 +26,7 @@ const PARAMETERS = 11;
 
 export const LANGFUSE_COLUMNS: readonly SourceColumn[] = [
   { name: 'startTime', aliases: ['start_time'], required: true, meaning: 'arrival' },
-  { name: 'type', required: true, meaning: 'GENERATION = model call; other observations are none' },
+  { name: 'type', required: true, meaning: 'GENERATION, EMBEDDING = model call; others are none' },
   { name: 'id', required: true, meaning: 'the request' },
   { name: 'endTime', aliases: ['end_time'], required: true, meaning: 'end of the answer' },
   {
@@ -64,6 +64,7 @@ export const LANGFUSE_FILLS: readonly RowField[] = [
   'sessionId',
   'clientId',
   'model',
+  'operation',
   'stream',
   'status',
   'ttftNs',
@@ -89,7 +90,9 @@ export const langfuse: LogFormat = {
 export function langfuseHandler(pseudonyms: Pseudonyms): RecordHandler {
   return {
     read(record, row) {
-      if (record.text(TYPE) !== 'GENERATION') return false;
+      const type = record.text(TYPE);
+      if (type !== 'GENERATION' && type !== 'EMBEDDING') return false;
+      row.operation = type === 'EMBEDDING' ? 'embedding' : null;
       const start = record.time(START, 'iso');
       if (start === null) throw new RowReject('startTime is missing');
       row.setArrival(start);

@@ -7,7 +7,7 @@ import type { LogFormat } from '../format.js';
 import { RowReject } from '../record.js';
 import { detectByKeys } from './detect-keys.js';
 import { arrivalNs, elapsedNs, instantNs } from './instants.js';
-import { operationOfCallType } from './litellm-calls.js';
+import { isToolCall, operationOfCallType } from './litellm-calls.js';
 import { ANSWERED_FROM_CACHE, forgetUncounted, httpStatusOf, statusOfHttp } from './status.js';
 
 const START = 0;
@@ -24,9 +24,10 @@ const CAP = 10;
 const SESSION = 11;
 const CACHE_HIT = 12;
 const ERROR_CODE = 13;
-const CLIENT = 14;
+const END_USER = 14;
 const CACHED = 15;
 const REASONING = 16;
+const USER = 17;
 
 export const litellmPayload: LogFormat = {
   name: 'litellm-payload',
@@ -59,7 +60,7 @@ export const litellmPayload: LogFormat = {
     { name: 'error_information.error_code', required: false, meaning: 'HTTP status of a failure' },
     {
       name: 'end_user',
-      aliases: ['metadata.user_api_key_end_user_id', 'metadata.user_api_key_hash'],
+      aliases: ['metadata.user_api_key_end_user_id'],
       required: false,
       meaning: 'who asked',
     },
@@ -73,6 +74,12 @@ export const litellmPayload: LogFormat = {
       name: 'metadata.usage_object.completion_tokens_details.reasoning_tokens',
       required: false,
       meaning: 'reasoning part of the output',
+    },
+    {
+      name: 'metadata.user_api_key_user_id',
+      aliases: ['metadata.user_api_key_hash'],
+      required: false,
+      meaning: 'else: who asked, or with which key',
     },
   ],
   fills: [
@@ -99,6 +106,7 @@ export const litellmPayload: LogFormat = {
   detect: (sample) => detectByKeys(litellmPayload, sample),
   open: ({ pseudonyms }) => ({
     read(record, row) {
+      if (isToolCall(record.text(CALL_TYPE))) return false;
       if (record.flag(CACHE_HIT) === true) throw new RowReject(ANSWERED_FROM_CACHE);
       const start = record.time(START, 's');
       if (start === null) throw new RowReject('startTime is missing');
@@ -108,7 +116,7 @@ export const litellmPayload: LogFormat = {
       const first = instantNs(record, FIRST_TOKEN, 's');
       row.requestId = pseudonyms.of('request', record.text(ID));
       row.sessionId = pseudonyms.of('session', record.text(SESSION));
-      row.clientId = pseudonyms.of('client', record.text(CLIENT));
+      row.clientId = pseudonyms.of('client', record.text(END_USER) ?? record.text(USER));
       row.model = record.text(MODEL);
       row.operation = operationOfCallType(record.text(CALL_TYPE));
       row.stream = record.flag(STREAM);

@@ -13,7 +13,7 @@ export const litellmSpendJson: LogFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
-  texts: { prompt: ['messages'], answer: ['response'] },
+  texts: { prompt: [], answer: [] },
   detect: (sample) => detectByKeys(litellmSpendJson, sample),
-  open: ({ pseudonyms }) => spendLogHandler(pseudonyms),
+  open: spendLogHandler,
 };

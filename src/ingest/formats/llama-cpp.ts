@@ -51,6 +51,7 @@ export const llamaCpp: LogFormat = {
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
+  texts: { prompt: ['prompt', 'messages'], answer: ['choices'] },
   arrivalDerivation: 'the end of the request less its duration',
   detect: (sample) => detectByKeys(llamaCpp, sample),
   open: ({ pseudonyms }) => ({

@@ -23,6 +23,8 @@ const CANCELLED = 10;
 const LATENCY = 11;
 const GENERATION = 12;
 const FINISH = 13;
+const SESSION = 14;
+const CLIENT = 15;
 
 const field = (name: string, meaning: string, required = false): SourceColumn => ({
   name: `data.${name}`,
@@ -51,6 +53,8 @@ export const openRouter: LogFormat = {
     field('latency', 'time to first token, ms'),
     field('generation_time', 'from there to the end, ms'),
     field('finish_reason', 'null = did not finish'),
+    field('session_id', 'conversation'),
+    field('external_user', 'who asked'),
   ],
   fills: [
     'inputTokens',
@@ -58,6 +62,8 @@ export const openRouter: LogFormat = {
     'cachedTokens',
     'reasoningTokens',
     'requestId',
+    'sessionId',
+    'clientId',
     'model',
     'stream',
     'status',
@@ -74,6 +80,8 @@ export const openRouter: LogFormat = {
       if (time === null) throw new RowReject('created_at is missing');
       row.setArrival(time);
       row.requestId = pseudonyms.of('request', record.text(ID));
+      row.sessionId = pseudonyms.of('session', record.text(SESSION));
+      row.clientId = pseudonyms.of('client', record.text(CLIENT));
       row.model = record.text(MODEL);
       const nativeInput = record.count(NATIVE_INPUT);
       const nativeOutput = record.count(NATIVE_OUTPUT);

@@ -5,7 +5,8 @@
  */
 import { valueAt } from './json-cell.js';
 
-export type AttributeValue = string | number | boolean;
+/** A scalar; a list or map as plain JSON. */
+export type AttributeValue = string | number | boolean | object;
 
 export interface OtlpSpan {
   readonly name: string;
@@ -17,7 +18,13 @@ export interface OtlpSpan {
   readonly endNs: bigint | null;
   readonly hasFailed: boolean;
   readonly attributes: ReadonlyMap<string, AttributeValue>;
-  readonly events: readonly { readonly name: string; readonly timeNs: bigint | null }[];
+  readonly events: readonly OtlpEvent[];
+}
+
+export interface OtlpEvent {
+  readonly name: string;
+  readonly timeNs: bigint | null;
+  readonly attributes: ReadonlyMap<string, AttributeValue>;
 }
 
 /** 64-bit fields that some writers emit as bare numbers, which JSON.parse would round. */
@@ -48,6 +55,7 @@ function spanOf(span: unknown): OtlpSpan {
     events: list(valueAt(span, ['events'])).map((event) => ({
       name: text(valueAt(event, ['name'])) ?? '',
       timeNs: nanos(valueAt(event, ['timeUnixNano'])),
+      attributes: attributesOf(valueAt(event, ['attributes'])),
     })),
   };
 }
@@ -56,13 +64,21 @@ function attributesOf(attributes: unknown): Map<string, AttributeValue> {
   const found = new Map<string, AttributeValue>();
   for (const attribute of list(attributes)) {
     const key = text(valueAt(attribute, ['key']));
-    const value = valueAt(attribute, ['value']);
-    if (key === null || typeof value !== 'object' || value === null) continue;
-    const scalar = Object.entries(value).find(([kind]) => kind.endsWith('Value'))?.[1] as unknown;
-    if (typeof scalar === 'string' || typeof scalar === 'number' || typeof scalar === 'boolean')
-      found.set(key, scalar);
+    const value = plainValue(valueAt(attribute, ['value']));
+    if (key !== null && value !== null) found.set(key, value);
   }
   return found;
+}
+
+/** A typed value of OTLP without its types; null = it has none. */
+function plainValue(value: unknown): AttributeValue | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const inner = Object.entries(value).find(([kind]) => kind.endsWith('Value'))?.[1] as unknown;
+  if (typeof inner === 'string' || typeof inner === 'number' || typeof inner === 'boolean') return inner;
+  const values = valueAt(inner, ['values']);
+  if (!Array.isArray(values)) return null;
+  if (Object.hasOwn(value, 'arrayValue')) return (values as unknown[]).map(plainValue);
+  return Object.fromEntries(attributesOf(values));
 }
 
 /** Unix ns; 0 is how OTLP writes an unknown time. */

@@ -14,7 +14,7 @@ const CONVERSATIONS = 1;
 export const shareGpt: ManyRowsFormat = {
   name: 'sharegpt',
   title: 'ShareGPT conversations (JSON)',
-  sourceUrl: 'https://huggingface.co/datasets/anon8231489123/ShareGPT_Vicuna_unfiltered',
+  sourceUrl: 'https://github.com/lm-sys/FastChat',
   shape: 'jsonl',
   columns: [
     { name: 'id', required: true, meaning: 'the conversation' },

@@ -1,11 +1,13 @@
 /**
  * Vertex AI request-response logs, exported from BigQuery as JSON: 64-bit numbers as text, times as
  * `2026-09-04 11:20:31.120 UTC`, JSON columns as objects or as text. The time is that of the log's write. Cached tokens
- * are inside the prompt count, thoughts outside the candidates' count. Streams keep their parts in `response_payload`,
+ * are inside the prompt count; thoughts are outside the candidates' count, what tools gave outside the prompt's. Claude's
+ * answers have its own usage, cached tokens outside. Streams keep their parts in `response_payload`,
  * usage in the last. Logging may be sampled (`sampling_rate`): the rate is then that share of the real one.
  */
 import type { LogFormat } from '../format.js';
 import { RowReject, type SourceRecord } from '../record.js';
+import type { StagedRow } from '../rows.js';
 import { detectByKeys } from './detect-keys.js';
 import { countAt, jsonCell, sumCounts, valueAt } from './json-cell.js';
 import { statusOfHttp } from './status.js';
@@ -71,13 +73,9 @@ export const vertexAi: LogFormat = {
       row.maxOutputTokens = countAt(jsonCell(record, REQUEST), ['generationConfig', 'maxOutputTokens']);
       const parts = answerParts(record);
       const usage = parts
-        .map((part) => valueAt(part, ['usageMetadata']))
+        .map((part) => valueAt(part, ['usageMetadata']) ?? valueAt(part, ['usage']))
         .findLast((found) => found !== undefined);
-      const candidates = countAt(usage, ['candidatesTokenCount']);
-      row.inputTokens = countAt(usage, ['promptTokenCount']);
-      row.cachedTokens = countAt(usage, ['cachedContentTokenCount']);
-      row.reasoningTokens = countAt(usage, ['thoughtsTokenCount']);
-      row.outputTokens = sumCounts(candidates, row.reasoningTokens);
+      readUsage(usage, row);
       row.httpStatus =
         parts.map((part) => countAt(part, ['error', 'code'])).findLast((code) => code !== null) ?? null;
       row.status = statusOfHttp(row.httpStatus) ?? (usage === undefined ? null : 'ok');
@@ -85,6 +83,21 @@ export const vertexAi: LogFormat = {
     },
   }),
 };
+
+function readUsage(usage: unknown, row: StagedRow): void {
+  const prompt = countAt(usage, ['promptTokenCount']);
+  const uncached = countAt(usage, ['input_tokens']);
+  row.cachedTokens = countAt(usage, ['cachedContentTokenCount'], ['cache_read_input_tokens']);
+  row.reasoningTokens = countAt(usage, ['thoughtsTokenCount']);
+  const outside =
+    prompt === null
+      ? sumCounts(row.cachedTokens, countAt(usage, ['cache_creation_input_tokens']))
+      : countAt(usage, ['toolUsePromptTokenCount']);
+  row.inputTokens = prompt === null && uncached === null ? null : sumCounts(prompt ?? uncached, outside);
+  row.outputTokens =
+    countAt(usage, ['output_tokens']) ??
+    sumCounts(countAt(usage, ['candidatesTokenCount']), row.reasoningTokens);
+}
 
 /** The answer, or the parts of it, in order. */
 function answerParts(record: SourceRecord): readonly unknown[] {
