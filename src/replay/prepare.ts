@@ -1,4 +1,6 @@
 /** What is asked of the endpoint before the load: is it there, which model, does it take our requests, which template. */
+import { ToolError } from '../errors.js';
+import { tokenIdPool } from '../tokens/id-pool.js';
 import { promptPoolOf } from '../tokens/open.js';
 import type { WordPool } from '../tokens/word-pool.js';
 import { REPLAY_DEFAULTS, type ReplayOptions } from './options.js';
@@ -32,7 +34,9 @@ export async function prepareEndpoint(
   plan: SendPlan,
 ): Promise<Preparation> {
   const signal = options.signal ?? null;
-  const pool = promptPoolOf(options.encoding ?? REPLAY_DEFAULTS.encoding);
+  const isIds = protocol.promptAs === 'token-ids';
+  if (isIds && plan.turns != null) throw idsWithTurns(protocol);
+  const pool = isIds ? tokenIdPool() : promptPoolOf(options.encoding ?? REPLAY_DEFAULTS.encoding);
   const notes: string[] = [];
   if (target.connection.insecure === true) {
     notes.push(
@@ -103,3 +107,10 @@ export async function prepareEndpoint(
   const { ignoreEos } = trial;
   return { model, ignoreEos, conceded, target: reached, templateTokens, turnTokens, pool, notes };
 }
+
+const idsWithTurns = (protocol: Protocol): ToolError =>
+  new ToolError({
+    code: 'BAD_VALUE',
+    message: `${protocol.name} cannot replay conversations: answers come as text, prompts are token ids`,
+    hint: 'name --protocol openai-completions, or --sessions open',
+  });

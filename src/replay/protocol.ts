@@ -96,6 +96,8 @@ export interface Protocol {
   readonly endsWithResponse?: boolean;
   /** Characters of the prompt that answers to this body repeat before the generated text. Absent = none. */
   echoLength?(body: Uint8Array): number;
+  /** Prompts are lists of token ids, written between brackets. Default text. */
+  readonly promptAs?: 'text' | 'token-ids';
   /** Sent with every request: name, value, name, value … */
   readonly headers?: readonly string[];
   /** Header of the API key. Default `authorization` with `Bearer`. */
@@ -125,6 +127,12 @@ export const PROMPT_PLACEHOLDER = 'tokentide prompt goes here';
 export function frameOf(body: object): BodyFrame {
   const [before, after] = JSON.stringify(body).split(PROMPT_PLACEHOLDER);
   return { before, after };
+}
+
+/** The same for a prompt of token ids: the placeholder, alone in a list, goes with its quotes. */
+export function idsFrameOf(body: object): BodyFrame {
+  const { before, after } = frameOf(body);
+  return { before: before.slice(0, -1), after: after.slice(1) };
 }
 
 /** Whether the server has refused a concession of this name. */

@@ -186,7 +186,8 @@ class FlowTally {
 
   add(record: RunRecord): void {
     this.#firstNs = Math.min(this.#firstNs, record.intendedNs);
-    this.#lastNs = Math.max(this.#lastNs, record.endNs ?? record.intendedNs);
+    // What was never sent has no end: a run that was interrupted is measured over the time that it ran.
+    if (record.endNs !== null) this.#lastNs = Math.max(this.#lastNs, record.endNs);
     if (record.sentNs !== null) this.#sent += 1;
     this.#allTokens += record.outputTokens ?? 0;
     if (record.status !== 'ok') return;

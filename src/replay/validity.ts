@@ -117,7 +117,7 @@ export class ValidityTally {
   add(record: RunRecord): void {
     this.records += 1;
     this.#intended.add(record.intendedNs);
-    this.#end.add(record.endNs ?? record.intendedNs);
+    if (record.endNs !== null) this.#end.add(record.endNs);
     if (record.status === 'unsent') this.unsent += 1;
     if (record.status === 'ok') {
       this.ok += 1;
@@ -152,7 +152,7 @@ export class ValidityTally {
   }
 
   get durationSec(): number {
-    return this.records === 0 ? 0 : nsToSec(this.#end.last - this.#intended.first);
+    return Math.max(0, nsToSec(this.#end.last - this.#intended.first));
   }
 }
 

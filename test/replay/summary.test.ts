@@ -63,6 +63,20 @@ test('F43: throughput names its tokens, and the window is first intended to last
   assert.deepEqual(counts, { offered: 10, byStatus: { ok: 8, cancelled: 2 } });
 });
 
+test('an interrupted run: throughput is over the time that it ran, not the time that it would have run', () => {
+  const sent = Array.from({ length: 10 }, (_, i) => record(i * 1_000, { outputTokens: 100 }));
+  const never = Array.from({ length: 90 }, (_, i) => unsent(10_000 + i * 1_000));
+  const { throughput, validity } = summarize([...sent, ...never]);
+  const whole = summarize(sent).throughput;
+  assert.deepEqual(throughput, whole);
+  assert.ok(whole.windowSec > 9 && whole.windowSec < 10);
+  const duration = (verdict: RunSummary['validity']): number | null =>
+    verdict.checks.find(({ check }) => check === 'duration')!.value;
+  assert.equal(duration(validity), whole.windowSec);
+  const nothing = summarize(never);
+  assert.deepEqual([nothing.throughput.windowSec, duration(nothing.validity)], [0, 0]);
+});
+
 test('X7: warm-up requests are nowhere in the results', () => {
   const measured = [record(0), record(1_000)];
   const warm = record(-5_000, { phase: 'warmup', outputTokens: 9_999, status: 'http_error' });

@@ -154,6 +154,12 @@ function triton(counts: (outputTokens: number, facts: AnswerFacts) => Json): Ans
   };
 }
 
+const COMPLETIONS = openAi(
+  'text_completion',
+  (text) => ({ text: text ?? '' }),
+  (text) => ({ text }),
+);
+
 /** The shape of each protocol, by its name. */
 export const ANSWER_SHAPES: Readonly<Record<string, AnswerShape>> = {
   'openai-chat': openAi(
@@ -161,11 +167,8 @@ export const ANSWER_SHAPES: Readonly<Record<string, AnswerShape>> = {
     (text) => ({ delta: text === null ? {} : { content: text } }),
     (text) => ({ message: { role: 'assistant', content: text } }),
   ),
-  'openai-completions': openAi(
-    'text_completion',
-    (text) => ({ text: text ?? '' }),
-    (text) => ({ text }),
-  ),
+  'openai-completions': COMPLETIONS,
+  'openai-completions-ids': COMPLETIONS,
   'openai-responses': {
     contentType: SSE,
     start: () =>

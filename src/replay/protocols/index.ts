@@ -5,7 +5,7 @@ import { anthropicMessages } from './anthropic-messages.js';
 import { llamaCpp } from './llama-cpp.js';
 import { ollamaChat, ollamaGenerate } from './ollama.js';
 import { openaiChat } from './openai-chat.js';
-import { openaiCompletions } from './openai-completions.js';
+import { openaiCompletions, openaiCompletionsIds } from './openai-completions.js';
 import { openaiEmbeddings } from './openai-embeddings.js';
 import { openaiResponses } from './openai-responses.js';
 import { sglang } from './sglang.js';
@@ -16,6 +16,7 @@ import { vllmGenerate } from './vllm-generate.js';
 export const PROTOCOLS: readonly Protocol[] = [
   openaiChat,
   openaiCompletions,
+  openaiCompletionsIds,
   openaiResponses,
   openaiEmbeddings,
   anthropicMessages,

@@ -16,13 +16,19 @@ export interface Asked {
 export function askedOf(request: Pick<ScriptedRequest, 'body' | 'path'>): Asked {
   const found: Record<string, unknown> = {};
   collect(JSON.parse(request.body), found);
-  const prompt = PROMPT_NAMES.map((name) => found[name]).find((value) => typeof value === 'string');
+  const prompt = PROMPT_NAMES.map((name) => promptText(found[name])).find((text) => text !== null);
   const most = LENGTH_NAMES.map((name) => found[name]).find((value) => typeof value === 'number');
   return {
-    prompt: (prompt as string | undefined) ?? '',
+    prompt: prompt ?? '',
     stream: found['stream'] === true || request.path?.endsWith('/generate_stream') === true,
     outputTokens: (most as number | undefined) ?? null,
   };
+}
+
+/** A prompt of token ids is read as words. */
+function promptText(value: unknown): string | null {
+  if (typeof value === 'string') return value;
+  return Array.isArray(value) && typeof value[0] === 'number' ? value.join(' ') : null;
 }
 
 const PROMPT_NAMES = ['content', 'prompt', 'input', 'inputs', 'text', 'text_input'];

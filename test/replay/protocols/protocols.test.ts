@@ -128,8 +128,12 @@ const shape = (more: Partial<RequestShape> = {}): RequestShape => ({
 });
 
 function bodyOf(name: string, more: Partial<RequestShape> = {}): Record<string, unknown> {
-  const frame = protocolNamed(name).frame(shape(more));
-  return JSON.parse(`${frame.before}a b${frame.after}`) as Record<string, unknown>;
+  const { promptAs, frame } = protocolNamed(name);
+  const { before, after } = frame(shape(more));
+  return JSON.parse(`${before}${promptAs === 'token-ids' ? '11,12' : 'a b'}${after}`) as Record<
+    string,
+    unknown
+  >;
 }
 
 test('each body has prompt, length, and the protocol’s own way to force it', () => {
@@ -144,6 +148,14 @@ test('each body has prompt, length, and the protocol’s own way to force it', (
     },
     'openai-completions': {
       prompt: 'a b',
+      model: 'm',
+      stream: true,
+      stream_options: { include_usage: true },
+      max_tokens: 7,
+      ignore_eos: true,
+    },
+    'openai-completions-ids': {
+      prompt: [11, 12],
       model: 'm',
       stream: true,
       stream_options: { include_usage: true },
@@ -407,9 +419,10 @@ test('the scripted answers of every protocol are read as what they say', () => {
   for (const protocol of PROTOCOLS) {
     for (const stream of [true, false]) {
       const frame = protocol.frame(shape({ stream }));
-      const body = `${frame.before}a b c${frame.after}`;
+      const isIds = protocol.promptAs === 'token-ids';
+      const body = `${frame.before}${isIds ? '11,12,13' : 'a b c'}${frame.after}`;
       const path = stream ? protocol.path : (protocol.plainPath ?? protocol.path);
-      assert.equal(askedOf({ body, path }).prompt, 'a b c', protocol.name);
+      assert.equal(askedOf({ body, path }).prompt, isIds ? '11 12 13' : 'a b c', protocol.name);
       const { outcome } = playOne([], {
         protocol: protocol.name,
         stream: stream && protocol.streams !== false,

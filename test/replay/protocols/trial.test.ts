@@ -13,6 +13,7 @@ import {
   type TrialOptions,
   tryEndpoint,
 } from '../../../src/replay/trial.js';
+import { tokenIdPool } from '../../../src/tokens/id-pool.js';
 
 async function withTrial<T>(
   protocolName: string,
@@ -165,13 +166,14 @@ test('a busy or broken endpoint is not turned down: the run will show it', async
 });
 
 test('every protocol: its small request is answered, and its template can be calibrated where it counts', async () => {
-  for (const { name, streams, operation } of PROTOCOLS) {
+  for (const { name, streams, operation, promptAs } of PROTOCOLS) {
+    const pool = promptAs === 'token-ids' ? tokenIdPool() : undefined;
     const count = (prompt: string): number => prompt.split(' ').length + 9;
     const script: Script = (request) => protocolAnswer(name, request, { countTokens: count });
     await withTrial(name, script, async (options) => {
       const stream = streams !== false;
-      assert.deepEqual(await tryEndpoint({ ...options, stream }), { conceded: [], notes: [] }, name);
-      const { templateTokens, differences } = await calibratePrompts({ ...options, stream });
+      assert.deepEqual(await tryEndpoint({ ...options, stream, pool }), { conceded: [], notes: [] }, name);
+      const { templateTokens, differences } = await calibratePrompts({ ...options, stream, pool });
       const counts = differences.length > 0;
       assert.equal(templateTokens, counts ? 9 : null, name);
       assert.equal(
