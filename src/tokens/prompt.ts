@@ -90,11 +90,12 @@ const tables = new WeakMap<WordPool, WordTable>();
 function wordTable(pool: WordPool): WordTable {
   const known = tables.get(pool);
   if (known !== undefined) return known;
+  const { separator = ' ' } = pool;
   const bytes = new Uint8Array(pool.words.length * MAX_BYTES_PER_TOKEN);
   const lengths = new Uint8Array(pool.words.length);
   const firsts: number[] = [];
   for (const [i, word] of pool.words.entries()) {
-    lengths[i] = Buffer.from(bytes.buffer).write(` ${word}`, i * MAX_BYTES_PER_TOKEN, 'latin1');
+    lengths[i] = Buffer.from(bytes.buffer).write(`${separator}${word}`, i * MAX_BYTES_PER_TOKEN, 'latin1');
     if (pool.hasFirst(word)) firsts.push(i);
   }
   const table = { bytes, lengths, firsts: Uint16Array.from(firsts) };

@@ -11,6 +11,8 @@ import { PACKAGE_ROOT } from '../manifest.js';
 export interface WordPool {
   /** Every word, in file order (part of what a seed means). One token each when a blank precedes it. */
   readonly words: readonly string[];
+  /** One character that stands between words. Default a blank. */
+  readonly separator?: string;
   /** Words that are one token without the blank too: the only ones that may begin a text. */
   readonly firstWords: readonly string[];
   /** Whether a word is in the pool. */

@@ -64,8 +64,11 @@ const environment = (path: string): NodeJS.ProcessEnv => ({
   LD_LIBRARY_PATH: [dirname(path), process.env['LD_LIBRARY_PATH'] ?? ''].filter(Boolean).join(delimiter),
 });
 
-/** Starts the server on loopback with the tiny model on one core, and waits until it answers. */
-export async function startLlamaServer(binary: string): Promise<LlamaServer> {
+/** Starts the server on loopback with the tiny model on one core and further options, and waits until it answers. */
+export async function startLlamaServer(
+  binary: string,
+  options: readonly string[] = [],
+): Promise<LlamaServer> {
   const folder = mkdtempSync(join(tmpdir(), 'tokentide-llama-'));
   const model = join(folder, 'tiny.gguf');
   writeTinyModel(model);
@@ -75,7 +78,7 @@ export async function startLlamaServer(binary: string): Promise<LlamaServer> {
   const more = '--metrics --no-cache-prompt --cache-ram 0 --device none --log-colors off --seed 1';
   // The likeliest token: drawing from the whole vocabulary would cost more than computing it.
   const sampling = '--samplers top_k --top-k 1 --temp 0';
-  const child = spawn(binary, ['-m', model, ...`${words} ${more} ${sampling}`.split(' ')], {
+  const child = spawn(binary, ['-m', model, ...`${words} ${more} ${sampling}`.split(' '), ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: environment(binary),
   });

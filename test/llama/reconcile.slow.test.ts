@@ -99,6 +99,7 @@ const SAME_INSTANT_NS = 100e6;
 for (const protocol of [
   'openai-chat',
   'openai-completions',
+  'openai-completions-ids',
   'llama-cpp',
   'openai-responses',
   'anthropic-messages',
@@ -159,6 +160,31 @@ for (const protocol of [
     });
   }
 }
+
+test('openai-embeddings: every prompt is embedded, and its count is the server’s own', { skip }, async () => {
+  const embedding = await startLlamaServer(binary!, ['--embeddings', '--pooling', 'mean']);
+  try {
+    const rows = load('embeddings', REQUESTS).map((row) => ({ ...row, operation: 'embedding' as const }));
+    const outDir = join(folder, 'embeddings');
+    const trace = { name: 'embeddings', rows, blockSize: null };
+    await replayTrace({ trace, url: embedding.url, outDir, trial: false, protocol: 'openai-embeddings' });
+    const { summary, records } = await readRun(outDir);
+    assert.equal(summary.counts.byStatus.ok, REQUESTS);
+    assert.deepEqual(summary.promptTokens, { compared: REQUESTS, exact: REQUESTS, meanSignedError: 0 });
+    const counts = records.map(({ inputTokens }) => inputTokens!).sort((a, b) => a - b);
+    const logged = embedding.log().map(({ contextTokens }) => contextTokens!);
+    assert.deepEqual(
+      logged.sort((a, b) => a - b),
+      counts,
+      'in the server’s own log',
+    );
+    for (const record of records) {
+      assert.deepEqual([record.outputTokens, record.finishReason, record.chunks], [null, 'stop', 0]);
+    }
+  } finally {
+    await embedding.stop();
+  }
+});
 
 test('a prompt longer than the context is refused by the server and is an http_error here', {
   skip,
