@@ -48,7 +48,7 @@ export function chooseFormatOf(views: readonly Sample[]): Choice {
   refuseUsageExport(views);
   for (const sample of views) {
     const [best, second] = ranked(sample);
-    if (best.detection.score < 1) continue;
+    if (best.detection.score < 1 || isWrapped(best.format, sample)) continue;
     const isRival = second !== undefined && second.detection.score > 0;
     return { format: best.format, sample, reason: best.detection.reason, second: isRival ? second : null };
   }
@@ -64,9 +64,22 @@ export function chooseFormatOf(views: readonly Sample[]): Choice {
   const told = tried.length > 0 ? `nearest: ${tried.slice(0, 3).join('; ')}` : 'nothing comes near';
   throw new ToolError({
     code: 'FORMAT_UNKNOWN',
-    message: `no known format fits ${sample.fileName} (${describeSample(sample)}); tried ${KNOWN_FORMATS.length}, ${told}`,
-    hint: hintFor(sample),
+    message: `no known format fits ${sample.fileName} (${isBinary(sample) ? 'binary data' : describeSample(sample)}); tried ${KNOWN_FORMATS.length}, ${told}`,
+    hint: isBinary(sample)
+      ? 'dumps of a program (pickle) cannot be read safely: export the log as JSON, CSV, Parquet or text'
+      : hintFor(sample),
   });
+}
+
+/** Whether a format's fields are somewhere in the records but none at their top: they lie in a list inside. */
+function isWrapped(format: KnownFormat, sample: Sample): boolean {
+  const areJson = format.shape === 'jsonl' && sample.shape === 'jsonl';
+  return areJson && missingColumns(format, sample).length > 0;
+}
+
+/** No text has a zero byte. */
+function isBinary({ bytes, shape }: Sample): boolean {
+  return shape !== 'parquet' && bytes.subarray(0, 4096).includes(0);
 }
 
 function ranked(sample: Sample): Candidate[] {

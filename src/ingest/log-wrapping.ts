@@ -8,7 +8,9 @@
 export type LogWrapping = 'cri' | 'docker' | 'timestamps';
 
 const CRI = /^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (stdout|stderr) ([FP])(?:\S*) /;
-const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z (?=\{)/;
+/** Only before what a log line may begin with: elsewhere the time is the line's own. */
+const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z (?=[{[(]|(?:INFO|DEBUG|WARNING|ERROR)\b)/;
+const DOCKER = /^\{\s*"log"\s*:\s*"/;
 const LF = 10;
 
 /** How the lines of a sample are wrapped; null = not at all. */
@@ -27,7 +29,7 @@ function firstLine(sample: Buffer): string {
 }
 
 function dockerLine(line: string): { log: string; stream: string } | null {
-  if (!line.startsWith('{"log":"')) return null;
+  if (!DOCKER.test(line)) return null;
   try {
     const { log, stream, time } = JSON.parse(line) as Record<string, unknown>;
     const isWrapped = typeof log === 'string' && typeof stream === 'string' && typeof time === 'string';

@@ -83,6 +83,8 @@ export class InputSet {
     const cut = cutOf(source, failure);
     if (cut === null && whole.every((byte) => byte <= SPACE))
       throw emptyInput(source.name, 'nothing but blanks');
+    if (cut === null && /^\s*\[\s*\]\s*$/.test(whole.toString('latin1', 0, 64)))
+      throw emptyInput(source.name, 'a list without records');
     const lineEnd = whole.indexOf(10);
     const raw = whole.subarray(0, Math.max(SAMPLE_BYTES, lineEnd + 1));
     const wrapping = findWrapping(raw);

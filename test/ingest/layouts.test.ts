@@ -283,3 +283,53 @@ test('JSON lines below lines that a server prints at its start: those are counte
     [['not a JSON object', 3, 1]],
   );
 });
+
+test('a page on one line is read by what is in its list, whatever stands before it', async (context) => {
+  const row = (id: string): object => ({
+    request_id: id,
+    request_created_at: '2026-03-01T08:00:00.125Z',
+    response_status: 200,
+    prompt_tokens: 9,
+    completion_tokens: 4,
+  });
+  for (const page of [
+    { data: [row('a'), row('b')] },
+    { success: true, result: [row('a'), row('b')] },
+    { total: 2, records: [row('a'), row('b')] },
+  ]) {
+    const { rows, result } = await ingestText(context, 'page.json', JSON.stringify(page));
+    assert.equal(result.format.name, 'helicone');
+    assert.equal(rows.length, 2, Object.keys(page).join());
+  }
+});
+
+test('wrapped lines: Docker with blanks, kubectl before text logs', async (context) => {
+  const request = (id: string): string =>
+    `INFO 03-30 01:59:58 [logger.py:66] Received request ${id}: params: SamplingParams(max_tokens=5), lora_request: None.`;
+  const finish = (id: string): string =>
+    `[2026-03-29 01:30:00] Receive: obj=GenerateReqInput(rid='${id}', stream=True)`;
+  const stamped = (line: string): string => `2026-01-01T00:00:00.123456789Z ${line}\n`;
+  const docker = (line: string): string =>
+    `{"log": ${JSON.stringify(`${line}\n`)}, "stream": "stdout", "time": "2026-01-01T00:00:00Z"}\n`;
+  for (const [content, format] of [
+    [`${docker(request('a'))}${docker(request('b'))}`, 'vllm-log'],
+    [`${stamped(request('a'))}${stamped(request('b'))}`, 'vllm-log'],
+    [`${stamped(finish('a'))}${stamped(finish('b'))}`, 'sglang-text'],
+  ]) {
+    const { rows, result } = await ingestText(context, 'pod.log', content);
+    assert.equal(result.format.name, format);
+    assert.equal(rows.length, 2);
+  }
+});
+
+test('an empty list and binary data are named for what they are', async (context) => {
+  await assert.rejects(ingestText(context, 'none.json', ' []\n'), {
+    code: 'FILE_EMPTY',
+    message: 'none.json is empty (a list without records)',
+  });
+  await assert.rejects(ingestText(context, 'dump.pkl', Buffer.from([0x80, 4, 0, 0, 44, 10, 65])), {
+    code: 'FORMAT_UNKNOWN',
+    message: /dump\.pkl \(binary data\)/,
+    hint: /pickle/,
+  });
+});
