@@ -52,3 +52,14 @@ export function scanGaps(offsets: usize, rows: i32, last: f64, longNs: f64, out:
   zeroGaps = zero;
   return found;
 }
+
+/** The first row whose arrival (i64) is below the one before it, which is `last` for the first row; −1 = there is none. */
+export function firstFall(arrivals: usize, rows: i32, last: i64): i32 {
+  let before = last;
+  for (let row = 0; row < rows; row++) {
+    const arrival = load<i64>(arrivals + (<usize>row << 3));
+    if (arrival < before) return row;
+    before = arrival;
+  }
+  return -1;
+}

@@ -53,6 +53,7 @@ interface Exports {
     out: number,
     offsets: number,
   ): void;
+  firstFall(arrivals: number, rows: number, last: bigint): number;
   scanGaps(offsets: number, rows: number, last: number, longNs: number, out: number): number;
   readonly zeroGaps: WebAssembly.Global<number>;
   gather8(values: number, places: number, rows: number, out: number): void;

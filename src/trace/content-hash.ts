@@ -10,33 +10,58 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Int32Column, StringColumn, U64ListColumn } from '../types.js';
 import type { Column, ColumnBatch, Field } from './columns.js';
+import type { GroupColumn } from './row-groups.js';
 
 /** Takes batches in row order; `digest` gives the hash of all rows so far. */
 export class ContentHasher {
   readonly #fields: readonly Field[];
-  readonly #columns: ColumnHasher[];
+  readonly #columns: ColumnHashes;
   #rows = 0;
 
   constructor(fields: readonly Field[]) {
     this.#fields = fields;
-    this.#columns = fields.map((field) => hasherFor(field.type));
+    this.#columns = new ColumnHashes(fields);
   }
 
   update(batch: ColumnBatch): void {
-    this.#columns.forEach((hasher, index) => {
-      hasher.update(batch.columns[index], batch.rowCount);
-    });
+    this.#columns.update(batch.columns, batch.rowCount);
     this.#rows += batch.rowCount;
   }
 
   /** Lower-case hex. Call once. */
   digest(): string {
-    const lines = this.#fields.map(
-      (field, index) => `${field.name} ${field.type} ${this.#columns[index].digest()}`,
-    );
-    return createHash('sha256')
-      .update([`tokentide rows ${this.#rows}`, ...lines, ''].join('\n'))
-      .digest('hex');
+    return contentHashOf(this.#fields, this.#rows, this.#columns.digests());
+  }
+}
+
+/** The content hash of rows by the digests of their columns, in the order of the fields. */
+export function contentHashOf(fields: readonly Field[], rows: number, digests: readonly string[]): string {
+  const lines = fields.map((field, index) => `${field.name} ${field.type} ${digests[index]}`);
+  return createHash('sha256')
+    .update([`tokentide rows ${rows}`, ...lines, ''].join('\n'))
+    .digest('hex');
+}
+
+/** The digests of some columns: each is made by one thread, and different ones may be made by several. */
+export class ColumnHashes {
+  readonly #hashers: readonly ColumnHasher[];
+
+  constructor(fields: readonly Field[]) {
+    this.#hashers = fields.map((field) => hasherFor(field.type));
+  }
+
+  /** Takes the next rows. */
+  update(columns: readonly (GroupColumn | null)[], rowCount: number): void {
+    this.#hashers.forEach((hasher, index) => {
+      const column = columns[index];
+      if (column !== null && 'text' in column) (hasher as StringHasher).extend(column.text, rowCount);
+      else hasher.update(column, rowCount);
+    });
+  }
+
+  /** Texts for `contentHashOf`. Call once. */
+  digests(): string[] {
+    return this.#hashers.map((hasher) => hasher.digest());
   }
 }
 
@@ -78,9 +103,18 @@ class ValueHasher implements ColumnHasher {
     const valid = validityOf(column, rowCount);
     const hasUnknown = column === null || (valid?.includes(0) ?? false);
     const hasKnown = column !== null && (valid === null || valid.some((flag) => flag !== 0));
+    // What no row has is not hashed at all.
+    if (!hasKnown && !this.#seenKnown) {
+      this.#rows += rowCount;
+      return;
+    }
     if (hasKnown && !this.#seenKnown) {
       this.#seenKnown = true;
       repeat(this.values, ZEROS, this.#rows * this.#width);
+      if (this.#rows > 0) {
+        this.#seenUnknown = true;
+        repeat(this.#known, ZEROS, this.#rows);
+      }
     }
     if (hasUnknown && !this.#seenUnknown) {
       this.#seenUnknown = true;
@@ -150,7 +184,7 @@ class StringHasher implements ColumnHasher {
   update(column: Column | null, rowCount: number): void {
     if (rowCount === 0) return;
     if (column === null) {
-      this.#extend(null, rowCount);
+      this.extend(null, rowCount);
       return;
     }
     const { codes, dictionary } = column as StringColumn;
@@ -158,12 +192,13 @@ class StringHasher implements ColumnHasher {
       const code = codes[row];
       let end = row + 1;
       while (end < rowCount && codes[end] === code) end += 1;
-      this.#extend(code < 0 ? null : dictionary[code], end - row);
+      this.extend(code < 0 ? null : dictionary[code], end - row);
       row = end;
     }
   }
 
-  #extend(value: string | null, count: number): void {
+  /** Takes rows that have one value. */
+  extend(value: string | null, count: number): void {
     if (this.#run > 0 && value === this.#value) {
       this.#run += count;
       return;

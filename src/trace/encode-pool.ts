@@ -1,128 +1,185 @@
 /**
  * Encodes row groups, in worker threads as soon as there are two: a single one is encoded before a thread would have
- * started. A row group's bytes depend on its rows alone, so they are the same whatever the number of threads.
+ * started. Each thread has its own columns, so that it can also make their digests, which need all rows in order. The
+ * bytes are the same whatever the number of threads.
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Field } from './columns.js';
+import { ColumnHashes } from './content-hash.js';
 import type { Profile } from './parquet-column.js';
-import { type EncodedGroup, GroupEncoder } from './parquet-encode.js';
+import { type EncodedGroup, GroupEncoder, joinColumns } from './parquet-encode.js';
 import { buffersOf, type RowGroup } from './row-groups.js';
 
 /** What a thread is started with. */
 export interface EncodeWorkerData {
   readonly fields: readonly Field[];
   readonly profile: Profile;
+  readonly isHashed: boolean;
 }
 
-/** A thread's answer to a row group: exactly one of the two. */
+/** To a thread: the next row group, or null = the digests are wanted. */
+export type ToEncodeWorker = RowGroup | null;
+
+/** A thread's answer. */
 export type FromEncodeWorker =
-  | { readonly group: EncodedGroup; readonly error: null }
-  | { readonly group: null; readonly error: Error };
-
-interface EncodeThread {
-  readonly worker: Worker;
-  readonly waiting: Waiting[];
-  /** Whether it has begun to run. */
-  isUp: boolean;
-}
-
-interface Waiting {
-  readonly resolve: (group: EncodedGroup) => void;
-  readonly reject: (error: Error) => void;
-}
+  | { readonly group: EncodedGroup }
+  | { readonly digests: readonly string[] }
+  | { readonly error: Error };
 
 /** More threads do not help: what comes before the encoding is one thread's work. */
 const MAX_THREADS = 4;
 
 export class EncodePool {
-  /** Threads beside this one; 0 = this one encodes. */
-  readonly threads: number;
+  /** Row groups that may be under way before the first is waited for: some while the threads start. */
+  readonly ahead: number;
+  readonly #threads: number;
   readonly #data: EncodeWorkerData;
-  readonly #encoder: GroupEncoder;
-  readonly #workers: EncodeThread[] = [];
-  #groups = 0;
+  #here: ColumnWork | null = null;
+  #workers: ColumnThread[] = [];
   /** The first row group, until it is known whether there is another. */
-  #first: { readonly group: RowGroup; readonly waiting: Waiting } | null = null;
-  #failure: Error | null = null;
+  #first: { readonly group: RowGroup; readonly resolve: (encoded: Promise<EncodedGroup>) => void } | null =
+    null;
+  #hasBegun = false;
 
-  constructor(fields: readonly Field[], profile: Profile, threads?: number) {
-    this.#data = { fields, profile };
-    this.#encoder = new GroupEncoder(fields, profile);
-    this.threads = threads ?? Math.min(MAX_THREADS, availableParallelism() - 1);
+  /** `threads`: beside this one; 0 = this one encodes. `isHashed`: whether digests are wanted. */
+  constructor(fields: readonly Field[], profile: Profile, isHashed: boolean, threads?: number) {
+    this.#data = { fields, profile, isHashed };
+    this.#threads = Math.min(fields.length, threads ?? Math.min(MAX_THREADS, availableParallelism() - 1));
+    this.ahead = this.#threads === 0 ? 0 : 3;
   }
 
-  /**
-   * Encodes a row group, whose arrays move to another thread. The first one waits for the second, or for `noMore`.
-   */
-  async encode(group: RowGroup): Promise<EncodedGroup> {
-    const index = this.#groups++;
-    if (this.threads === 0) return this.#encoder.encode(group);
-    if (index === 0)
-      return new Promise((resolve, reject) => {
-        this.#first = { group, waiting: { resolve, reject } };
-      });
-    if (this.#failure !== null) throw this.#failure;
+  /** Encodes a row group, whose arrays move to other threads. The first one waits for the second, or for `noMore`. */
+  encode(group: RowGroup): Promise<EncodedGroup> {
     const first = this.#first;
     this.#first = null;
-    if (first !== null) this.#send(0, first.group, first.waiting);
-    return new Promise((resolve, reject) => this.#send(index, group, { resolve, reject }));
+    if (!this.#hasBegun && this.#threads > 0) {
+      this.#hasBegun = true;
+      return new Promise((resolve) => {
+        this.#first = { group, resolve };
+      });
+    }
+    this.#hasBegun = true;
+    if (first !== null) {
+      this.#startThreads();
+      first.resolve(this.#send(first.group));
+    }
+    return this.#send(group);
   }
 
   /** No more row groups come: an only one is encoded here. */
   noMore(): void {
-    const first = this.#first;
+    this.#first?.resolve(this.#send(this.#first.group));
     this.#first = null;
-    if (first === null) return;
-    this.#encodeHere(first.group, first.waiting);
+  }
+
+  /** Digests of all columns, after the last row group. */
+  async digests(): Promise<string[]> {
+    if (this.#workers.length === 0) return this.#workHere().digests();
+    const parts = await Promise.all(this.#workers.map((worker) => worker.digests()));
+    return this.#data.fields.map((_, index) => parts[index % parts.length][Math.floor(index / parts.length)]);
   }
 
   /** Ends the threads; row groups under way are given up. */
   async close(): Promise<void> {
-    for (const { worker } of this.#workers.filter(Boolean)) worker.removeAllListeners();
-    await Promise.all(this.#workers.filter(Boolean).map(({ worker }) => worker.terminate()));
+    await Promise.all(this.#workers.map((worker) => worker.close()));
   }
 
-  #send(index: number, group: RowGroup, one: Waiting): void {
-    const place = index % this.threads;
-    this.#workers[place] ??= this.#start();
-    const thread = this.#workers[place];
-    // Until the thread is up, waiting for it would take longer than to encode a row group.
-    if (!thread.isUp) this.#encodeHere(group, one);
-    else {
-      thread.waiting.push(one);
-      thread.worker.postMessage(group, buffersOf(group));
-    }
+  #workHere(): ColumnWork {
+    this.#here ??= new ColumnWork(this.#data);
+    return this.#here;
   }
 
-  #encodeHere(group: RowGroup, { resolve, reject }: Waiting): void {
-    try {
-      resolve(this.#encoder.encode(group));
-    } catch (error) {
-      reject(error as Error);
-    }
+  #startThreads(): void {
+    const { fields, ...data } = this.#data;
+    this.#workers = Array.from(
+      { length: this.#threads },
+      (_, thread) => new ColumnThread({ ...data, fields: ofThread(fields, thread, this.#threads) }),
+    );
   }
 
-  #start(): EncodeThread {
-    const waiting: Waiting[] = [];
+  async #send(group: RowGroup): Promise<EncodedGroup> {
+    const threads = this.#workers.length;
+    if (threads === 0) return this.#workHere().encode(group);
+    const { rowCount, columns } = group;
+    const parts = this.#workers.map((worker, thread) =>
+      worker.encode({ rowCount, columns: ofThread(columns, thread, threads) }),
+    );
+    return joinColumns(await Promise.all(parts));
+  }
+}
+
+/** Every so manieth: the columns of a thread. */
+function ofThread<T>(items: readonly T[], thread: number, threads: number): T[] {
+  return items.filter((_, index) => index % threads === thread);
+}
+
+/** What a thread does: encodes its columns and takes their digests. */
+export class ColumnWork {
+  readonly #encoder: GroupEncoder;
+  readonly #hashes: ColumnHashes | null;
+
+  constructor({ fields, profile, isHashed }: EncodeWorkerData) {
+    this.#encoder = new GroupEncoder(fields, profile);
+    this.#hashes = isHashed ? new ColumnHashes(fields) : null;
+  }
+
+  encode(group: RowGroup): EncodedGroup {
+    this.#hashes?.update(group.columns, group.rowCount);
+    return this.#encoder.encode(group);
+  }
+
+  digests(): string[] {
+    return this.#hashes?.digests() ?? [];
+  }
+}
+
+interface Waiting {
+  readonly resolve: (answer: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A thread with some of the columns. It answers in order. */
+class ColumnThread {
+  readonly #worker: Worker;
+  readonly #waiting: Waiting[] = [];
+  #failure: Error | null = null;
+
+  constructor(data: EncodeWorkerData) {
     const url = new URL('./encode-worker.js', import.meta.url);
     // Flags of the program such as --input-type would make a thread fail.
-    const worker = new Worker(url, { workerData: this.#data, execArgv: [] });
+    this.#worker = new Worker(url, { workerData: data, execArgv: [] });
     const fail = (error: Error): void => {
       this.#failure ??= error;
-      for (const { reject } of waiting.splice(0)) reject(error);
+      for (const { reject } of this.#waiting.splice(0)) reject(error);
     };
-    worker.on('message', ({ group, error }: FromEncodeWorker) => {
-      const asked = waiting.shift();
-      if (error === null) asked?.resolve(group);
-      else asked?.reject(error);
+    this.#worker.on('message', (answer: FromEncodeWorker) => {
+      const asked = this.#waiting.shift();
+      if ('error' in answer) asked?.reject(answer.error);
+      else asked?.resolve(('group' in answer ? answer.group : answer.digests) as never);
     });
-    worker.on('error', fail);
-    worker.on('exit', (status) => fail(new Error(`an encoding thread ended early (${status})`)));
-    const thread = { worker, waiting, isUp: false };
-    worker.once('online', () => {
-      thread.isUp = true;
+    this.#worker.on('error', fail);
+    this.#worker.on('exit', (status) => fail(new Error(`an encoding thread ended early (${status})`)));
+  }
+
+  encode(group: RowGroup): Promise<EncodedGroup> {
+    return this.#ask(group, buffersOf(group));
+  }
+
+  digests(): Promise<readonly string[]> {
+    return this.#ask(null, []);
+  }
+
+  async close(): Promise<void> {
+    this.#worker.removeAllListeners();
+    await this.#worker.terminate();
+  }
+
+  #ask<Answer>(message: ToEncodeWorker, moved: ArrayBuffer[]): Promise<Answer> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.#worker.postMessage(message, moved);
     });
-    return thread;
   }
 }

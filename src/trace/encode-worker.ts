@@ -1,19 +1,21 @@
-/** Worker thread of encode-pool.ts: encodes the row groups that it is sent, one after the other. */
+/** Worker thread of encode-pool.ts: encodes its columns of the row groups that it is sent, one after the other. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { EncodeWorkerData, FromEncodeWorker } from './encode-pool.js';
-import { GroupEncoder } from './parquet-encode.js';
-import type { RowGroup } from './row-groups.js';
+import {
+  ColumnWork,
+  type EncodeWorkerData,
+  type FromEncodeWorker,
+  type ToEncodeWorker,
+} from './encode-pool.js';
 
 const port = parentPort!;
-const { fields, profile } = workerData as EncodeWorkerData;
-const encoder = new GroupEncoder(fields, profile);
+const work = new ColumnWork(workerData as EncodeWorkerData);
 
-port.on('message', (group: RowGroup) => {
+port.on('message', (group: ToEncodeWorker) => {
   let answer: FromEncodeWorker;
   try {
-    answer = { group: encoder.encode(group), error: null };
+    answer = group === null ? { digests: work.digests() } : { group: work.encode(group) };
   } catch (error) {
-    answer = { group: null, error: error as Error };
+    answer = { error: error as Error };
   }
-  port.postMessage(answer, answer.group === null ? [] : [answer.group.bytes.buffer]);
+  port.postMessage(answer, 'group' in answer ? [answer.group.bytes.buffer] : []);
 });

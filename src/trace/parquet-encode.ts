@@ -31,3 +31,26 @@ export class GroupEncoder {
     return { rowCount: group.rowCount, bytes: out.view().slice(), chunks };
   }
 }
+
+/** Puts together a row group whose columns were encoded in several parts: column i in part i modulo their number. */
+export function joinColumns(parts: readonly EncodedGroup[]): EncodedGroup {
+  if (parts.length === 1) return parts[0];
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.bytes.length, 0));
+  const chunks: ChunkFacts[] = [];
+  const count = parts.reduce((sum, part) => sum + part.chunks.length, 0);
+  let at = 0;
+  for (let index = 0; index < count; index++) {
+    const part = parts[index % parts.length];
+    const chunk = part.chunks[Math.floor(index / parts.length)];
+    const start = chunk.dictionaryAt ?? chunk.dataAt;
+    bytes.set(part.bytes.subarray(start, start + chunk.bytes), at);
+    const moved = at - start;
+    chunks.push({
+      ...chunk,
+      dictionaryAt: chunk.dictionaryAt === null ? null : chunk.dictionaryAt + moved,
+      dataAt: chunk.dataAt + moved,
+    });
+    at += chunk.bytes;
+  }
+  return { rowCount: parts[0].rowCount, bytes, chunks };
+}

@@ -6,6 +6,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { toolVersion } from '../manifest.js';
 import type { ColumnBatch, Field } from './columns.js';
+import { contentHashOf } from './content-hash.js';
 import { EncodePool } from './encode-pool.js';
 import type { Profile } from './parquet-column.js';
 import type { EncodedGroup } from './parquet-encode.js';
@@ -18,15 +19,17 @@ export interface ParquetJob {
   readonly batches: Iterable<ColumnBatch> | AsyncIterable<ColumnBatch>;
   readonly rowGroupRows: number;
   readonly profile: Profile;
-  /** Metadata of the file, asked for after the last batch; null = none. */
-  readonly keyValue: () => KeyValue | null;
+  /** Metadata of the file, asked for after the last batch; null = none. `contentHash` is empty unless `isHashed`. */
+  readonly keyValue: (contentHash: string) => KeyValue | null;
+  /** Whether a content hash of the rows is wanted. */
+  readonly isHashed?: boolean;
   /** Threads that encode beside this one; default: one per further core, up to four; 0 = this one encodes. */
   readonly threads?: number;
 }
 
 /** Writes the file. An error that the batches throw comes out as it is. */
 export async function writeParquet(job: ParquetJob): Promise<void> {
-  const pool = new EncodePool(job.fields, job.profile, job.threads);
+  const pool = new EncodePool(job.fields, job.profile, job.isHashed === true, job.threads);
   const file = await open(job.path, 'w');
   try {
     const writer = new GroupWriter(file, job.fields);
@@ -37,7 +40,7 @@ export async function writeParquet(job: ParquetJob): Promise<void> {
       // Awaited in order below; until then a failure is no unhandled one.
       encoded.catch(() => undefined);
       underWay.push(encoded);
-      if (underWay.length > pool.threads) await writer.write(await underWay.shift()!);
+      if (underWay.length > pool.ahead) await writer.write(await underWay.shift()!);
     };
     for await (const batch of job.batches) {
       for (const group of groups.add(batch)) await push(group);
@@ -48,7 +51,10 @@ export async function writeParquet(job: ParquetJob): Promise<void> {
     if (last !== null) await push(last);
     pool.noMore();
     for (const encoded of underWay) await writer.write(await encoded);
-    await writer.finish(job.keyValue());
+    const digests = await pool.digests();
+    await writer.finish(
+      job.keyValue(job.isHashed === true ? contentHashOf(job.fields, writer.rows, digests) : ''),
+    );
   } finally {
     await pool.close();
     await file.close();
@@ -60,7 +66,7 @@ class GroupWriter {
   readonly #fields: readonly Field[];
   readonly #footers: Uint8Array[] = [];
   #at = 0;
-  #rows = 0;
+  rows = 0;
 
   constructor(file: FileHandle, fields: readonly Field[]) {
     this.#file = file;
@@ -71,13 +77,13 @@ class GroupWriter {
     if (this.#at === 0) await this.#put(MAGIC);
     this.#footers.push(groupFooter(this.#fields, group, this.#at, this.#footers.length));
     await this.#put(group.bytes);
-    this.#rows += group.rowCount;
+    this.rows += group.rowCount;
   }
 
   async finish(keyValue: KeyValue | null): Promise<void> {
     if (this.#at === 0) await this.#put(MAGIC);
     const createdBy = `tokentide version ${toolVersion()}`;
-    await this.#put(fileFooter(this.#fields, this.#rows, this.#footers, keyValue, createdBy));
+    await this.#put(fileFooter(this.#fields, this.rows, this.#footers, keyValue, createdBy));
     await this.#file.sync();
   }
 

@@ -7,6 +7,7 @@
 import type { FieldDefinition, ParquetWriter } from 'parquetjs-lite';
 import { ToolError } from '../errors.js';
 import { type Column, type ColumnBatch, type Field, isKnown, TRACE_FIELDS } from './columns.js';
+import { ContentHasher } from './content-hash.js';
 import { TRACE_META_KEY } from './schema.js';
 import type { TraceWriteJob } from './write.js';
 
@@ -25,11 +26,13 @@ export async function writeWithParquetjs(job: TraceWriteJob): Promise<void> {
   let failure: unknown = null;
   try {
     let firstRow = 0;
+    const hasher = new ContentHasher(TRACE_FIELDS);
     for await (const batch of job.batches) {
+      hasher.update(batch);
       for (let row = 0; row < batch.rowCount; row++) await writer.appendRow(record(batch, row, firstRow));
       firstRow += batch.rowCount;
     }
-    writer.setMetadata(TRACE_META_KEY, job.metadata());
+    writer.setMetadata(TRACE_META_KEY, job.metadata(hasher.digest()));
   } catch (error) {
     failure = asError(error);
   }
