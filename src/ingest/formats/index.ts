@@ -19,6 +19,7 @@ import { litellmPayload } from './litellm-payload.js';
 import { litellmSpend } from './litellm-spend.js';
 import { litellmSpendJson } from './litellm-spend-json.js';
 import { llamaCpp } from './llama-cpp.js';
+import { llamaCppLog } from './llama-cpp-log.js';
 import type { ManyRowsFormat } from './many-rows.js';
 import { mooncake } from './mooncake.js';
 import { mooncakeTexts } from './mooncake-texts.js';
@@ -75,6 +76,7 @@ export const LOG_FORMATS: readonly LogFormat[] = [
 /** Formats whose records and requests are not one to one. */
 export const MANY_ROWS_FORMATS: readonly ManyRowsFormat[] = [
   vllmLog,
+  llamaCppLog,
   otlpGenAi,
   sglang,
   sglangText,
