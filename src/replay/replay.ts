@@ -148,6 +148,8 @@ async function record(
   try {
     result = await live(recorder);
   } catch (error) {
+    // What has come is kept for `recover`; why the run failed is what counts.
+    await recorder.flush().catch(() => undefined);
     await log.close();
     if (recorder.recorded === 0) await rm(logPath, { force: true });
     throw error;

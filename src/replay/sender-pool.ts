@@ -1,6 +1,7 @@
 /** The run's side of its sender processes: starts them, hands out jobs, gathers outcomes, ends them. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { ToolError } from '../errors.js';
 import type { Outcome } from './exchange.js';
 import type { FromSender, SenderHealth, SenderInit, SenderState, ToSender } from './messages.js';
 import type { SendJob } from './sender.js';
@@ -144,7 +145,10 @@ export class SenderPool {
     child.on('message', (message) => this.#receive(message as FromSender, sender, member));
     child.on('error', (error) => this.#fail(error));
     child.on('exit', (code, signal) => {
-      if (!member.ending) this.#fail(new Error(`sender ${sender} ended (${signal ?? `status ${code}`})`));
+      if (member.ending) return;
+      this.#fail(
+        signal === null ? new Error(`sender ${sender} ended (status ${code})`) : killed(sender, signal),
+      );
     });
     post(member, { kind: 'init', init: this.#options.init });
     return member;
@@ -178,6 +182,14 @@ export class SenderPool {
     });
     return Promise.race([all, this.failed]);
   }
+}
+
+function killed(sender: number, signal: NodeJS.Signals): ToolError {
+  return new ToolError({
+    code: 'RUN_INVALID',
+    message: `sender ${sender} of the run was ended from outside (${signal})`,
+    hint: 'did the machine run out of memory? What had ended by then is kept: `tokentide recover` with the folder of the run makes its files',
+  });
 }
 
 function post(member: Member, message: ToSender): void {

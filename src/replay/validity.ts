@@ -74,7 +74,8 @@ export function judgeValidity(input: ValidityInput): RunSummary['validity'] {
     because: (input.interrupted ? ['the run was interrupted'] : [])
       .concat(failed.map(describeFailure))
       .join('; '),
-    recommendation: failed[0].advice,
+    // Whatever else an interrupted run shows, it has to come to its end first.
+    recommendation: (failed.find(({ check }) => input.interrupted && check === 'unsent') ?? failed[0]).advice,
     checks,
   };
 }

@@ -1,11 +1,23 @@
 /** replayTrace with real sender processes against the scripted endpoint: records, endings, phases, folders. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ToolError } from '../../src/errors.js';
+import { readRun } from '../../src/replay/run-folder.js';
 import { chatDone, chatRole, chatToken, type ScriptedAnswer } from '../../src/replay/testing/script.js';
-import { answer, bodyOf, lengthOf, promptOf, ROWS, replay, rowsAt, thrown } from './scripted-run.js';
+import {
+  answer,
+  bodyOf,
+  freshDir,
+  lengthOf,
+  promptOf,
+  ROWS,
+  replay,
+  rowsAt,
+  thrown,
+} from './scripted-run.js';
 
 test('a run: every row is sent as planned, counted by the server as asked, and on disk', async () => {
   const { summary, records, endpoint, dir } = await replay((request) => answer(request), {
@@ -237,4 +249,31 @@ test('what has not ended when the drain limit passes is cancelled, with what cam
     ],
   );
   assert.ok(summary.notes.some((note) => /cancelled \(--drain\)/.test(note)));
+});
+
+test('a sender that is killed from outside ends the run as invalid, and what had ended can be recovered', async () => {
+  const dir = freshDir();
+  const killOne = (): void => {
+    const own = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' })
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, ppid, ...args]) => ppid === String(process.pid) && /sender-process/.test(args.join(' ')));
+    assert.ok(own.length > 0);
+    process.kill(Number(own[0][0]), 'SIGKILL');
+  };
+  await assert.rejects(
+    replay(
+      (request) => {
+        if (request.index === 8) killOne();
+        return request.index < 6 ? answer(request) : null;
+      },
+      { outDir: dir, rows: rowsAt(Array.from({ length: 12 }, (_, i) => i * 50)) },
+    ),
+    thrown('RUN_INVALID', /ended from outside \(SIGKILL\).*tokentide recover/),
+  );
+  const { summary, records } = await readRun(dir);
+  // Senders tell of ends some times a second: the last ones may have been lost with it.
+  const { ok = 0 } = summary.counts.byStatus;
+  assert.ok(ok > 0 && ok <= 6 && records.length >= ok, `${ok} of ${records.length}`);
+  assert.equal(summary.interrupted, true);
 });

@@ -1,10 +1,13 @@
 /** `tokentide replay`: a trace → an endpoint, on exact time; prints what was measured and whether it counts. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { EXIT, ToolError } from '../../errors.js';
 import { runLines } from '../../inspect/result-lines.js';
 import { estimateReplay, type ReplayEstimate } from '../../replay/estimate.js';
 import { REPLAY_DEFAULTS, type ReplayOptions } from '../../replay/options.js';
 import { replayTrace } from '../../replay/replay.js';
 import { exitStatusOf } from '../../replay/validity.js';
+import { RUN_LOG_NAME } from '../../trace/run-log.js';
 import type { RunSummary } from '../../types.js';
 import { formatCount, formatDurationSec, formatRatio, significant } from '../../units.js';
 import { type CommandContext, type CommandIo, type CommandSpec, flagOf } from '../command.js';
@@ -155,7 +158,18 @@ export const command: CommandSpec = {
       io.result({ schemaVersion: 1, kind: 'replay-estimate', ...estimate });
       return EXIT.ok;
     }
-    const summary = await replayTrace(settings).finally(() => live?.end());
+    // A second Ctrl-C ends this process at once.
+    const onExit = (): void => {
+      if (existsSync(join(dir, RUN_LOG_NAME)))
+        io.note(
+          `stopped: what had ended is kept, \`tokentide recover ${dir}\` makes the files of the run from it`,
+        );
+    };
+    process.once('exit', onExit);
+    const summary = await replayTrace(settings).finally(() => {
+      live?.end();
+      process.off('exit', onExit);
+    });
     io.print(fitScreen(runLines(summary).join('\n')));
     io.print(fitScreen(`\n${clientLine(summary)}`));
     io.print(`\nwrote ${dir}/run.json and ${dir}/requests.parquet`);
