@@ -220,3 +220,36 @@ function packMiniblock(steps: usize, from: i32, to: i32, width: i32, out: usize)
   while (place < end) store<u8>(place++, 0);
   return end;
 }
+
+/**
+ * Levels of a list column, a byte each: repetition (1 = a further element of the row) and definition (0 = unknown list,
+ * `empty` = empty list, empty + 2 = element). `offsets`: rows + 1 u32; `valid`: a byte a row, or nowhere (0). Returns the
+ * number of levels; −1 when a list is unknown and `empty` is 0, as that cannot be told from an empty one.
+ */
+export function listLevels(
+  offsets: usize,
+  valid: usize,
+  rows: i32,
+  empty: i32,
+  repetitions: usize,
+  definitions: usize,
+): i32 {
+  let count: usize = 0;
+  for (let row: usize = 0; row < <usize>rows; row++) {
+    const isKnown = valid == 0 || load<u8>(valid + row) != 0;
+    if (!isKnown && empty == 0) return -1;
+    const at = offsets + (row << 2);
+    const length = isKnown ? load<u32>(at + 4) - load<u32>(at) : 0;
+    if (length == 0) {
+      store<u8>(repetitions + count, 0);
+      store<u8>(definitions + count, isKnown ? <u8>empty : 0);
+      count++;
+      continue;
+    }
+    memory.fill(repetitions + count, 1, length);
+    store<u8>(repetitions + count, 0);
+    memory.fill(definitions + count, <u8>(empty + 2), length);
+    count += length;
+  }
+  return <i32>count;
+}

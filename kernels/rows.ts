@@ -163,3 +163,27 @@ export function hashLists(
     store<u32>(state + 4, high);
   }
 }
+
+/**
+ * First and last place of the wanted rows in each of their blocks: `ranges` has two i32 a block, [from, to), which begin
+ * as (most, 0). `numbers`: the rows, u32: their block's number shifted by `bits`, and their place in it.
+ */
+export function rangesOf(numbers: usize, rows: i32, bits: i32, ranges: usize): void {
+  const mask = (1 << bits) - 1;
+  for (let i: usize = 0; i < <usize>rows; i++) {
+    const number = load<u32>(numbers + (i << 2));
+    const range = ranges + (<usize>(number >> bits) << 3);
+    const at = <i32>(number & mask);
+    if (at < load<i32>(range)) store<i32>(range, at);
+    if (at >= load<i32>(range + 4)) store<i32>(range + 4, at + 1);
+  }
+}
+
+/** Places of the rows when what `shifts` (i32 a block) says is added to their place in the block. */
+export function placesOf(numbers: usize, rows: i32, bits: i32, shifts: usize, out: usize): void {
+  const mask = (1 << bits) - 1;
+  for (let i: usize = 0; i < <usize>rows; i++) {
+    const number = load<u32>(numbers + (i << 2));
+    store<u32>(out + (i << 2), (number & mask) + load<i32>(shifts + (<usize>(number >> bits) << 2)));
+  }
+}

@@ -36,8 +36,8 @@ export interface InputSource {
   readonly truncation: string | null;
   /** The decoded bytes. Can be read once. */
   chunks(): AsyncGenerator<Buffer>;
-  /** Takes the digest of the whole file, for who reads it in another way. */
-  hash(): Promise<void>;
+  /** Takes the digest of the whole file a piece at a time, for who reads it in another way. */
+  hash(): AsyncGenerator<void>;
   /** The decoded bytes of a plain file from a byte on, without taking their digest. */
   chunksFrom(byte: number): AsyncGenerator<Buffer>;
   /** The same file, unread. Not for standard input. */
@@ -97,7 +97,7 @@ class FileInput implements InputSource {
     yield* withoutByteOrderMark(compression === null ? whole : this.#unpack(whole, compression), this.name);
   }
 
-  async hash(): Promise<void> {
+  async *hash(): AsyncGenerator<void> {
     // One buffer for the whole file: a stream's chunks would keep the garbage collector busy.
     const buffer = Buffer.allocUnsafe(READ_BYTES);
     const file = await open(this.path);
@@ -108,6 +108,7 @@ class FileInput implements InputSource {
         if (bytesRead === 0) return;
         this.readBytes += bytesRead;
         this.#hash.update(buffer.subarray(0, bytesRead));
+        yield;
       }
     } finally {
       await file.close();

@@ -42,27 +42,31 @@ export class DenseRows {
 
   /** Rows by their numbers in the blocks; null when they lie too far apart. */
   static of(blocks: readonly RowBlock[], rows: Uint32Array): DenseRows | null {
-    const from = new Int32Array(blocks.length).fill(PLACE_MASK + 1);
-    const to = new Int32Array(blocks.length);
-    for (let i = 0; i < rows.length; i++) {
-      const index = rows[i] >>> BLOCK_BITS;
-      const at = rows[i] & PLACE_MASK;
-      if (at < from[index]) from[index] = at;
-      if (at >= to[index]) to[index] = at + 1;
+    const memory = kernels();
+    const [numbers, given, out] = memory.regions(rows.byteLength, blocks.length * 8, rows.byteLength);
+    memory.put(numbers, rows);
+    const ranges = new Int32Array(memory.bytes.buffer, given, blocks.length * 2);
+    for (let index = 0; index < blocks.length; index++) {
+      ranges[2 * index] = PLACE_MASK + 1;
+      ranges[2 * index + 1] = 0;
     }
+    memory.run.rangesOf(numbers, rows.length, BLOCK_BITS, given);
     const stretches: Stretch[] = [];
     /** What to add to a row's place in its block. */
-    const shift = new Int32Array(blocks.length);
+    const shifts = new Int32Array(blocks.length);
     let total = 0;
     for (let index = 0; index < blocks.length; index++) {
-      if (to[index] === 0) continue;
-      stretches.push({ block: blocks[index], from: from[index], to: to[index], base: total });
-      shift[index] = total - from[index];
-      total += to[index] - from[index];
+      const [from, to] = [ranges[2 * index], ranges[2 * index + 1]];
+      if (to === 0) continue;
+      stretches.push({ block: blocks[index], from, to, base: total });
+      shifts[index] = total - from;
+      total += to - from;
     }
     if (total > MAX_SPARSITY * rows.length) return null;
+    memory.put(given, shifts);
+    memory.run.placesOf(numbers, rows.length, BLOCK_BITS, given, out);
     const places = new Uint32Array(rows.length);
-    for (let i = 0; i < rows.length; i++) places[i] = (rows[i] & PLACE_MASK) + shift[rows[i] >>> BLOCK_BITS];
+    memory.get(out, places);
     return new DenseRows(stretches, places, total);
   }
 

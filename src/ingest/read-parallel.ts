@@ -13,6 +13,7 @@ import type { RowCollector } from './collector.js';
 import { isManyRows } from './detect.js';
 import type { KnownFormat, LogFormat, Sample } from './format.js';
 import type { IngestMap } from './map.js';
+import { RangeReader } from './range-reader.js';
 import type { RejectTable } from './rejects.js';
 import type { RowBlock } from './row-block.js';
 import type { RowTally } from './tally.js';
@@ -105,29 +106,45 @@ export async function readInParallel(
     zone: read.zone.name,
     pseudonymKey: read.pseudonymKey,
   };
-  const threads = Math.min(availableParallelism(), MAX_THREADS, ranges);
-  const pool = new ReadPool(workerData, threads, size, ranges);
-  const hashed = input.source.hash();
+  const workers = Math.min(availableParallelism(), MAX_THREADS, ranges) - 1;
+  const pool = new ReadPool(workerData, Math.max(1, workers), size, ranges);
+  const reader = new RangeReader({
+    ...read,
+    path: input.source.path,
+    sample,
+    format: read.format as LogFormat,
+  });
+  const hashing = input.source.hash();
+  let isHashed = false;
   try {
     let lines = 0;
-    for (let index = 0; index < ranges; index++) {
+    for (let index = 0; index < ranges; ) {
       read.signal?.throwIfAborted();
-      const part = await pool.part(index);
+      const part = pool.take(index);
+      if (part === null) {
+        // Until the part is there, this thread goes on with the digest, as far as ranges are handed out, or reads one.
+        if (!isHashed && input.source.readBytes < pool.handedOutBytes)
+          isHashed = (await hashing.next()).done === true;
+        else if (!pool.lend((task) => reader.read(task))) await pool.change();
+        continue;
+      }
       if (part.hasQuotes) {
-        await hashed;
+        while (!isHashed) isHashed = (await hashing.next()).done === true;
         return { from: part.begin, linesBefore: lines };
       }
       read.rejects.merge(part.rejects, input.source.name, lines);
       read.tally.merge(part.tally);
       for (const block of part.blocks) read.rows.add(block);
       lines += part.lines;
-      read.onProgress(Math.min(size, (index + 1) * RANGE_BYTES));
+      index += 1;
+      read.onProgress(Math.min(size, index * RANGE_BYTES));
     }
-    await hashed;
+    while (!isHashed) isHashed = (await hashing.next()).done === true;
     return null;
   } finally {
+    reader.close();
     await pool.close();
-    await hashed.catch(() => undefined);
+    await hashing.return(undefined);
   }
 }
 
@@ -170,20 +187,34 @@ class ReadPool {
     this.#handOut();
   }
 
-  async part(index: number): Promise<ReadPart> {
+  /** The part of a range, the next one wanted; null = it is not there yet. */
+  take(index: number): ReadPart | null {
     this.#wanted = index;
     this.#handOut();
-    for (;;) {
-      if (this.#failure !== null) throw this.#failure;
-      const part = this.#parts.get(index);
-      if (part !== undefined) {
-        this.#parts.delete(index);
-        return part;
-      }
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
+    if (this.#failure !== null) throw this.#failure;
+    const part = this.#parts.get(index) ?? null;
+    this.#parts.delete(index);
+    return part;
+  }
+
+  /** Bytes of the ranges that are read, or being read. */
+  get handedOutBytes(): number {
+    return Math.min(this.#size, this.#next * RANGE_BYTES);
+  }
+
+  /** Lets the caller read the next range; false when none is to be read now. */
+  lend(read: (task: ReadTask) => ReadPart): boolean {
+    if (!this.#isOpen()) return false;
+    const part = read(this.#nextTask());
+    this.#parts.set(part.index, part);
+    return true;
+  }
+
+  /** Waits until a thread has something to say. */
+  change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
   }
 
   async close(): Promise<void> {
@@ -192,17 +223,23 @@ class ReadPool {
   }
 
   #handOut(): void {
-    const limit = this.#wanted + AHEAD * this.#workers.length;
-    while (this.#next < this.#ranges && this.#next <= limit) {
+    while (this.#isOpen()) {
       const worker = this.#idle.pop();
       if (worker === undefined) return;
-      const index = this.#next++;
-      const task: ReadTask = {
-        index,
-        from: index * RANGE_BYTES,
-        to: Math.min(this.#size, (index + 1) * RANGE_BYTES),
-      };
-      worker.postMessage(task);
+      worker.postMessage(this.#nextTask());
     }
+  }
+
+  #isOpen(): boolean {
+    return this.#next < this.#ranges && this.#next <= this.#wanted + AHEAD * (this.#workers.length + 1);
+  }
+
+  #nextTask(): ReadTask {
+    const index = this.#next++;
+    return {
+      index,
+      from: index * RANGE_BYTES,
+      to: Math.min(this.#size, (index + 1) * RANGE_BYTES),
+    };
   }
 }

@@ -208,7 +208,7 @@ export function withoutRecords(source: InputSource, reason: string): InputSource
       return inner.readBytes;
     },
     async *chunks() {
-      if (inner.path !== '-') await inner.hash();
+      if (inner.path !== '-') for await (const _ of inner.hash());
       yield* nothing();
     },
     hash: () => inner.hash(),

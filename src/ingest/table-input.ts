@@ -38,7 +38,7 @@ export class RowsAsLines implements InputSource {
     this.readBytes = this.fileBytes;
   }
 
-  async hash(): Promise<void> {
+  async *hash(): AsyncGenerator<void> {
     // Taken when the file was opened.
   }
 

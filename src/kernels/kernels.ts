@@ -56,6 +56,8 @@ interface Exports {
   firstFall(arrivals: number, rows: number, last: bigint): number;
   scanGaps(offsets: number, rows: number, last: number, longNs: number, out: number): number;
   readonly zeroGaps: WebAssembly.Global<number>;
+  rangesOf(numbers: number, rows: number, bits: number, ranges: number): void;
+  placesOf(numbers: number, rows: number, bits: number, shifts: number, out: number): void;
   gather8(values: number, places: number, rows: number, out: number): void;
   gather32(values: number, places: number, rows: number, out: number): void;
   gather64(values: number, places: number, rows: number, out: number): void;
@@ -95,6 +97,14 @@ interface Exports {
     table: number,
     numbers: number,
     entries: number,
+  ): number;
+  listLevels(
+    offsets: number,
+    valid: number,
+    rows: number,
+    empty: number,
+    repetitions: number,
+    definitions: number,
   ): number;
   packHybrid(values: number, count: number, isBytes: number, width: number, out: number): number;
   packSteps(values: number, count: number, steps: number, out: number): number;

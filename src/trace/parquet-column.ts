@@ -3,6 +3,7 @@
  * (dictionary numbers, steps, or plain), in one data page. The bytes depend on the values alone.
  * Source: parquet-format, "Data Pages", "Encodings", "Nested Encoding".
  */
+import { kernels } from '../kernels/kernels.js';
 import type { BoolColumn, Int32Column, StringColumn } from '../types.js';
 import { bitWidthOf, packBooleans, packHybrid, packRun } from './bit-packing.js';
 import { ByteSink, bytesOf } from './byte-sink.js';
@@ -214,7 +215,7 @@ function levelsOf(
   if (known === null) nullCount = column === null ? rowCount : 0;
   else for (let row = 0; row < rowCount; row++) if (known[row] === 0) nullCount += 1;
   if (!field.nullable) {
-    if (nullCount > 0) throw new Error(`${field.name} must be known in every row`);
+    if (nullCount > 0) throw unknownRow(field);
   } else if (known === null) packEqualLevels(column === null ? 0 : 1, rowCount, 1, body);
   else packLevels(known, rowCount, 1, body);
   return { count: rowCount, nullCount };
@@ -263,30 +264,36 @@ function listLevels(
     packEqualLevels(0, rowCount, 2, body);
     return { count: rowCount, nullCount: null };
   }
-  const elements = column === null ? 0 : column.offsets[rowCount] - column.offsets[0];
-  const repetitions = new Uint8Array(elements + rowCount);
-  const definitions = new Uint8Array(elements + rowCount);
-  const empty = field.nullable ? 1 : 0;
-  let count = 0;
-  for (let row = 0; row < rowCount; row++) {
-    if (column === null || (column.valid !== null && column.valid[row] === 0)) {
-      if (!field.nullable) throw new Error(`${field.name} must be known in every row`);
-      definitions[count++] = 0;
-      continue;
-    }
-    const length = column.offsets[row + 1] - column.offsets[row];
-    if (length === 0) {
-      definitions[count++] = empty;
-      continue;
-    }
-    // An element is optional, as all writers of lists have it, though none is ever unknown.
-    definitions.fill(empty + 2, count, count + length);
-    repetitions.fill(1, count + 1, count + length);
-    count += length;
-  }
-  packLevels(repetitions, count, 1, body);
-  packLevels(definitions, count, 2, body);
+  if (column === null) throw unknownRow(field);
+  const { offsets, valid } = column;
+  const most = offsets[rowCount] - offsets[0] + rowCount;
+  const memory = kernels();
+  const [givenOffsets, givenValid, repetitions, definitions] = memory.regions(
+    (rowCount + 1) * 4,
+    rowCount,
+    most,
+    most,
+  );
+  memory.put(givenOffsets, offsets.subarray(0, rowCount + 1));
+  if (valid !== null) memory.put(givenValid, valid.subarray(0, rowCount));
+  // An element is optional, as all writers of lists have it, though none is ever unknown.
+  const count = memory.run.listLevels(
+    givenOffsets,
+    valid === null ? 0 : givenValid,
+    rowCount,
+    field.nullable ? 1 : 0,
+    repetitions,
+    definitions,
+  );
+  if (count < 0) throw unknownRow(field);
+  const levels = memory.bytes.slice(repetitions, definitions + count);
+  packLevels(levels.subarray(0, count), count, 1, body);
+  packLevels(levels.subarray(definitions - repetitions), count, 2, body);
   return { count, nullCount: null };
+}
+
+function unknownRow({ name }: Field): Error {
+  return new Error(`${name} must be known in every row`);
 }
 
 interface FixedColumn {

@@ -5,7 +5,6 @@
  * prompt, of which what was not evaluated came from the cache.
  */
 import type { Detection, Sample } from '../format.js';
-import { RowReject } from '../record.js';
 import type { StagedRow } from '../rows.js';
 import { setArrivalNs } from './instants.js';
 import type { Emit, ManyRowsContext, ManyRowsFormat, ManyRowsHandler } from './many-rows.js';
@@ -16,7 +15,7 @@ const LINE = 0;
 const NO_SEPARATOR = '\u0001';
 
 /** Minutes, seconds, ms and µs of running; level; where it was said. */
-const HEAD = /^(?:\[\s*\d+\]\s+)?(\d+)\.(\d\d)\.(\d{3})\.(\d{3}) [A-Z] (?:slot|srv)\s+\w+: (.*)$/;
+const HEAD = /^(?:\[\s*\d+\]\s+)?(\d{1,7})\.(\d\d)\.(\d{3})\.(\d{3}) [A-Z] (?:slot|srv)\s+\w+: (.*)$/;
 const SLOT = /^id\s+\d+ \| task (\d+) \| (.*)$/;
 const PROMPT = /^new prompt,.*\b(?:task\.n_tokens|n_prompt_tokens) = (\d{1,9})\b/;
 const EVALUATED = /^prompt eval time =\s*[\d.]+ ms \/\s*(\d{1,9}) tokens/;
@@ -158,10 +157,9 @@ class SlotJoin implements ManyRowsHandler {
     row.requestId = this.#context.pseudonyms.of('request', known.id);
     row.inputTokens = inputTokens;
     row.outputTokens = outputTokens;
-    if (inputTokens !== null && evaluatedTokens !== null) {
-      if (evaluatedTokens > inputTokens) throw new RowReject('more tokens evaluated than the prompt has');
+    // Counts that contradict each other say nothing of the cache.
+    if (inputTokens !== null && evaluatedTokens !== null && evaluatedTokens <= inputTokens)
       row.cachedTokens = inputTokens - evaluatedTokens;
-    }
     if (isCancelled) row.status = 'cancelled';
     else row.status = endNs === null ? 'unknown' : 'ok';
     row.durationNs = endNs === null || endNs < beganNs ? null : endNs - beganNs;
