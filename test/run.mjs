@@ -20,7 +20,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 // Slow files of these folders judge timing: one at a time, so that nothing disturbs them. The others share the cores.
-const TIMED = /\/(llama|plan|profile|replay|transports|serve|calibrate)\/[^/]*$/;
+const TIMED = /\/(llama|engines|plan|profile|replay|transports|serve|calibrate)\/[^/]*$/;
 // Over a minute each: they come last, and are the first that a limit (`--seconds 300`) leaves out, by name.
 const LONG = /(round-trip|confirm|predict|endpoint)\.slow/;
 const LONGEST_SEC = 105;

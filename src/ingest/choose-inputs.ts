@@ -7,7 +7,7 @@ import { expandInputs } from './inputs.js';
 import type { IngestMap } from './map.js';
 import { formatOfMap } from './map-format.js';
 import { Pseudonyms } from './pseudonyms.js';
-import { RecordPump } from './read-records.js';
+import { RecordPump } from './record-pump.js';
 import { RejectTable } from './rejects.js';
 import type { RowBlock } from './row-block.js';
 import { InputSet, isStump, type LeftOutInput, type SampledInput, withoutRecords } from './sampled-input.js';

@@ -6,8 +6,6 @@ import type { Sample } from './format.js';
 import type { RecordPump } from './record-pump.js';
 import { recordChunks, type SampledInput } from './sampled-input.js';
 
-export { RecordPump } from './record-pump.js';
-
 /** Reads all records of an input. `onChunk` is called now and then, for progress. */
 export async function readRecords(
   input: SampledInput,

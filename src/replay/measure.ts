@@ -45,6 +45,7 @@ export async function measure(context: MeasureOptions): Promise<LiveRun> {
   const signal = options.signal ?? null;
   const pool = new SenderPool({
     senders: context.senders,
+    realTime: options.realTime,
     requestsPerSec: options.closedLoop === true ? null : plan.schedule.ratePerSec,
     init: {
       target: transportTargetOf(context.target),

@@ -92,6 +92,8 @@ export interface ReplayOptions {
   readonly salt?: string;
   readonly seed?: string | number;
   readonly senders?: number | 'auto';
+  /** Senders get real-time priority, or the run fails (Linux, with the right to). Default false. */
+  readonly realTime?: boolean;
   /** Connections that each sender opens before t0. Default 0. */
   readonly preconnect?: number;
   /** Default true. */

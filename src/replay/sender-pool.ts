@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { ToolError } from '../errors.js';
 import type { Outcome } from './exchange.js';
 import type { FromSender, SenderHealth, SenderInit, SenderState, ToSender } from './messages.js';
+import { makeRealTime, refuseRealTime } from './real-time.js';
 import type { SendJob } from './sender.js';
 
 const PROGRAM = fileURLToPath(new URL('./sender-process.js', import.meta.url));
@@ -27,6 +28,8 @@ export interface SenderPoolOptions {
   readonly senders: number;
   /** Requests per second that the run is to send on average; null = as many as it can. */
   readonly requestsPerSec: number | null;
+  /** Whether they get real-time priority. Default false. */
+  readonly realTime?: boolean;
   readonly init: SenderInit;
   readonly onOutcomes: (outcomes: readonly Outcome[], sender: number) => void;
 }
@@ -58,9 +61,12 @@ export class SenderPool {
 
   /** Starts every sender; resolves when all are warm. */
   async start(): Promise<void> {
+    const { senders, realTime = false } = this.#options;
+    if (realTime) refuseRealTime(senders);
     const ready = this.#collect('ready');
-    for (let i = 0; i < this.#options.senders; i++) this.#members.push(this.#startMember(i));
+    for (let i = 0; i < senders; i++) this.#members.push(this.#startMember(i));
     await ready;
+    if (realTime) await Promise.all(this.#members.map(({ child }) => makeRealTime(child.pid!)));
   }
 
   get size(): number {

@@ -12,6 +12,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ToolError } from '../../src/errors.js';
 import { percentileSorted } from '../../src/metrics.js';
 import { replayTrace } from '../../src/replay/replay.js';
 import { readRun } from '../../src/replay/run-folder.js';
@@ -50,7 +51,13 @@ interface Ours {
   readonly records: readonly RunRecord[];
 }
 
-async function replayAt(url: string, ratePerSec: number, stream: boolean, sec: number): Promise<Ours> {
+async function replayAt(
+  url: string,
+  ratePerSec: number,
+  stream: boolean,
+  sec: number,
+  realTime = false,
+): Promise<Ours> {
   const outDir = join(work, 'run');
   const rows = Array.from({ length: Math.round(ratePerSec * sec) }, (_, i) =>
     emptyRow({
@@ -71,6 +78,7 @@ async function replayAt(url: string, ratePerSec: number, stream: boolean, sec: n
     trial: false,
     salt: 'none',
     senders: 1,
+    realTime,
     preconnect: stream ? 0 : 16,
     drainSec: 20,
   });
@@ -80,15 +88,15 @@ async function replayAt(url: string, ratePerSec: number, stream: boolean, sec: n
 const lagP99 = ({ summary }: Ours): number | null =>
   summary.validity.checks.find(({ check }) => check === 'send_lag_p99')!.value;
 
-async function sendLag(url: string): Promise<void> {
+async function sendLag(url: string, realTime: boolean): Promise<void> {
   for (const [rate, targetMs] of [
     [1_000, 0.5],
     [3_000, 1],
   ]) {
-    const run = await replayAt(url, rate, false, seconds);
+    const run = await replayAt(url, rate, false, seconds, realTime);
     const cpu = run.summary.client.cpuShare ?? 0;
     say(
-      `send lag p99 at ${formatCount(rate)} short requests/s: ${ms(lagP99(run))} (target ${targetMs} ms), sender ${significant(cpu * 100)} % of a core`,
+      `send lag p99 at ${formatCount(rate)} short requests/s${realTime ? ' with real-time priority' : ''}: ${ms(lagP99(run))} (target ${targetMs} ms), sender ${significant(cpu * 100)} % of a core`,
     );
   }
 }
@@ -221,7 +229,11 @@ async function constantMemory(url: string): Promise<void> {
 
 const server = await startServer(STREAM_GAP_MS);
 try {
-  await sendLag(server.url);
+  await sendLag(server.url, false);
+  await sendLag(server.url, true).catch((error: unknown) => {
+    if (!(error instanceof ToolError)) throw error;
+    say(`no send lag with real-time priority: ${error.message}`);
+  });
   await ttftAt10kChunks(server.url);
   await againstRival(server.url);
   await constantMemory(server.url);

@@ -24,7 +24,7 @@ import {
 const home = findEngine('ollama', 'bin/ollama');
 const skip =
   home === null &&
-  'no Ollama: put its binary into .venv/engines/ollama/bin (README: "Against real engines" says how it is built)';
+  'no Ollama: put its binary into .venv/engines/ollama/bin (src/docs/protocols.md says how it is built)';
 
 const REQUESTS = 12;
 const CONTEXT_TOKENS = 512;

@@ -1,6 +1,6 @@
 /**
  * Replay against a real llama.cpp server: token counts, order and endings of the client's record are those of the
- * server's own log. Skips with the reason when there is no server binary (see README: "Against a real engine").
+ * server's own log. Skips with the reason when there is no server binary (see README: "Against real engines").
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -88,6 +88,11 @@ export const ENDPOINT_OPTIONS: readonly OptionSpec[] = [
     description: 'sender processes; auto: by the chunks per second, at most cores − 1',
   },
   {
+    key: 'realtime',
+    type: 'boolean',
+    description: 'real-time priority for senders: Linux, as root or with CAP_SYS_NICE',
+  },
+  {
     key: 'preconnect',
     type: 'integer',
     default: 0,
@@ -130,6 +135,7 @@ export async function endpointSettings(context: CommandContext): Promise<Partial
     timeoutTotalSec: options['timeoutTotal'] as number | undefined,
     drainSec: options['drain'] as number,
     senders: sendersOf(options['senders'] as string),
+    realTime: options['realtime'] === true,
     preconnect: options['preconnect'] as number,
     metricsUrl: options['metricsUrl'] as string | undefined,
     calibratePrompts: options['calibratePrompts'] === true,
