@@ -1,7 +1,6 @@
 /**
- * Inputs larger than a JavaScript string may be: 600 MB of JSON lines, the same as one JSON array, a line of 200 MB and one of
- * 300 MB, which is more than a line may have.
- * Each is ingested in a process of its own, whose peak memory is bounded.
+ * A line of 200 MB, and one of 300 MB, which is more than a line may have (files of 600 MB: cases.slow.test.ts, F55). Each is
+ * ingested in a process of its own, whose peak memory is bounded.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -11,9 +10,6 @@ import { test } from 'node:test';
 import { temporaryFolder } from '../trace/traces.js';
 
 const MOST_MEGABYTES = 400;
-/** Lines are read by several threads, whose buffers come on top. */
-const MOST_THREADED_MEGABYTES = 500;
-const SIZE = 600e6;
 
 interface Ingested {
   readonly rows: number;
@@ -26,7 +22,7 @@ interface Ingested {
   }[];
 }
 
-function ingestInChild(input: string, output: string, mostMegabytes = MOST_MEGABYTES): Ingested {
+function ingestInChild(input: string, output: string): Ingested {
   const module = new URL('../../src/ingest/ingest.js', import.meta.url).href;
   const script = `
     const { ingest } = await import(${JSON.stringify(module)});
@@ -37,41 +33,12 @@ function ingestInChild(input: string, output: string, mostMegabytes = MOST_MEGAB
   assert.equal(run.status, 0, run.stderr);
   const result = JSON.parse(run.stdout) as Ingested;
   console.log(`${input.split('/').at(-1)}: ${result.rows} rows, peak ${result.megabytes.toFixed(0)} MB`);
-  assert.ok(result.megabytes < mostMegabytes, `${result.megabytes} MB`);
+  assert.ok(result.megabytes < MOST_MEGABYTES, `${result.megabytes} MB`);
   return result;
 }
 
 const row = (i: number): string =>
   `{"timestamp": ${3 * i}, "input_length": ${3 * 512 - (i % 512)}, "output_length": ${1 + (i % 500)}, "hash_ids": [0, ${i % 1_000}, ${i % 7_919}]}`;
-
-/** Writes rows between `open` and `close` until they have their size; returns how many. */
-function writeRows(path: string, open: string, between: string, close: string): number {
-  const file = openSync(path, 'w');
-  writeSync(file, open);
-  let bytes = 0;
-  let rows = 0;
-  while (bytes < SIZE) {
-    const lines = Array.from({ length: 20_000 }, (_, i) => row(rows + i));
-    writeSync(file, `${rows === 0 ? '' : between}${lines.join(between)}`);
-    bytes += lines.reduce((sum, line) => sum + line.length, 0);
-    rows += lines.length;
-  }
-  writeSync(file, close);
-  closeSync(file);
-  return rows;
-}
-
-test('600 MB of JSON lines and the same rows as one JSON array: every row, the same content', (context) => {
-  const folder = temporaryFolder(context);
-  const [lines, array, output] = ['log.jsonl', 'log.json', 'out.parquet'].map((name) => join(folder, name));
-  const rows = writeRows(lines, '', '\n', '\n');
-  assert.equal(writeRows(array, '[\n', ',\n', '\n]\n'), rows);
-  const asLines = ingestInChild(lines, output, MOST_THREADED_MEGABYTES);
-  const asArray = ingestInChild(array, output);
-  assert.equal(asLines.rows, rows);
-  assert.equal(asArray.rows, rows);
-  assert.equal(asArray.contentHash, asLines.contentHash);
-});
 
 /** Writes 1 000 rows, one with so many MiB of text, and 1 000 more. */
 function writeLongLine(path: string, mebibytes: number): void {
