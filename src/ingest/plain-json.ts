@@ -9,7 +9,7 @@ import type { FixedStore, ListStore } from './column-store.js';
 import type { PlainColumns } from './format.js';
 import { SLOT, type Template } from './json-template.js';
 import type { BlockBuilder } from './row-block.js';
-import { PADDING_BYTES, SLICE_BYTES, SLICE_ROWS, sliceEnd } from './slices.js';
+import { PADDING_BYTES, putLines, SLICE_BYTES, SLICE_ROWS, sliceEnd, takeTimes } from './slices.js';
 import type { RowTally } from './tally.js';
 
 /** What is done with a slot; from COUNT on: the number of a count. */
@@ -86,9 +86,7 @@ export class PlainJson {
     );
     memory.put(steps, plan.steps);
     memory.put(literals, plan.literals);
-    memory.put(lines, bytes.subarray(from, to));
-    const linesEnd = lines + to - from;
-    memory.bytes.fill(0, linesEnd, linesEnd + PADDING_BYTES);
+    const linesEnd = putLines(memory, lines, bytes.subarray(from, to));
     const checkedSize = plan.counts.includes(this.#input) ? (blockSize ?? 0) : 0;
     const rows = run.jsonRows(
       steps,
@@ -107,10 +105,7 @@ export class PlainJson {
     this.at = from + run.jsonAt.value - lines;
     this.rows = rows;
     if (rows === 0) return;
-    const first = builder.rowCount;
-    const last = first + rows;
-    memory.get(secs, builder.times.secs.subarray(first, last));
-    memory.get(nanos, builder.times.nanos.subarray(first, last));
+    const { first, last } = takeTimes(memory, builder, secs, nanos, rows);
     const known = new Set<unknown>();
     for (const index of plan.counts) {
       const store = this.#counts[index];

@@ -7,7 +7,7 @@ import { kernels } from '../kernels/kernels.js';
 import type { FixedStore } from './column-store.js';
 import type { PlainColumns, PlainField } from './format.js';
 import type { BlockBuilder } from './row-block.js';
-import { PADDING_BYTES, SLICE_BYTES, SLICE_ROWS, sliceEnd } from './slices.js';
+import { PADDING_BYTES, putLines, SLICE_BYTES, SLICE_ROWS, sliceEnd, takeTimes } from './slices.js';
 import type { RowTally } from './tally.js';
 import type { Zone } from './zone.js';
 
@@ -75,9 +75,7 @@ export class PlainRows {
       most * 4 * columns,
     );
     memory.put(plan, this.#plan);
-    memory.put(lines, bytes.subarray(from, to));
-    const linesEnd = lines + to - from;
-    memory.bytes.fill(0, linesEnd, linesEnd + PADDING_BYTES);
+    const linesEnd = putLines(memory, lines, bytes.subarray(from, to));
     const { run } = memory;
     const rows = run.csvRows(
       plan,
@@ -94,10 +92,7 @@ export class PlainRows {
     this.at = from + run.csvAt.value - lines;
     this.rows = rows;
     if (rows === 0) return;
-    const first = builder.rowCount;
-    const last = first + rows;
-    memory.get(secs, builder.times.secs.subarray(first, last));
-    memory.get(nanos, builder.times.nanos.subarray(first, last));
+    const { first, last } = takeTimes(memory, builder, secs, nanos, rows);
     this.#stores.forEach((store, index) => {
       memory.get(counts + index * most * 4, store.values.subarray(first, last));
       store.setKnown(first, last);
