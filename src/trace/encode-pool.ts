@@ -109,7 +109,7 @@ export class EncodePool {
   }
 }
 
-/** Every so manieth: the columns of a thread. */
+/** The columns of a thread: one of every `threads`. */
 function ofThread<T>(items: readonly T[], thread: number, threads: number): T[] {
   return items.filter((_, index) => index % threads === thread);
 }
