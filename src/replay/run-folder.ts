@@ -9,9 +9,9 @@ import { RUN_LOG_NAME } from '../trace/run-log.js';
 import { openSortedRunLog, type SortedRunLog } from '../trace/run-log-sorted.js';
 import { readRunRecords, writeRunRecords } from '../trace/run-records.js';
 import { SampleFile } from '../trace/run-samples.js';
-import type { RunRecord, RunSummary } from '../types.js';
+import type { GaugeSummary, RunRecord, RunSummary } from '../types.js';
 import { formatCount } from '../units.js';
-import { SERVER_JSONL } from './server-log.js';
+import { SERVER_JSONL, summarizeServerLog } from './server-log.js';
 import { type RunHeader, summarizeRun } from './summary.js';
 
 export const RUN_JSON = 'run.json';
@@ -98,7 +98,8 @@ export async function readRun(dir: string): Promise<Run> {
 export async function recoverRun(dir: string): Promise<RunSummary> {
   const log = await openSortedRunLog(join(dir, RUN_LOG_NAME));
   try {
-    return await finishRun(dir, log, (makeSamples) => summarizeKilledRun(log, makeSamples));
+    const gauges = await summarizeServerLog(dir);
+    return await finishRun(dir, log, (makeSamples) => summarizeKilledRun(log, gauges, makeSamples));
   } finally {
     log.close();
   }
@@ -107,13 +108,17 @@ export async function recoverRun(dir: string): Promise<RunSummary> {
 async function readKilledRun(dir: string): Promise<Run> {
   const log = await openSortedRunLog(join(dir, RUN_LOG_NAME));
   try {
-    return { summary: summarizeKilledRun(log), records: [...log] };
+    return { summary: summarizeKilledRun(log, await summarizeServerLog(dir)), records: [...log] };
   } finally {
     log.close();
   }
 }
 
-function summarizeKilledRun(log: SortedRunLog, makeSamples?: () => Samples): RunSummary {
+function summarizeKilledRun(
+  log: SortedRunLog,
+  gauges: readonly GaugeSummary[] | null,
+  makeSamples?: () => Samples,
+): RunSummary {
   const header = JSON.parse(log.header) as RunHeader;
   const { count, lostBytes } = log;
   const cut =
@@ -125,7 +130,7 @@ function summarizeKilledRun(log: SortedRunLog, makeSamples?: () => Samples): Run
     interrupted: true,
     health: [],
     moreSenders: 0,
-    gauges: null,
+    gauges,
     extraNotes: [
       `the run was killed: ${formatCount(count)} of ${formatCount(header.load.rows)} requests had ended${cut}; requests in flight and not yet sent are not in the counts`,
     ],

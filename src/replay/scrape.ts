@@ -8,7 +8,7 @@ import { monotonicNs } from '../clock.js';
 import { ToolError } from '../errors.js';
 import type { GaugeSummary, ServerSample } from '../types.js';
 import { type PrometheusPage, parsePrometheus } from './prometheus.js';
-import { ServerMetrics, valuesOf } from './server-metrics.js';
+import { summarizeServer, valuesOf } from './server-metrics.js';
 
 export interface ScraperOptions {
   /** One page per replica. */
@@ -69,7 +69,7 @@ export function scrapersTogether(scrapers: readonly (Scraper | null)[]): Scraper
 
 class IntervalScraper implements Scraper {
   readonly #options: ScraperOptions;
-  readonly #metrics = new ServerMetrics();
+  readonly #samples: ServerSample[] = [];
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
   #waiting = 0;
@@ -99,7 +99,7 @@ class IntervalScraper implements Scraper {
       this.#take();
     }
     await this.#running;
-    return this.#metrics.summarize();
+    return summarizeServer(this.#samples);
   }
 
   /** One scrape at a time; a slow server costs samples, not order. */
@@ -109,12 +109,13 @@ class IntervalScraper implements Scraper {
       const askedNs = monotonicNs();
       const { urls } = this.#options;
       const page = together(await Promise.all(urls.map((url) => scrape(url, this.#options))));
-      this.#metrics.add(page);
-      this.#options.onSample?.({
+      const sample: ServerSample = {
         source: this.#options.source,
         atNs: Math.round((askedNs + monotonicNs()) / 2) - this.#t0Ns,
-        values: page === null ? null : valuesOf(page),
-      });
+        ...(page === null ? { values: null } : valuesOf(page)),
+      };
+      this.#samples.push(sample);
+      this.#options.onSample?.(sample);
       this.#waiting -= 1;
     });
   }

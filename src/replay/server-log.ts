@@ -1,7 +1,8 @@
 /** server.jsonl: the server's gauges over the run, a line per scrape, appended while it runs. */
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ServerSample } from '../types.js';
+import type { GaugeSummary, ServerSample } from '../types.js';
+import { summarizeServer } from './server-metrics.js';
 
 export const SERVER_JSONL = 'server.jsonl';
 
@@ -10,14 +11,20 @@ export class ServerLog {
   readonly #path: string;
   #file: Promise<FileHandle> | null = null;
   #writing: Promise<unknown> = Promise.resolve();
+  /** The servers' own names of the values, as last written. */
+  readonly #told: Record<ServerSample['source'], Record<string, string>> = { server: {}, gpu: {} };
 
   constructor(dir: string) {
     this.#path = join(dir, SERVER_JSONL);
   }
 
-  append(sample: ServerSample): void {
+  append({ atNs, source, values, metrics }: ServerSample): void {
     this.#file ??= open(this.#path, 'w');
-    const line = `${JSON.stringify({ at_ns: sample.atNs, source: sample.source, values: sample.values })}\n`;
+    const told = this.#told[source];
+    const news = Object.entries(metrics ?? {}).filter(([name, metric]) => told[name] !== metric);
+    for (const [name, metric] of news) told[name] = metric;
+    const named = news.length === 0 ? {} : { metrics: Object.fromEntries(news) };
+    const line = `${JSON.stringify({ at_ns: atNs, source, values, ...named })}\n`;
     this.#writing = this.#writing.then(async () => (await this.#file!).appendFile(line));
     // Reported by close().
     this.#writing.catch(() => undefined);
@@ -44,16 +51,17 @@ export async function readServerSamples(dir: string): Promise<ServerSample[]> {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      const {
-        at_ns: atNs,
-        source,
-        values,
-      } = JSON.parse(line) as {
-        at_ns: number;
-        source: ServerSample['source'];
-        values: ServerSample['values'];
-      };
-      return { atNs, source, values };
+      const { at_ns: atNs, ...sample } = JSON.parse(line) as Omit<ServerSample, 'atNs'> & { at_ns: number };
+      return { atNs, ...sample };
     })
     .sort((a, b) => a.atNs - b.atNs);
+}
+
+/** What a run's summary says of its server, from the samples of its folder; null when it has none. */
+export async function summarizeServerLog(dir: string): Promise<GaugeSummary[] | null> {
+  const samples = await readServerSamples(dir);
+  if (samples.length === 0) return null;
+  return (['server', 'gpu'] as const).flatMap((source) =>
+    summarizeServer(samples.filter((sample) => sample.source === source)),
+  );
 }

@@ -4,7 +4,7 @@
  * metrics reference; llama.cpp server's /metrics; Triton's metrics page and its TensorRT-LLM backend's families;
  * dcgm-exporter's default-counters.csv.
  */
-import type { GaugeSummary } from '../types.js';
+import type { GaugeSummary, ServerSample } from '../types.js';
 import type { PrometheusPage } from './prometheus.js';
 
 /** A metric of a server: its name, or `name{label=value}`; `scale` brings it to our unit. */
@@ -117,95 +117,91 @@ const KV_BLOCKS = {
   max: `${TRT_BLOCKS}{kv_cache_block_type=max}`,
 };
 
-/** Hits ÷ queries over the run, both in tokens. */
-const PREFIX_HITS = ['vllm:prefix_cache_hits_total', 'vllm:gpu_prefix_cache_hits_total'];
-const PREFIX_QUERIES = ['vllm:prefix_cache_queries_total', 'vllm:gpu_prefix_cache_queries_total'];
-/** Servers that export only the rate. */
+/** Servers that export only the rate of hits. */
 const PREFIX_RATES = ['sglang:cache_hit_rate', 'vllm:gpu_prefix_cache_hit_rate'];
 
+/** Hits ÷ queries over the run, both in tokens: counters of samples that have no summary of their own. */
+const PREFIX_PARTS: readonly MetricMapping[] = [
+  {
+    name: 'prefix_hit_tokens',
+    sources: ['vllm:prefix_cache_hits_total', 'vllm:gpu_prefix_cache_hits_total'],
+    kind: 'counter',
+  },
+  {
+    name: 'prefix_query_tokens',
+    sources: ['vllm:prefix_cache_queries_total', 'vllm:gpu_prefix_cache_queries_total'],
+    kind: 'counter',
+  },
+];
+
 /** One page in our vocabulary: gauges as they are, counters as the server counts; what it does not tell is absent. */
-export function valuesOf(page: PrometheusPage): Record<string, number> {
+export function valuesOf(page: PrometheusPage): Required<Pick<ServerSample, 'metrics'>> & {
+  readonly values: Record<string, number>;
+} {
   const values: Record<string, number> = {};
-  for (const mapping of MAPPINGS) {
-    const source = mapping.sources.find((one) => page.has(nameOf(one)));
-    if (source !== undefined) values[mapping.name] = valueOn(page, source, mapping.kind)!;
+  const metrics: Record<string, string> = {};
+  const take = (name: string, source: string, value: number): void => {
+    values[name] = value;
+    metrics[name] = source;
+  };
+  for (const { name, sources, kind } of [...MAPPINGS, ...PREFIX_PARTS]) {
+    const source = sources.find((one) => page.has(nameOf(one)));
+    if (source !== undefined) take(name, nameOf(source), valueOn(page, source, kind)!);
   }
   const used = page.get(KV_BLOCKS.used);
   const max = page.get(KV_BLOCKS.max);
   if (values['kv_usage'] === undefined && used !== undefined && max !== undefined && sumOf(max) > 0) {
-    values['kv_usage'] = sumOf(used) / sumOf(max);
+    take('kv_usage', KV_BLOCKS.used, sumOf(used) / sumOf(max));
   }
   const rate = PREFIX_RATES.find((name) => page.has(name));
-  if (rate !== undefined) values['prefix_hit'] = valueOn(page, rate, 'gauge-mean')!;
-  return values;
+  if (rate !== undefined) take('prefix_hit', rate, valueOn(page, rate, 'gauge-mean')!);
+  return { values, metrics };
 }
 
-/** Collects scrapes; null = the scrape failed. */
-export class ServerMetrics {
-  readonly #pages: PrometheusPage[] = [];
-  #failed = 0;
-
-  add(page: PrometheusPage | null): void {
-    if (page === null) this.#failed += 1;
-    else this.#pages.push(page);
+/** Summaries of what the server exported; counters need two scrapes. The samples of one source, in order of time. */
+export function summarizeServer(samples: readonly ServerSample[]): GaugeSummary[] {
+  const failedScrapes = samples.filter(({ values }) => values === null).length;
+  const summaries: GaugeSummary[] = [];
+  const add = (
+    from: string,
+    figuresOf: (values: readonly number[]) => Pick<GaugeSummary, 'mean' | 'max' | 'last'>,
+    name = from,
+  ): void => {
+    const values = valuesIn(samples, from);
+    if (values.length === 0) return;
+    const source = samples.find(({ metrics }) => metrics?.[from] !== undefined)?.metrics?.[from];
+    summaries.push({
+      name,
+      ...(source === undefined ? {} : { source }),
+      samples: values.length,
+      failedScrapes,
+      ...figuresOf(values),
+    });
+  };
+  for (const { name, kind } of MAPPINGS) add(name, kind === 'counter' ? counterFigures : gaugeFigures);
+  const queried = growthOf(valuesIn(samples, 'prefix_query_tokens'));
+  if (samples.some(({ values }) => values?.['prefix_query_tokens'] !== undefined)) {
+    add(
+      'prefix_hit_tokens',
+      (hits) => ({ mean: ratioOf(growthOf(hits), queried), max: null, last: null }),
+      'prefix_hit',
+    );
   }
-
-  /** Summaries of what the server exports; counters need two scrapes. */
-  summarize(): GaugeSummary[] {
-    const summaries = MAPPINGS.flatMap((mapping) => this.#summarize(mapping) ?? []);
-    const kv = summaries.some(({ name }) => name === 'kv_usage') ? null : this.#kvBlocks();
-    const prefixHit = this.#prefixHit();
-    return [...summaries, ...(kv === null ? [] : [kv]), ...(prefixHit === null ? [] : [prefixHit])];
-  }
-
-  #summarize(mapping: MetricMapping): GaugeSummary | null {
-    const source = this.#present(mapping.sources);
-    if (source === null) return null;
-    const values = this.#values(source, mapping.kind);
-    const common = this.#common(mapping.name, nameOf(source), values.length);
-    if (mapping.kind === 'counter') return { ...common, mean: null, max: null, last: growthOf(values) };
-    return { ...common, ...gaugeFigures(values) };
-  }
-
-  #kvBlocks(): GaugeSummary | null {
-    if (this.#present([KV_BLOCKS.used]) === null) return null;
-    const values = this.#pages.flatMap((page) => valuesOf(page)['kv_usage'] ?? []);
-    return { ...this.#common('kv_usage', KV_BLOCKS.used, values.length), ...gaugeFigures(values) };
-  }
-
-  #prefixHit(): GaugeSummary | null {
-    const queries = this.#present(PREFIX_QUERIES);
-    const hits = this.#present(PREFIX_HITS);
-    if (queries !== null && hits !== null) {
-      const hitValues = this.#values(hits, 'counter');
-      const hit = growthOf(hitValues);
-      const queried = growthOf(this.#values(queries, 'counter'));
-      const ratio = hit === null || queried === null || queried === 0 ? null : hit / queried;
-      return {
-        ...this.#common('prefix_hit', nameOf(hits), hitValues.length),
-        mean: ratio,
-        max: null,
-        last: null,
-      };
-    }
-    const rate = this.#present(PREFIX_RATES);
-    if (rate === null) return null;
-    const values = this.#values(rate, 'gauge-mean');
-    return { ...this.#common('prefix_hit', nameOf(rate), values.length), ...gaugeFigures(values) };
-  }
-
-  #common(name: string, source: string, samples: number): Omit<GaugeSummary, 'mean' | 'max' | 'last'> {
-    return { name, source, samples, failedScrapes: this.#failed };
-  }
-
-  #present(sources: readonly MetricSource[]): MetricSource | null {
-    return sources.find((source) => this.#pages.some((page) => page.has(nameOf(source)))) ?? null;
-  }
-
-  #values(source: MetricSource, kind: MetricMapping['kind']): number[] {
-    return this.#pages.flatMap((page) => valueOn(page, source, kind) ?? []);
-  }
+  if (!summaries.some(({ name }) => name === 'prefix_hit')) add('prefix_hit', gaugeFigures);
+  return summaries;
 }
+
+const valuesIn = (samples: readonly ServerSample[], name: string): number[] =>
+  samples.flatMap(({ values }) => values?.[name] ?? []);
+
+const ratioOf = (above: number | null, below: number | null): number | null =>
+  above === null || below === null || below === 0 ? null : above / below;
+
+const counterFigures = (values: readonly number[]): Pick<GaugeSummary, 'mean' | 'max' | 'last'> => ({
+  mean: null,
+  max: null,
+  last: growthOf(values),
+});
 
 const nameOf = (source: MetricSource): string => (typeof source === 'string' ? source : source.name);
 const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);

@@ -139,7 +139,7 @@ export interface GaugeSummary {
 }
 
 /**
- * One line of server.jsonl in a run's folder (keys on disk: `at_ns`, `source`, `values`), a scrape of the server's own
+ * One line of server.jsonl in a run's folder (keys on disk: `at_ns`, `source`, `values`, `metrics`), a scrape of the server's own
  * metrics about every second. `readServerSamples` in replay/server-log.ts reads them.
  */
 export interface ServerSample {
@@ -153,6 +153,8 @@ export interface ServerSample {
    * null = the scrape failed; an absent name = the server does not tell it.
    */
   readonly values: Readonly<Record<string, number>> | null;
+  /** The server's own metric behind each value; in a file only those that differ from the samples before. */
+  readonly metrics?: Readonly<Record<string, string>>;
 }
 
 /** What the client did to itself while measuring. */

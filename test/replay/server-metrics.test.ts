@@ -5,16 +5,21 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { parsePrometheus } from '../../src/replay/prometheus.js';
 import { openScraper } from '../../src/replay/scrape.js';
-import { readServerSamples } from '../../src/replay/server-log.js';
-import { ServerMetrics } from '../../src/replay/server-metrics.js';
+import { readServerSamples, summarizeServerLog } from '../../src/replay/server-log.js';
+import { summarizeServer, valuesOf } from '../../src/replay/server-metrics.js';
 import { createScriptedEndpoint } from '../../src/replay/testing/scripted-endpoint.js';
 import type { ServerSample } from '../../src/types.js';
 import { answer, replay, rowsAt } from './scripted-run.js';
 
 const metricsOf = (...pages: (string | null)[]) => {
-  const metrics = new ServerMetrics();
-  for (const page of pages) metrics.add(page === null ? null : parsePrometheus(page));
-  return new Map(metrics.summarize().map((gauge) => [gauge.name, gauge]));
+  const samples = pages.map(
+    (page, i): ServerSample => ({
+      atNs: i,
+      source: 'server',
+      ...(page === null ? { values: null } : valuesOf(parsePrometheus(page))),
+    }),
+  );
+  return new Map(summarizeServer(samples).map((gauge) => [gauge.name, gauge]));
 };
 
 test('the text format: labels with braces and quotes, timestamps, comments, what is no number', () => {
@@ -247,5 +252,15 @@ test('a run keeps the server’s gauges over time, with failures as null, beside
   assert.equal(
     summary.server!.gauges[0].samples,
     samples.filter(({ values }) => values?.['running'] !== undefined).length,
+  );
+  assert.deepEqual(
+    await summarizeServerLog(dir),
+    summary.server!.gauges,
+    'the file says all that the summary says',
+  );
+  assert.deepEqual(
+    samples.map(({ metrics }) => metrics),
+    samples.map((_, i) => (i === 0 ? { running: 'vllm:num_requests_running' } : undefined)),
+    'names are written once',
   );
 });
