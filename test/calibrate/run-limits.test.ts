@@ -16,7 +16,12 @@ before(async () => {
 });
 after(() => rm(dir, { recursive: true }));
 
-async function leaveRun(name: string, serverLimits?: Partial<EngineLimits>, valid = true): Promise<string> {
+async function leaveRun(
+  name: string,
+  serverLimits?: Partial<EngineLimits>,
+  valid = true,
+  ofEndpoints: readonly Partial<EngineLimits>[] = [],
+): Promise<string> {
   const folder = join(dir, name);
   await mkdir(folder);
   await writeRunRecords(join(folder, 'requests.parquet'), [record(0)], '{}');
@@ -28,6 +33,7 @@ async function leaveRun(name: string, serverLimits?: Partial<EngineLimits>, vali
     validity,
     server: null,
     ...(serverLimits === undefined ? {} : { serverLimits }),
+    endpoints: ofEndpoints.map((limits) => ({ serverLimits: limits })),
   });
   return folder;
 }
@@ -58,4 +64,14 @@ test('runs tell their server’s limits, before those of a profile; where they d
   assert.deepEqual(serverLimits, { kvBlocks: 200, blockSize: 16, maxModelLen: 4_096 });
   assert.equal(notes.length, 2);
   assert.match(notes[0], /other tells kvBlocks 200, one before it 100: 200 was taken/);
+});
+
+test('a run over servers of unequal limits is named: no one engine model fits them', async () => {
+  const [small, large] = [{ maxSeqs: 4, blockSize: 16 }, { maxSeqs: 8 }];
+  const equal = await leaveRun('equal', small, true, [small, small, {}]);
+  const fleet = await leaveRun('fleet', small, true, [small, large]);
+  assert.deepEqual((await loadCalibrationRuns([equal])).notes, []);
+  const { notes } = await loadCalibrationRuns([fleet]);
+  assert.equal(notes.length, 1);
+  assert.match(notes[0], /fleet told unequal maxSeqs: no one engine model/);
 });

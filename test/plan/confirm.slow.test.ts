@@ -25,7 +25,7 @@ import { writeTrace } from '../../src/trace/write.js';
 import type { EngineModel, EngineRequest, HpaSpec, ReplicaLife, ScalingRules } from '../../src/types.js';
 import { formatRatio, significant } from '../../src/units.js';
 import { planCapacity } from '../../src/verbs.js';
-import { watchNeighbours } from '../serve/neighbours.js';
+import { watchMachine } from '../machine.js';
 import { azureConversation, azureMissing } from './azure.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tokentide-confirm-'));
@@ -183,7 +183,7 @@ test('an autoscaled plan, replayed over HTTP: its cost and attainment are what w
   assert.ok(recommended.metOverTime && recommended.meanReplicas < plan.replicas!, because);
 
   const written = (await readAutoscalerSpec(join(folder, 'plan', 'hpa.yaml'))) as HpaSpec;
-  const neighbours = await watchNeighbours();
+  const machine = await watchMachine();
   const originNs = monotonicNs();
   let firstNs = Number.POSITIVE_INFINITY;
   let lastNs = 0;
@@ -228,7 +228,7 @@ test('an autoscaled plan, replayed over HTTP: its cost and attainment are what w
     const goodMiss = Math.abs(played.goodput - recommended.goodput);
     if (costMiss < 0.1 && goodMiss < 0.05) return;
     // Played time needs cores: on a machine without room the replay is late, whatever the plan is worth.
-    const busy = await neighbours.reason({ 'the client': run.client.cpuWaitShare });
+    const busy = await machine.reason({ 'the client': run.client.cpuWaitShare });
     if (busy === null)
       assert.fail(`cost off by ${formatRatio(costMiss)}, attainment by ${formatRatio(goodMiss)}`);
     t.diagnostic(`cost and attainment are not asserted: ${busy}`);

