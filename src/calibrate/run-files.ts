@@ -54,6 +54,7 @@ export async function loadCalibrationRuns(
     runs.push(calibrationRun(summary, await readRunRecords(file)));
     inputs.push(await hashInput(file));
     notes.push(...differencesOf(toldByRuns, summary.serverLimits ?? {}, folder));
+    notes.push(...unequalFleet(summary, folder));
     Object.assign(toldByRuns, summary.serverLimits);
   }
   Object.assign(serverLimits, toldByRuns);
@@ -77,6 +78,18 @@ function differencesOf(before: Told, now: Partial<EngineLimits>, folder: string)
       ? []
       : [`the server of ${folder} tells ${key} ${value}, one before it ${other}: ${value} was taken`];
   });
+}
+
+/** A run over several addresses whose servers told unequal limits is no measurement of one engine. */
+function unequalFleet({ endpoints = [] }: RunSummary, folder: string): string[] {
+  const told = endpoints.flatMap(({ serverLimits }) => serverLimits ?? []);
+  const keys = new Set(told.flatMap((limits) => Object.keys(limits) as (keyof EngineLimits)[]));
+  const unequal = [...keys].filter((key) => new Set(told.flatMap((limits) => limits[key] ?? [])).size > 1);
+  return unequal.length === 0
+    ? []
+    : [
+        `the addresses of ${folder} told unequal ${unequal.join(', ')}: no one engine model fits them all; replay against each kind by itself`,
+      ];
 }
 
 /** A run as calibration takes it. */

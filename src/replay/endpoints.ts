@@ -1,7 +1,7 @@
 /** What each of several addresses made of its part of the load: counts, TTFT and e2e. */
 import { e2e, type MetricValue, type Samples, SamplesInMemory, summarizeStored, ttft } from '../metrics.js';
 import type { MetricId } from '../types/run-support.js';
-import type { EndpointSummary, RunRecord } from '../types.js';
+import type { EndpointSummary, EngineLimits, RunRecord } from '../types.js';
 
 /** Gathers, record by record, by the record's address. */
 export class EndpointTally {
@@ -15,9 +15,16 @@ export class EndpointTally {
     if (record.endpoint != null) this.#byEndpoint.get(record.endpoint)?.add(record);
   }
 
-  /** In the order of the addresses. Asked for once, at the end. */
-  results(): EndpointSummary[] {
-    return [...this.#byEndpoint].map(([endpoint, part]) => ({ endpoint, ...part.result() }));
+  /** In the order of the addresses, as what they told of their `limits` is. Asked for once, at the end. */
+  results(limits: readonly Partial<EngineLimits>[] = []): EndpointSummary[] {
+    return [...this.#byEndpoint].map(([endpoint, part], i) => {
+      const told = limits[i] ?? {};
+      return {
+        endpoint,
+        ...part.result(),
+        ...(Object.keys(told).length === 0 ? {} : { serverLimits: told }),
+      };
+    });
   }
 }
 

@@ -7,6 +7,7 @@ import { REPLAY_DEFAULTS, type ReplayOptions } from './options.js';
 import type { SendPlan } from './plan.js';
 import type { Preparation } from './prepare.js';
 import type { Protocol } from './protocol.js';
+import { limitNotes } from './server-limits.js';
 import type { ReplaySource } from './source.js';
 import type { RunHeader } from './summary.js';
 import { endpointsOf, type Target } from './target.js';
@@ -21,13 +22,15 @@ export interface HeaderInput {
   readonly prepared: Preparation;
   readonly senders: number;
   readonly salt: string | null;
-  readonly serverLimits: Partial<EngineLimits>;
+  /** By address; empty = not asked. */
+  readonly serverLimits: readonly Partial<EngineLimits>[];
 }
 
 /** The header of a run; credentials are in none of its parts. */
 export function headerOf(input: HeaderInput): RunHeader {
-  const { options, source, plan, target, protocol, prepared, senders, salt } = input;
+  const { options, source, plan, target, protocol, prepared, senders, salt, serverLimits } = input;
   const { schedule } = plan;
+  const [firstLimits = {}] = serverLimits;
   return {
     manifest: createManifest({
       command: 'replay',
@@ -96,10 +99,15 @@ export function headerOf(input: HeaderInput): RunHeader {
     startedUtc: new Date().toISOString(),
     slo: options.slo ?? [],
     senders,
-    ...(Object.keys(input.serverLimits).length === 0 ? {} : { serverLimits: input.serverLimits }),
+    ...(Object.keys(firstLimits).length === 0 ? {} : { serverLimits: firstLimits }),
+    ...(serverLimits.length > 1 ? { endpointLimits: serverLimits } : {}),
     measured: Math.max(0, plan.count - (options.unmeasured ?? 0)),
     // What was found at the endpoint first: screens show the first few.
-    notes: [...prepared.notes, ...planNotes(options, plan, salt, senders)],
+    notes: [
+      ...prepared.notes,
+      ...limitNotes(endpointsOf(target), serverLimits),
+      ...planNotes(options, plan, salt, senders),
+    ],
   };
 }
 

@@ -182,16 +182,17 @@ async function scraperOf(options: ReplayOptions, target: Target, log: ServerLog)
   return scrapersTogether([server, gpu]);
 }
 
-/** What the first address says of its limits, unless its own metrics are not wanted. */
-async function limitsTold(
-  { metricsUrl }: ReplayOptions,
-  { url, headers, connection }: Target,
-): Promise<Partial<EngineLimits>> {
-  if (metricsUrl === 'none') return {};
+/** What each address says of its limits, in their order, unless their own metrics are not wanted. */
+async function limitsTold({ metricsUrl }: ReplayOptions, target: Target): Promise<Partial<EngineLimits>[]> {
+  if (metricsUrl === 'none') return [];
+  const { headers, connection } = target;
   const dispatcher = createAgent(connection);
-  const page = metricsUrl?.split(',')[0];
+  const pages = metricsUrl?.split(',') ?? [];
   try {
-    return (await readServerLimits(url, { metricsUrl: page, headers, dispatcher })).limits;
+    const told = [target, ...target.otherPlaces].map(({ url }, i) =>
+      readServerLimits(url, { metricsUrl: pages[i], headers, dispatcher }),
+    );
+    return (await Promise.all(told)).map(({ limits }) => limits);
   } finally {
     await dispatcher.destroy();
   }

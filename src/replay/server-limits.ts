@@ -72,6 +72,25 @@ export async function serverLimits(read: PageReader): Promise<ServerLimits> {
   return { limits, told };
 }
 
+/** Where the addresses of one load tell different limits: they are not one engine. */
+export function limitNotes(endpoints: readonly string[], limits: readonly Partial<EngineLimits>[]): string[] {
+  const keys = new Set(limits.flatMap((told) => Object.keys(told) as (keyof EngineLimits)[]));
+  const differences = [...keys].flatMap((key) => {
+    const byValue = new Map<number, string[]>();
+    limits.forEach(({ [key]: value }, i) => {
+      if (value !== undefined)
+        byValue.set(value, [...(byValue.get(value) ?? []), new URL(endpoints[i]).host]);
+    });
+    if (byValue.size < 2) return [];
+    return [`${key} ${[...byValue].map(([value, hosts]) => `${value} (${hosts.join(', ')})`).join(', ')}`];
+  });
+  return differences.length === 0
+    ? []
+    : [
+        `the addresses tell unequal limits: ${differences.join('; ')}; one calibration of them all is wrong: replay against each kind by itself`,
+      ];
+}
+
 function fromMetrics(text: string): Partial<EngineLimits> {
   const line = /^vllm:cache_config_info\{(.*)\}/m.exec(text)?.[1];
   if (line === undefined) return {};

@@ -30,8 +30,10 @@ export interface RunHeader {
   readonly senders: number;
   /** Requests that will be measured. */
   readonly measured: number;
-  /** As the server told; absent = it told none, or was not asked. */
+  /** As the server (the first address) told; absent = it told none, or was not asked. */
   readonly serverLimits?: Partial<EngineLimits>;
+  /** The same by address; absent = there is one, or they were not asked. */
+  readonly endpointLimits?: readonly Partial<EngineLimits>[];
   /** Notes that were known at the start. */
   readonly notes: readonly string[];
 }
@@ -71,7 +73,7 @@ export function summarizeRun(input: SummaryInput): RunSummary {
     interrupted,
     counts,
     metrics,
-    ...(tally.endpoints === null ? {} : { endpoints: tally.endpoints.results() }),
+    ...(tally.endpoints === null ? {} : { endpoints: tally.endpoints.results(header.endpointLimits) }),
     throughput: tally.flow.result(),
     goodput: tally.slo?.goodput() ?? null,
     slo: tally.slo?.results() ?? [],

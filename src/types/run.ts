@@ -109,6 +109,8 @@ export interface EndpointSummary {
   readonly byStatus: RunCounts['byStatus'];
   /** `ttft` and `e2e`. */
   readonly metrics: MetricSummaryMap;
+  /** As it told before the load; absent = it told none, or was not asked. */
+  readonly serverLimits?: Partial<EngineLimits>;
 }
 
 /** Token and request flow; window = first intended send to last end. */
@@ -260,7 +262,7 @@ export interface RunSummary extends FileHeader<'run'> {
   readonly slo: readonly SloResult[];
   readonly validity: Verdict<'valid' | 'invalid'> & { readonly checks: readonly Check[] };
   readonly client: ClientHealth;
-  /** As the server told before the load (of the first address); absent = it told none, or was not asked. */
+  /** As the server told before the load (of several the first; each is in `endpoints`); absent = it told none, or was not asked. */
   readonly serverLimits?: Partial<EngineLimits>;
   readonly server: { readonly gauges: readonly GaugeSummary[] } | null;
   readonly promptTokens: {
