@@ -9,6 +9,7 @@ import type { Protocol } from './protocol.js';
 import { type Target, withModel } from './target.js';
 import { negotiateHttp } from './transports/negotiate.js';
 import { calibratePrompts, calibrateTurns, reachEndpoint, tryEndpoint } from './trial.js';
+import type { TurnPlan } from './turn-plan.js';
 
 /** What the endpoint told before the run. */
 export interface Preparation {
@@ -35,7 +36,7 @@ export async function prepareEndpoint(
 ): Promise<Preparation> {
   const signal = options.signal ?? null;
   const isIds = protocol.promptAs === 'token-ids';
-  if (isIds && plan.turns != null) throw idsWithTurns(protocol);
+  if (isIds && plan.turns?.answers === 'real' && hasHistory(plan.turns)) throw idsWithAnswers(protocol);
   const pool = isIds ? tokenIdPool() : promptPoolOf(options.encoding ?? REPLAY_DEFAULTS.encoding);
   const notes: string[] = [];
   if (target.connection.insecure === true) {
@@ -89,7 +90,7 @@ export async function prepareEndpoint(
           ? 'the server adds no tokens to prompts (--calibrate-prompts)'
           : `the server adds ${found} tokens to every prompt; they were taken off (--calibrate-prompts)`,
       );
-      if (plan.turns?.newTokens.some((tokens) => tokens >= 0) === true) {
+      if (plan.turns != null && hasHistory(plan.turns)) {
         const perTurn = await calibrateTurns({ ...trial, conceded }, templateTokens);
         turnTokens = perTurn ?? 0;
         notes.push(
@@ -108,9 +109,12 @@ export async function prepareEndpoint(
   return { model, ignoreEos, conceded, target: reached, templateTokens, turnTokens, pool, notes };
 }
 
-const idsWithTurns = (protocol: Protocol): ToolError =>
+/** Whether a prompt holds a conversation so far. */
+const hasHistory = (turns: TurnPlan): boolean => turns.newTokens.some((tokens) => tokens >= 0);
+
+const idsWithAnswers = (protocol: Protocol): ToolError =>
   new ToolError({
     code: 'BAD_VALUE',
-    message: `${protocol.name} cannot replay conversations: answers come as text, prompts are token ids`,
-    hint: 'name --protocol openai-completions, or --sessions open',
+    message: `${protocol.name} cannot put real answers into conversations: answers come as text, prompts are token ids`,
+    hint: 'write --history synthetic (answers of the recorded lengths), --protocol openai-completions, or --sessions open',
   });

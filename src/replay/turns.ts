@@ -163,28 +163,37 @@ const jsonText = (text: string): string => JSON.stringify(text).slice(1, -1);
 /** The body of a turn with the conversation so far before its new text. */
 function continued<T extends TurnJob>(job: T, parent: EndedTurn): { body: Uint8Array; prompt: PromptPlace } {
   const { from, to, tokens } = job.prompt!;
-  const { answer, answerTokens } = job.after!;
   const before = job.body.subarray(0, from);
-  const [toAnswer, toPrompt] = joinsOf(before, answer === null);
-  const text = Buffer.concat([
-    parent.history,
-    toAnswer,
-    answer ?? parent.answer,
-    toPrompt,
-    job.body.subarray(from, to),
-  ]);
-  const produced = answer === null ? parent.answerTokens : answerTokens;
+  const { answer, answerTokens } = answerBetween(job.after!, parent, before);
+  const text = Buffer.concat([parent.history, ...answer, job.body.subarray(from, to)]);
   return {
     body: Buffer.concat([before, text, job.body.subarray(to)]),
     prompt: {
       from,
       to: from + text.length,
       tokens:
-        parent.tokens === null || produced === null || tokens === null
+        parent.tokens === null || answerTokens === null || tokens === null
           ? null
-          : parent.tokens + produced + tokens,
+          : parent.tokens + answerTokens + tokens,
     },
   };
+}
+
+/** What stands between the conversation so far and a turn's new text: the answer with what joins it, and its tokens. */
+function answerBetween(
+  { answer, answerTokens }: TurnRule,
+  parent: EndedTurn,
+  before: Uint8Array,
+): { answer: readonly Uint8Array[]; answerTokens: number | null } {
+  const joins = joinsOf(before, answer === null);
+  const [toAnswer, toPrompt] = joins;
+  if (answer === null)
+    return { answer: [toAnswer, parent.answer, toPrompt], answerTokens: parent.answerTokens };
+  if (answer.length > 0) return { answer: [toAnswer, answer, toPrompt], answerTokens };
+  // The recorded answer was empty: one text has nothing in its place, and a message must not be empty.
+  return joins === CHAT_JOINS
+    ? { answer: [toAnswer, Buffer.from(EMPTY_ANSWER), toPrompt], answerTokens: 1 }
+    : { answer: [toPrompt], answerTokens: 0 };
 }
 
 /**
@@ -206,12 +215,16 @@ const CHAT_JOINS = [
   Buffer.from('"},{"role":"user","content":"'),
 ] as const;
 const BLANK = Buffer.from(' ');
+const ID_JOINS = [Buffer.from(','), Buffer.from(',')] as const;
+const LIST_START = 0x5b;
 
 /**
  * What stands before an answer and before the next prompt. Where the prompt is the content of a user's message, turns are
- * messages of their own; elsewhere they are one text, in which a real answer continues the prompt as it was generated.
+ * messages of their own; where it is a list of token ids, they are one list; elsewhere one text, in which a real answer
+ * continues the prompt as it was generated.
  */
 function joinsOf(before: Uint8Array, isReal: boolean): readonly [Uint8Array, Uint8Array] {
+  if (before.at(-1) === LIST_START) return ID_JOINS;
   const tail = before.subarray(Math.max(0, before.length - USER_MESSAGE.length));
   if (USER_MESSAGE.equals(tail)) return CHAT_JOINS;
   return [isReal ? NOTHING : BLANK, BLANK];

@@ -9,6 +9,7 @@ import {
   type Script,
   type ScriptedRequest,
 } from '../../src/replay/testing/script.js';
+import { createScriptedEndpoint } from '../../src/replay/testing/scripted-endpoint.js';
 import type { RunRecord, TraceRow } from '../../src/types.js';
 import { answer, bodyOf, lengthOf, promptOf, replay, rowsAt, thrown } from './scripted-run.js';
 
@@ -144,6 +145,97 @@ test('the real answers stand in the conversation, counted by the server', async 
     rows.map(({ inputTokensAsked }) => inputTokensAsked),
     [10, 10, 19, 19, 10, 28, 28],
   );
+});
+
+/** An answer of `max_tokens` tokens to a prompt of token ids, whose usage counts the ids. */
+const idsAnswer: Script = (request) => {
+  const { prompt, max_tokens: tokens } = JSON.parse(request.body) as { prompt: number[]; max_tokens: number };
+  const chunk = (text: string, finish: string | null): string =>
+    `data: ${JSON.stringify({ choices: [{ index: 0, text, finish_reason: finish }] })}\n\n`;
+  return {
+    steps: [
+      {
+        atMs: 0,
+        write:
+          chunk(' one', null).repeat(tokens) +
+          chunk('', 'length') +
+          chatUsage(prompt.length, tokens) +
+          chatDone(),
+      },
+      { atMs: 0, end: 'complete' },
+    ],
+  };
+};
+const IDS = { protocol: 'openai-completions-ids' } as const;
+const idsOf = (request: { readonly body: string }): readonly number[] =>
+  (JSON.parse(request.body) as { prompt: number[] }).prompt;
+
+for (const mode of ['closed', 'hybrid'] as const) {
+  test(`token ids, ${mode} sessions: conversations with synthetic answers are one list of exact length`, async () => {
+    const { summary, records, endpoint } = await replay(idsAnswer, {
+      ...IDS,
+      rows: sessionRows(),
+      sessions: mode,
+      history: 'synthetic',
+    });
+    assert.deepEqual(summary.counts.byStatus, { ok: 7 });
+    assert.deepEqual(summary.promptTokens, { compared: 7, exact: 7, meanSignedError: 0 });
+    assert.deepEqual(
+      byIndex(records).map(({ inputTokensAsked }) => inputTokensAsked),
+      [10, 10, 20, 20, 10, 30, 30],
+    );
+    const prompts = endpoint.requests.map(idsOf);
+    assert.ok(prompts.flat().every((id) => Number.isInteger(id) && id >= 1_000));
+    for (const long of prompts.filter(({ length }) => length === 30)) {
+      for (const begun of [10, 20]) {
+        const before = long.slice(0, begun).join();
+        assert.ok(
+          prompts.some((prompt) => prompt.join() === before),
+          'the turn before stands at its start',
+        );
+      }
+    }
+  });
+}
+
+test('token ids: an answer of no tokens leaves nothing in the list; elsewhere a message is never empty', async () => {
+  const rows = sessionRows().map((row) => (row.turn === 1 ? { ...row, outputTokens: 0 } : row));
+  const options = { rows, sessions: 'closed', history: 'synthetic', maxOutput: 4 } as const;
+  const ids = await replay(idsAnswer, { ...options, ...IDS });
+  assert.deepEqual(ids.summary.promptTokens, { compared: 7, exact: 7, meanSignedError: 0 });
+  assert.deepEqual(
+    [...ids.endpoint.requests.map((one) => idsOf(one).length)].sort(),
+    [10, 10, 10, 20, 20, 30, 30],
+  );
+  const chat = await replay((request) => answer(request), options);
+  const seconds = chat.endpoint.requests.map(messagesOf).filter(({ length }) => length > 1);
+  assert.equal(seconds.length, 4);
+  assert.ok(seconds.flat().every(({ content }) => content !== ''));
+});
+
+test('token ids: real answers are text and cannot stand in the prompt, which is said before anything is sent', async () => {
+  const rows = sessionRows();
+  for (const sessions of ['closed', 'hybrid'] as const) {
+    for (const history of ['real', undefined] as const) {
+      const endpoint = await createScriptedEndpoint({ script: idsAnswer });
+      try {
+        await assert.rejects(
+          replay(() => null, { ...IDS, url: endpoint.url, trial: true, rows, sessions, history }),
+          thrown('BAD_VALUE', /cannot put real answers into conversations[\s\S]*--history synthetic/),
+        );
+        assert.equal(endpoint.requests.length, 0);
+      } finally {
+        await endpoint.close();
+      }
+    }
+  }
+  // Turns whose prompts are their own hold no answers, whatever would stand for them.
+  const apart = await replay(idsAnswer, {
+    ...IDS,
+    rows: rows.map((row) => ({ ...row, inputTokens: 12 })),
+    sessions: 'closed',
+  });
+  assert.deepEqual(apart.summary.promptTokens, { compared: 7, exact: 7, meanSignedError: 0 });
 });
 
 test('a failed turn ends its session: what follows is skipped, counted, and no fault of the client', async () => {
