@@ -266,9 +266,19 @@ function withoutMark(head: Buffer, name: string): Buffer {
       hint: `convert it first: iconv -f UTF-16 -t UTF-8 ${name} > utf8-${name}`,
     });
   }
+  if (head.subarray(0, LFS_POINTER.length).equals(LFS_POINTER)) {
+    throw new ToolError({
+      code: 'FILE_UNREADABLE',
+      message: `${name} is a Git LFS pointer: it names a file that was not fetched`,
+      hint: 'fetch what it stands for: git lfs pull',
+    });
+  }
   const hasMark = head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf;
   return hasMark ? head.subarray(3) : head;
 }
+
+/** What a clone without Git LFS has in place of large files, such as those of public data sets. */
+const LFS_POINTER = Buffer.from('version https://git-lfs.github.com/spec/');
 
 /** `holds`: what there is instead of records. */
 export function emptyInput(name: string, holds: string): ToolError {

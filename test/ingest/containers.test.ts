@@ -45,6 +45,15 @@ test('F52: a byte-order mark does not eat the first column', async (context) => 
   }
 });
 
+test('a Git LFS pointer in place of a data set is named as what it is', async (context) => {
+  const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'4'.repeat(64)}\nsize 144819209\n`;
+  await assert.rejects(ingestText(context, 'BurstGPT_2.csv', pointer), {
+    code: 'FILE_UNREADABLE',
+    message: 'BurstGPT_2.csv is a Git LFS pointer: it names a file that was not fetched',
+    hint: /git lfs pull/,
+  });
+});
+
 test('F53: all members of a gzip file are read, whatever its name', async (context) => {
   const members = [`${HEADER}\n${rowsText(0, 10)}`, rowsText(10, 20), rowsText(20, 30)].map((text) =>
     gzipSync(text),

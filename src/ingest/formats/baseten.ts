@@ -13,6 +13,9 @@ const SESSION = 3;
 const CANCELLED = 4;
 const DURATION = 5;
 const TTFT = 6;
+const MODEL = 7;
+const ORGANISATION = 8;
+const CACHED = 9;
 
 export const baseten: LogFormat = {
   name: 'baseten',
@@ -32,8 +35,22 @@ export const baseten: LogFormat = {
     { name: 'request_canceled', required: false, meaning: 'true = the client went away' },
     { name: 'duration_e2e_ms', required: false, meaning: 'duration, ms' },
     { name: 'duration_ttft_ms', required: false, meaning: 'time to first token, ms' },
+    { name: 'model_name', required: false, meaning: 'model called' },
+    { name: 'org_id', required: false, meaning: 'the caller' },
+    { name: 'cached_tokens_reference', required: false, meaning: 'cached part of the prompt' },
   ],
-  fills: ['inputTokens', 'outputTokens', 'sessionId', 'operation', 'status', 'ttftNs', 'durationNs'],
+  fills: [
+    'inputTokens',
+    'outputTokens',
+    'cachedTokens',
+    'sessionId',
+    'clientId',
+    'model',
+    'operation',
+    'status',
+    'ttftNs',
+    'durationNs',
+  ],
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
@@ -46,6 +63,9 @@ export const baseten: LogFormat = {
       row.setArrival(time);
       row.inputTokens = record.count(INPUT);
       row.outputTokens = record.count(OUTPUT);
+      row.cachedTokens = record.count(CACHED);
+      row.model = record.text(MODEL);
+      row.clientId = pseudonyms.of('client', record.text(ORGANISATION));
       row.sessionId = pseudonyms.of('session', record.text(SESSION));
       row.operation = 'completion';
       const cancelled = record.flag(CANCELLED);

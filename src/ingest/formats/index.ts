@@ -35,6 +35,7 @@ import { sglangText } from './sglang-text.js';
 import { shareGpt } from './sharegpt.js';
 import { splitwiseSim } from './splitwise-sim.js';
 import { tgi } from './tgi.js';
+import { tgiLog } from './tgi-log.js';
 import { vertexAi } from './vertex-ai.js';
 import { vidur } from './vidur.js';
 import { vllmCustom } from './vllm-custom.js';
@@ -62,6 +63,7 @@ export const LOG_FORMATS: readonly LogFormat[] = [
   envoyAccess,
   nginxAccess,
   tgi,
+  tgiLog,
   llamaCpp,
   ollama,
   langfuse,

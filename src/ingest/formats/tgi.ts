@@ -1,13 +1,12 @@
 /**
  * Hugging Face Text Generation Inference, router log with `--json-output`: one object per request, written at its end,
- * so that the arrival is that end less `total_time`. Durations are Rust's, each with its own unit. There are no token
- * counts, but `time_per_token` is the inference time divided by them, which gives the output back.
+ * so that the arrival is that end less `total_time`.
  */
 import type { LogFormat } from '../format.js';
 import { RowReject, type SourceRecord } from '../record.js';
 import { detectByKeys } from './detect-keys.js';
-import { backdate, parseRustDurationNs } from './instants.js';
-import { sumCounts } from './json-cell.js';
+import { jsonCell, textAt } from './json-cell.js';
+import { endsTgiRequest, fillFromTgi, TGI_FILLS } from './tgi-rows.js';
 
 const TIME = 0;
 const TOTAL = 1;
@@ -16,6 +15,8 @@ const NAME = 3;
 const INFERENCE = 4;
 const PER_TOKEN = 5;
 const PARAMETERS = 6;
+const MESSAGE = 7;
+const SPANS = 8;
 
 export const tgi: LogFormat = {
   name: 'tgi',
@@ -26,12 +27,14 @@ export const tgi: LogFormat = {
     { name: 'timestamp', required: true, meaning: 'when the line was written: the end of the request' },
     { name: 'span.total_time', required: true, meaning: 'duration, as 1.212s' },
     { name: 'level', required: true, meaning: 'ERROR = failed' },
-    { name: 'span.name', required: true, meaning: 'generate_stream = streamed' },
+    { name: 'span.name', required: true, meaning: 'the endpoint; generate_stream = streamed' },
     { name: 'span.inference_time', required: false, meaning: 'duration of the inference' },
     { name: 'span.time_per_token', required: false, meaning: 'inference time ÷ output tokens' },
     { name: 'span.parameters', required: false, meaning: 'max_new_tokens is the cap on the output' },
+    { name: 'message', required: false, meaning: 'Success = the request is done' },
+    { name: 'spans', required: false, meaning: 'the endpoint of a failure, which is said further inside' },
   ],
-  fills: ['outputTokens', 'maxOutputTokens', 'operation', 'stream', 'status', 'durationNs'],
+  fills: TGI_FILLS,
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',
   blockSize: null,
@@ -39,37 +42,35 @@ export const tgi: LogFormat = {
   detect: (sample) => detectByKeys(tgi, sample),
   open: () => ({
     read(record, row) {
-      const name = record.text(NAME);
-      // Other lines of the router: start-up, health, metrics.
-      if (name === null || !/generate|chat|completions/.test(name)) return false;
+      const level = record.text(LEVEL);
+      const message = record.text(MESSAGE);
+      const spans = spansOf(record);
+      if (!endsTgiRequest({ level, message, spans })) return false;
       const time = record.time(TIME, 'iso');
       if (time === null) throw new RowReject('timestamp is missing');
       row.setArrival(time);
-      row.stream = name.includes('stream') ? true : name === 'generate' ? false : null;
-      row.operation = name.includes('chat') ? 'chat' : 'completion';
-      row.status = record.text(LEVEL) === 'ERROR' ? 'http_error' : 'ok';
-      row.durationNs = rustDuration(record, TOTAL, 'total_time');
-      if (row.durationNs === null && row.status === 'ok') {
-        throw new RowReject('total_time is missing: the arrival is not known');
-      }
-      // A failure is refused at once or cut off: without a duration, its end stands for its arrival.
-      if (row.durationNs !== null) backdate(row, row.durationNs);
-      const inference = rustDuration(record, INFERENCE, 'inference_time');
-      const perToken = rustDuration(record, PER_TOKEN, 'time_per_token');
-      if (inference !== null && perToken !== null && perToken > 0n) {
-        row.outputTokens = sumCounts(Math.round(Number(inference) / Number(perToken)));
-      }
-      const cap = /max_new_tokens: Some\((\d{1,9})\)/.exec(record.text(PARAMETERS) ?? '');
-      row.maxOutputTokens = cap === null ? null : Number(cap[1]);
+      fillFromTgi(
+        {
+          level,
+          message,
+          spans,
+          totalTime: record.text(TOTAL),
+          inferenceTime: record.text(INFERENCE),
+          timePerToken: record.text(PER_TOKEN),
+          parameters: record.text(PARAMETERS),
+        },
+        row,
+      );
       return true;
     },
   }),
 };
 
-function rustDuration(record: SourceRecord, column: number, name: string): bigint | null {
-  const text = record.text(column);
-  if (text === null) return null;
-  const duration = parseRustDurationNs(text);
-  if (duration === null) throw new RowReject(`${name} is no duration`, text.slice(0, 40));
-  return duration;
+/** A success names its endpoint as its own span; what was current when it was written may be another. */
+function spansOf(record: SourceRecord): readonly string[] {
+  const name = record.text(NAME);
+  if (record.text(MESSAGE) === 'Success') return name === null ? [] : [name];
+  const around = jsonCell(record, SPANS);
+  const names = Array.isArray(around) ? around.map((span: unknown) => textAt(span, ['name'])) : [];
+  return [...names, name].filter((found) => found !== null);
 }

@@ -1,7 +1,7 @@
 /**
  * Weka (kv-cache-tester) sessions of coding agents: one JSON object per session with all calls of the main agent and its
- * subagents, float seconds from the session's start, so that sessions have no place on a common clock. Hash ids are local
- * to a session: they are mixed with its id, so that those of different sessions do not meet.
+ * subagents, float seconds from the session's start, so that sessions have no place on a common clock. Hash ids that are
+ * local to a session are mixed with its id, so that those of different sessions do not meet.
  */
 import { RowReject } from '../record.js';
 import type { StagedRow } from '../rows.js';
@@ -14,6 +14,7 @@ import { wekaRequests } from './weka-requests.js';
 const ID = 0;
 const BLOCK_SIZE = 1;
 const REQUESTS = 2;
+const SCOPE = 3;
 
 const NS_PLACES = 9;
 const U64_MASK = (1n << 64n) - 1n;
@@ -32,7 +33,12 @@ export const weka: ManyRowsFormat = {
       meaning:
         'calls: t, api_time, think_time, ttft (s), in and out (tokens), hash_ids, model; subagents nest calls',
     },
-    { name: 'hash_id_scope', required: true, meaning: 'local: ids count within the session' },
+    {
+      name: 'hash_id_scope',
+      required: false,
+      meaning: 'global: equal ids of all sessions are the same block; else they count within the session',
+    },
+    { name: 'models', required: true, meaning: 'tells the format; each call has its own' },
   ],
   fills: [
     'inputTokens',
@@ -69,7 +75,7 @@ export const weka: ManyRowsFormat = {
         if (tokens !== blockSize) {
           throw new RowReject('block_size is not that of the sessions before', String(tokens));
         }
-        const salt = hash64(session);
+        const salt = record.text(SCOPE) === 'global' ? null : hash64(session);
         const previous = new Map<string | null, { id: string; turn: number }>();
         const calls = wekaRequests({ requests: jsonCell(record, REQUESTS) });
         calls.forEach(({ atNs, call, agent }, index) => {
@@ -92,7 +98,7 @@ export const weka: ManyRowsFormat = {
   },
 };
 
-function fillFromCall(call: unknown, row: StagedRow, blockSize: number, salt: bigint): void {
+function fillFromCall(call: unknown, row: StagedRow, blockSize: number, salt: bigint | null): void {
   row.inputTokens = countAt(call, ['in']);
   row.outputTokens = countAt(call, ['out']);
   row.model = textAt(call, ['model']);
@@ -105,14 +111,14 @@ function fillFromCall(call: unknown, row: StagedRow, blockSize: number, salt: bi
 }
 
 /** Sets the block ids when there is one for every block of the prompt; other lists do not say what they leave out. */
-function readHashes(ids: unknown, row: StagedRow, blockSize: number, salt: bigint): void {
+function readHashes(ids: unknown, row: StagedRow, blockSize: number, salt: bigint | null): void {
   if (!Array.isArray(ids) || row.inputTokens === null) return;
   if (ids.length !== Math.ceil(row.inputTokens / blockSize)) return;
   row.hashes.clear();
   for (const id of ids as unknown[]) {
     if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 0)
       throw new RowReject('hash_ids has no whole number');
-    row.hashes.pushBig(mix64(salt ^ BigInt(id)));
+    row.hashes.pushBig(salt === null ? BigInt(id) : mix64(salt ^ BigInt(id)));
   }
   row.blockHashes = row.hashes;
 }
