@@ -5,8 +5,8 @@
  * it has no value. Failed and timed-out requests have no latency; the reason is counted and printed.
  */
 import type { MetricId, MetricSummary } from './types/run-support.js';
-import type { RequestInstants } from './types.js';
-import { nsToMs } from './units.js';
+import type { RequestInstants, RunThroughput } from './types.js';
+import { nsToMs, nsToSec } from './units.js';
 
 /** A value in ms, or why there is none. */
 export type MetricValue = number | { readonly missing: string };
@@ -291,4 +291,53 @@ function whyNoGaps(request: RequestInstants): string {
 
 function countReason(counts: Record<string, number>, reason: string): void {
   counts[reason] = (counts[reason] ?? 0) + 1;
+}
+
+/** What the flow of requests is counted from; `inputTokensAsked` stands in where the server did not count. */
+export type FlowRecord = RequestInstants & { readonly inputTokensAsked?: number | null };
+
+/**
+ * Flow over the window from the first intended instant to the last end. `inputTokensPerSec` counts the prompts of ok
+ * requests, by the server where it counted.
+ */
+export function throughputOf(records: Iterable<FlowRecord>): RunThroughput {
+  const flow = new FlowTally();
+  for (const record of records) flow.add(record);
+  return flow.result();
+}
+
+/** The same, record by record. */
+export class FlowTally {
+  #firstNs = Number.POSITIVE_INFINITY;
+  #lastNs = Number.NEGATIVE_INFINITY;
+  #sent = 0;
+  #ok = 0;
+  #okTokens = 0;
+  #allTokens = 0;
+  #inputTokens = 0;
+
+  add(record: FlowRecord): void {
+    this.#firstNs = Math.min(this.#firstNs, record.intendedNs);
+    // What was never sent has no end: a run that was interrupted is measured over the time that it ran.
+    if (record.endNs !== null) this.#lastNs = Math.max(this.#lastNs, record.endNs);
+    if (record.sentNs !== null) this.#sent += 1;
+    this.#allTokens += record.outputTokens ?? 0;
+    if (record.status !== 'ok') return;
+    this.#ok += 1;
+    this.#okTokens += record.outputTokens ?? 0;
+    this.#inputTokens += record.inputTokens ?? record.inputTokensAsked ?? 0;
+  }
+
+  result(): RunThroughput {
+    const windowSec = this.#lastNs < this.#firstNs ? 0 : nsToSec(this.#lastNs - this.#firstNs);
+    const perSec = (count: number): number => (windowSec > 0 ? count / windowSec : 0);
+    return {
+      windowSec,
+      sentPerSec: perSec(this.#sent),
+      okPerSec: perSec(this.#ok),
+      okOutputTokensPerSec: perSec(this.#okTokens),
+      allOutputTokensPerSec: perSec(this.#allTokens),
+      inputTokensPerSec: perSec(this.#inputTokens),
+    };
+  }
 }

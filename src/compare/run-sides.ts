@@ -154,7 +154,8 @@ export function flowBlocks(
 ): RatioBlocks {
   const { records } = side;
   const fromNs = records[0]?.intendedNs ?? 0;
-  const endNs = records.reduce((last, record) => Math.max(last, record.endNs ?? record.intendedNs), fromNs);
+  // What was never sent has no end: it does not lengthen the window.
+  const endNs = records.reduce((last, record) => Math.max(last, record.endNs ?? last), fromNs);
   const windowSec = nsToSec(endNs - fromNs);
   const blocks = blockSec > 0 ? Math.max(1, Math.ceil(windowSec / blockSec)) : 1;
   const numerator = new Float64Array(blocks);

@@ -3,10 +3,9 @@
  * interval, so nothing is judged. Arrow "two runs".
  */
 import { createManifest } from '../manifest.js';
-import { summarizeMetrics } from '../metrics.js';
+import { summarizeMetrics, throughputOf } from '../metrics.js';
 import type { MetricSummary, MetricSummaryMap } from '../types/run-support.js';
 import type { ComparedRun, OtherToolResult, RunComparison, RunDifference } from '../types.js';
-import { nsToSec } from '../units.js';
 import type { CompareRunsOptions, RunInput } from './runs.js';
 
 /** A run as its file tells it. */
@@ -48,17 +47,7 @@ export function summarisedOther(name: string, hash: string, result: OtherToolRes
 /** A run with requests, brought down to the same summaries. */
 export function summarisedRun({ name, summary, records, tool }: RunInput): SummarisedRun {
   const measured = records.filter((record) => record.phase === 'measure');
-  const ok = measured.filter((record) => record.status === 'ok');
-  const firstNs = measured.reduce(
-    (least, record) => Math.min(least, record.intendedNs),
-    Number.POSITIVE_INFINITY,
-  );
-  const lastNs = measured.reduce(
-    (most, record) => Math.max(most, record.endNs ?? most),
-    Number.NEGATIVE_INFINITY,
-  );
-  const windowSec = lastNs > firstNs ? nsToSec(lastNs - firstNs) : null;
-  const perSec = (amount: number): number | null => (windowSec === null ? null : amount / windowSec);
+  const { windowSec, okPerSec, okOutputTokensPerSec } = throughputOf(measured);
   return {
     run: {
       name,
@@ -70,11 +59,11 @@ export function summarisedRun({ name, summary, records, tool }: RunInput): Summa
       ...(tool === undefined ? {} : { tool }),
       valid: summary.validity.verdict === 'valid',
       offered: measured.length,
-      ok: ok.length,
+      ok: measured.filter((record) => record.status === 'ok').length,
     },
     metrics: summarizeMetrics(measured),
-    okPerSec: perSec(ok.length),
-    okOutputTokensPerSec: perSec(ok.reduce((sum, record) => sum + (record.outputTokens ?? 0), 0)),
+    okPerSec: windowSec > 0 ? okPerSec : null,
+    okOutputTokensPerSec: windowSec > 0 ? okOutputTokensPerSec : null,
     notes: [],
   };
 }

@@ -5,7 +5,7 @@
  * it, and errors stay within the limit: a server that refuses most of its load must not look fast, and a backlog
  * that a longer run would turn into a miss is a miss.
  */
-import { summarizeMetrics, ttft } from '../metrics.js';
+import { type FlowRecord, summarizeMetrics, throughputOf, ttft } from '../metrics.js';
 import { goodputOf, judgeSlo, type Slo } from '../slo.js';
 import type {
   Check,
@@ -15,7 +15,6 @@ import type {
   RunPhase,
   RunSummary,
   RunTarget,
-  RunThroughput,
 } from '../types.js';
 import { formatMs, formatRatio, nsToSec, significant } from '../units.js';
 import { lengthBandsOf } from './length-bands.js';
@@ -24,7 +23,7 @@ import { percentileIntervals } from './percentile-intervals.js';
 import { instabilityOf } from './stability.js';
 
 /** The instants of a request, and whether it belongs to the warm-up. */
-export type LevelRecord = RequestInstants & {
+export type LevelRecord = FlowRecord & {
   readonly phase: RunPhase;
   /** Why it failed, where the client knows it. */
   readonly error?: string | null;
@@ -273,36 +272,4 @@ function meanTtftMs(records: readonly LevelRecord[], fromNs: number, toNs: numbe
     n += 1;
   }
   return n === 0 ? null : sum / n;
-}
-
-/** Flow of the measured requests; window = first intended send to last end, as in run.json. */
-function throughputOf(measured: readonly LevelRecord[]): RunThroughput {
-  let fromNs = Number.POSITIVE_INFINITY;
-  let toNs = Number.NEGATIVE_INFINITY;
-  let sent = 0;
-  let ok = 0;
-  let okTokens = 0;
-  let allTokens = 0;
-  let inputTokens = 0;
-  for (const record of measured) {
-    fromNs = Math.min(fromNs, record.intendedNs);
-    toNs = Math.max(toNs, record.endNs ?? record.lastTokenNs ?? record.sentNs ?? record.intendedNs);
-    if (record.sentNs !== null) sent += 1;
-    if (record.status === 'ok') {
-      ok += 1;
-      okTokens += record.outputTokens ?? 0;
-      inputTokens += record.inputTokens ?? 0;
-    }
-    allTokens += record.outputTokens ?? 0;
-  }
-  const windowSec = measured.length === 0 ? 0 : nsToSec(toNs - fromNs);
-  const per = (count: number): number => (windowSec > 0 ? count / windowSec : 0);
-  return {
-    windowSec,
-    sentPerSec: per(sent),
-    okPerSec: per(ok),
-    okOutputTokensPerSec: per(okTokens),
-    allOutputTokensPerSec: per(allTokens),
-    inputTokensPerSec: per(inputTokens),
-  };
 }

@@ -1,5 +1,5 @@
 /** From records to run.json: counts, metrics, throughput, goodput, prompt lengths. Pure; the records say everything. */
-import { type Samples, summarizeMetrics } from '../metrics.js';
+import { FlowTally, type Samples, summarizeMetrics } from '../metrics.js';
 import { type Slo, SloTally } from '../slo.js';
 import type {
   EngineLimits,
@@ -10,9 +10,8 @@ import type {
   RunRecord,
   RunSummary,
   RunTarget,
-  RunThroughput,
 } from '../types.js';
-import { nsToMs, nsToSec } from '../units.js';
+import { nsToMs } from '../units.js';
 import { EndpointTally } from './endpoints.js';
 import type { SenderHealth } from './messages.js';
 import { NoteTally } from './notes.js';
@@ -164,51 +163,6 @@ class RunTally {
     this.#compared += 1;
     if (inputTokens === inputTokensAsked) this.#exact += 1;
     this.#signedSum += inputTokens - inputTokensAsked;
-  }
-}
-
-/**
- * Flow over the window from the first intended instant to the last end. `inputTokensPerSec` counts the prompts of ok
- * requests, by the server where it counted.
- */
-export function throughputOf(records: Iterable<RunRecord>): RunThroughput {
-  const flow = new FlowTally();
-  for (const record of records) flow.add(record);
-  return flow.result();
-}
-
-class FlowTally {
-  #firstNs = Number.POSITIVE_INFINITY;
-  #lastNs = Number.NEGATIVE_INFINITY;
-  #sent = 0;
-  #ok = 0;
-  #okTokens = 0;
-  #allTokens = 0;
-  #inputTokens = 0;
-
-  add(record: RunRecord): void {
-    this.#firstNs = Math.min(this.#firstNs, record.intendedNs);
-    // What was never sent has no end: a run that was interrupted is measured over the time that it ran.
-    if (record.endNs !== null) this.#lastNs = Math.max(this.#lastNs, record.endNs);
-    if (record.sentNs !== null) this.#sent += 1;
-    this.#allTokens += record.outputTokens ?? 0;
-    if (record.status !== 'ok') return;
-    this.#ok += 1;
-    this.#okTokens += record.outputTokens ?? 0;
-    this.#inputTokens += record.inputTokens ?? record.inputTokensAsked ?? 0;
-  }
-
-  result(): RunThroughput {
-    const windowSec = this.#lastNs < this.#firstNs ? 0 : nsToSec(this.#lastNs - this.#firstNs);
-    const perSec = (count: number): number => (windowSec > 0 ? count / windowSec : 0);
-    return {
-      windowSec,
-      sentPerSec: perSec(this.#sent),
-      okPerSec: perSec(this.#ok),
-      okOutputTokensPerSec: perSec(this.#okTokens),
-      allOutputTokensPerSec: perSec(this.#allTokens),
-      inputTokensPerSec: perSec(this.#inputTokens),
-    };
   }
 }
 

@@ -4,10 +4,10 @@ import { test } from 'node:test';
 import { formatRunComparison } from '../../src/compare/format-runs.js';
 import { flowBlocks, ratioOf, runSides } from '../../src/compare/run-sides.js';
 import { type CompareRunsOptions, compareRuns } from '../../src/compare/runs.js';
-import { throughputOf } from '../../src/replay/summary.js';
+import { throughputOf } from '../../src/metrics.js';
 import { parseSlo } from '../../src/slo.js';
 import { stringifyStrict } from '../../src/trace/files.js';
-import type { RunComparison, RunDifference } from '../../src/types.js';
+import type { RunComparison, RunDifference, RunRecord } from '../../src/types.js';
 import { assertClose } from '../stats/reference.js';
 import { type MadeOptions, madeRun } from './made-runs.js';
 
@@ -173,6 +173,21 @@ test('flow over blocks of ends is the run’s throughput, whatever the block', (
     );
     assertClose(flow, throughputOf(records).okOutputTokensPerSec, 1e-12, `blocks of ${blockSec} s`);
   }
+});
+
+test('flow of an interrupted run is over the time that it ran: what was never sent does not lengthen it', () => {
+  const cut = BEFORE.records.map(
+    (record, i): RunRecord =>
+      i < BEFORE.records.length / 2
+        ? record
+        : { ...record, status: 'unsent', sentNs: null, endNs: null, outputTokens: null },
+  );
+  const ran = throughputOf(cut.filter((record) => record.status !== 'unsent'));
+  const whole = throughputOf(BEFORE.records);
+  assert.ok(ran.windowSec < 0.6 * whole.windowSec);
+  const side = runSides(cut, cut, true).a;
+  const flow = flowBlocks(side, 7, (record) => record.outputTokens ?? 0);
+  assertClose(ratioOf(flow, null), ran.okOutputTokensPerSec, 1e-12, 'tokens/s');
 });
 
 test('equal input, equal result; numbers are finite; lines fit the screen', async () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ToolError } from '../../src/errors.js';
 import { interpolatedRate, kneeOf } from '../../src/profile/capacity.js';
-import { judgeLevel, samplesNeeded } from '../../src/profile/judge.js';
+import { judgeLevel, type LevelRecord, samplesNeeded } from '../../src/profile/judge.js';
 import { levelSize, profileLoad } from '../../src/profile/profile.js';
 import { parseSlo } from '../../src/slo.js';
 import type { LoadLevel } from '../../src/types.js';
@@ -158,6 +158,47 @@ test('a backlog that grows is a miss although every percentile is still good', (
   assert.equal(growing.steady, false);
   assert.equal(growing.sloMet, false);
   assert.match(growing.because, /backlog grew: 7\d\.?\d*\/s completed of 100\/s sent/);
+});
+
+test('a level’s throughput is that of its run’s summary: what was never sent does not lengthen the window', () => {
+  const warm = record(-1e9, 50, true);
+  const sent = Array.from({ length: 10 }, (_, i) => record(i * 1e9, 50));
+  const uncounted = { ...record(10e9, 50), inputTokens: null, inputTokensAsked: 30 };
+  const failed = { ...record(11e9, 50, false, true), outputTokens: 2 };
+  const never: LevelRecord[] = Array.from({ length: 88 }, (_, i) => ({
+    ...record((12 + i) * 1e9, 50),
+    status: 'unsent',
+    sentNs: null,
+    firstByteNs: null,
+    firstTokenNs: null,
+    firstAnswerTokenNs: null,
+    lastTokenNs: null,
+    endNs: null,
+    outputTokens: null,
+    inputTokens: null,
+  }));
+  const { throughput } = judgeLevel(
+    {
+      target: TARGET,
+      records: [warm, ...sent, uncounted, failed, ...never],
+      gauges: [],
+      valid: false,
+      invalidBecause: 'the run was interrupted',
+      runDir: null,
+      stoppedEarly: null,
+    },
+    { ratePerSec: 1, attempt: 1, seed: '1', slo: SLO, maxErrorRatio: 0.01 },
+  );
+  // 0 s to the last end at 11 s + 50 ms + 40 ms.
+  const sec = 11.09;
+  assert.deepEqual(throughput, {
+    windowSec: sec,
+    sentPerSec: 12 / sec,
+    okPerSec: 11 / sec,
+    okOutputTokensPerSec: 55 / sec,
+    allOutputTokensPerSec: 57 / sec,
+    inputTokensPerSec: 130 / sec,
+  });
 });
 
 test('a level that missed by its backlog only leaves the met level as the capacity', async () => {
