@@ -42,66 +42,118 @@ export function gatherLists(
   return <i32>((filled - out) >> 3);
 }
 
-/** By row: 0 = alone in its instant, 1 = first of its instant, 2 = a further one. Returns the rows that are not alone. */
-export function markTies(secs: usize, nanos: usize, rows: i32, marks: usize): i32 {
+/** Where the lists of rows begin and end (u32 places), by their offsets (rows + 1 u32), moved by `shift`. */
+export function listPlaces(offsets: usize, rows: i32, shift: i32, starts: usize, ends: usize): void {
+  for (let i: usize = 0; i < <usize>rows << 2; i += 4) {
+    store<i32>(starts + i, load<i32>(offsets + i) + shift);
+    store<i32>(ends + i, load<i32>(offsets + i + 4) + shift);
+  }
+}
+
+/** By row: 1 = it arrives with the row before it, else 0. Returns how many do. */
+export function markFurther(secs: usize, nanos: usize, rows: i32, marks: usize): i32 {
   let tied = 0;
   store<u8>(marks, 0);
   for (let row = 1; row < rows; row++) {
     const n = nanos + (<usize>row << 2);
     const s = secs + (<usize>row << 3);
-    const mark = marks + row;
-    if (load<i32>(n) != load<i32>(n - 4) || load<f64>(s) != load<f64>(s - 8)) {
-      store<u8>(mark, 0);
-      continue;
-    }
-    if (load<u8>(mark - 1) == 0) {
-      store<u8>(mark - 1, 1);
-      tied++;
-    }
-    store<u8>(mark, 2);
-    tied++;
+    const isTied = load<i32>(n) == load<i32>(n - 4) && load<f64>(s) == load<f64>(s - 8);
+    store<u8>(marks + row, u8(isTied));
+    tied += i32(isTied);
   }
   return tied;
 }
 
-/** Rows that the last call of `orderTies` found equal to the one before them in turn and hash. */
+/** Marks of 2 that the last call of `countTies` found. */
 export let alike: i32 = 0;
 
+/** How many rows are marked. */
+export function countTies(marks: usize, rows: i32): i32 {
+  let tied = 0;
+  let twos = 0;
+  for (let row = 0; row < rows; row++) {
+    const mark = i32(load<u8>(marks + row));
+    tied += i32(mark != 0);
+    twos += mark >> 1;
+  }
+  alike = twos;
+  return tied;
+}
+
+/** Turns (i32, nowhere (0) = there are none) and hashes (f64) by row: what `isBefore` goes by. */
+let turnsOf: usize = 0;
+let hashesOf: usize = 0;
+
 /**
- * Orders rows (u32) of one instant by turn, then by hash (f64 both; `turns` nowhere (0) = there are none), all three in
- * place. Instants of more than `most` rows are left as they are.
+ * Writes the rows' numbers (u32) in order: rows of one instant by turn, then by hash. A row that has the hash of the one
+ * before it is marked 2. Returns how many rows change places.
  */
-export function orderTies(marks: usize, rows: i32, most: i32, turns: usize, hashes: usize, numbers: usize): void {
-  alike = 0;
+export function sortTies(marks: usize, rows: i32, turns: usize, hashes: usize, numbers: usize): i32 {
+  turnsOf = turns;
+  hashesOf = hashes;
+  let moved = 0;
   for (let from = 0; from < rows; ) {
+    store<u32>(numbers + (<usize>from << 2), from);
     let to = from + 1;
-    if (load<u8>(marks + from) == 1) while (to < rows && load<u8>(marks + to) == 2) to++;
-    if (to - from > 1 && to - from <= most) insert(from, to, turns, hashes, numbers);
+    for (; to < rows && load<u8>(marks + to) != 0; to++) store<u32>(numbers + (<usize>to << 2), to);
+    if (to - from > 1) {
+      sortRows(numbers + (<usize>from << 2), to - from);
+      let last: f64 = 0;
+      for (let at = from; at < to; at++) {
+        const number = load<u32>(numbers + (<usize>at << 2));
+        const hash = load<f64>(hashes + (<usize>number << 3));
+        moved += i32(number != at);
+        // The turn is one of the values.
+        if (at > from && hash == last) store<u8>(marks + at, 2);
+        last = hash;
+      }
+    }
     from = to;
+  }
+  return moved;
+}
+
+/** By insertion, from afar first where there are many (Shell's order). */
+function sortRows(numbers: usize, count: i32): void {
+  let gap = 1;
+  while (gap * 9 < count) gap = gap * 3 + 1;
+  for (; gap > 0; gap = (gap - 1) / 3) {
+    for (let i = gap; i < count; i++) {
+      const number = load<u32>(numbers + (<usize>i << 2));
+      let at = i;
+      for (; at >= gap; at -= gap) {
+        const before = load<u32>(numbers + (<usize>(at - gap) << 2));
+        if (isBefore(before, number)) break;
+        store<u32>(numbers + (<usize>at << 2), before);
+      }
+      store<u32>(numbers + (<usize>at << 2), number);
+    }
   }
 }
 
-function insert(from: i32, to: i32, turns: usize, hashes: usize, numbers: usize): void {
-  for (let i = from + 1; i < to; i++) {
-    const hash = load<f64>(hashes + (<usize>i << 3));
-    const turn = turns == 0 ? 0 : load<f64>(turns + (<usize>i << 3));
-    const number = load<u32>(numbers + (<usize>i << 2));
-    let at = i;
-    for (; at > from; at--) {
-      const before = <usize>(at - 1);
-      const beforeTurn = turns == 0 ? 0 : load<f64>(turns + (before << 3));
-      const beforeHash = load<f64>(hashes + (before << 3));
-      if (beforeTurn < turn || (beforeTurn == turn && beforeHash <= hash)) break;
-      store<f64>(hashes + (<usize>at << 3), beforeHash);
-      if (turns != 0) store<f64>(turns + (<usize>at << 3), beforeTurn);
-      store<u32>(numbers + (<usize>at << 2), load<u32>(numbers + (before << 2)));
-    }
-    store<f64>(hashes + (<usize>at << 3), hash);
-    if (turns != 0) store<f64>(turns + (<usize>at << 3), turn);
-    store<u32>(numbers + (<usize>at << 2), number);
+function isBefore(a: u32, b: u32): bool {
+  if (turnsOf != 0) {
+    const turnA = load<i32>(turnsOf + (<usize>a << 2));
+    const turnB = load<i32>(turnsOf + (<usize>b << 2));
+    if (turnA != turnB) return turnA < turnB;
   }
-  for (let i = from + 1; i < to; i++)
-    alike += i32(load<f64>(hashes + (<usize>i << 3)) == load<f64>(hashes + (<usize>(i - 1) << 3)));
+  const hashA = load<f64>(hashesOf + (<usize>a << 3));
+  const hashB = load<f64>(hashesOf + (<usize>b << 3));
+  return hashA != hashB ? hashA < hashB : a < b;
+}
+
+/** Begins the hashes of rows, two u32 each. */
+export function beginHashes(states: usize, rows: i32): void {
+  for (let row: usize = 0; row < <usize>rows; row++) store<u64>(states + (row << 3), 0x85ebca6b9e3779b9);
+}
+
+/** Replaces the hashes by numbers of 52 bits (f64). */
+export function endHashes(states: usize, rows: i32): void {
+  for (let row: usize = 0; row < <usize>rows; row++) {
+    const state = states + (row << 3);
+    const low = load<u32>(state) & 0xfffff;
+    store<f64>(state, <f64>load<u32>(state + 4) * 1048576 + <f64>low);
+  }
 }
 
 // @ts-ignore: a decorator of AssemblyScript

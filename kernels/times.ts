@@ -1,15 +1,5 @@
 /** Arrivals as whole seconds and nanoseconds, and what follows from them. */
 
-/** Whether two rows that follow each other arrive at one instant. */
-export function hasTies(secs: usize, nanos: usize, rows: i32): bool {
-  for (let row = 1; row < rows; row++) {
-    const n = nanos + (<usize>row << 2);
-    const s = secs + (<usize>row << 3);
-    if (load<i32>(n) == load<i32>(n - 4) && load<f64>(s) == load<f64>(s - 8)) return true;
-  }
-  return false;
-}
-
 /** Writes arrivals counted from a start: ns as i64, and as f64. */
 export function arrivals(
   secs: usize,

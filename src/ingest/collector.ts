@@ -6,9 +6,16 @@
  */
 import { kernels } from '../kernels/kernels.js';
 import type { TraceBatch } from '../types.js';
-import { gatherColumn } from './column-store.js';
-import { DenseRows } from './dense-rows.js';
-import { BLOCK_BITS, BLOCK_ROWS, blockBytes, compareTimes, PLACE_MASK, type RowBlock } from './row-block.js';
+import { gatherBlock } from './dense-rows.js';
+import {
+  BLOCK_BITS,
+  BLOCK_ROWS,
+  blockBytes,
+  compareTimes,
+  PLACE_MASK,
+  partOf,
+  type RowBlock,
+} from './row-block.js';
 import type { RowField } from './rows.js';
 import { areOrdered, sortedRows } from './sort.js';
 import { SPILL_ROWS, SpillFolder } from './spill.js';
@@ -222,36 +229,55 @@ function* runsOf(blocks: readonly RowBlock[]): Generator<RowRun> {
     }
     return;
   }
-  let held: Uint32Array | null = null;
+  /** Rows of an instant that goes on in the next block, from the first of `held` blocks on. */
+  let first = 0;
+  let held: Uint32Array[] = [];
   for (let index = 0; index < blocks.length; index++) {
     const block = blocks[index];
     const next = blocks[index + 1];
     const goesOn = next !== undefined && compareTimes(block, block.rowCount - 1, next, 0) === 0;
-    if (held === null && !goesOn) {
-      yield block;
-      continue;
+    const from = held.length === 0 ? 0 : endOfInstant(block, 0);
+    if (held.length > 0) {
+      held.push(numbersOf(index - first, 0, from));
+      if (goesOn && from === block.rowCount) continue;
+      yield { blocks: blocks.slice(first, index + 1), rows: joined(held) };
+      held = [];
     }
-    const own: Uint32Array = choiceOf(block).rows.map((at) => index * BLOCK_ROWS + at);
-    const rows: Uint32Array = held === null ? own : joined(held, own);
-    let end = rows.length;
-    // The next block goes on with the same instant: its rows so far wait.
-    while (goesOn && end > 0 && isSameInstant(blocks, rows[end - 1], rows[rows.length - 1])) end -= 1;
-    held = end === rows.length ? null : rows.slice(end);
-    if (end > 0) yield { blocks, rows: rows.subarray(0, end) };
+    const to = goesOn ? startOfInstant(block, block.rowCount - 1) : block.rowCount;
+    if (to > from) yield partOf(block, from, to);
+    if (goesOn) {
+      first = index;
+      held.push(numbersOf(0, to, block.rowCount));
+    }
   }
 }
 
-function isSameInstant(blocks: readonly RowBlock[], a: number, b: number): boolean {
-  return (
-    compareTimes(blocks[a >>> BLOCK_BITS], a & PLACE_MASK, blocks[b >>> BLOCK_BITS], b & PLACE_MASK) === 0
-  );
+/** The place after the last row that arrives with row `at` of a block in order. */
+function endOfInstant(block: RowBlock, at: number): number {
+  let end = at + 1;
+  while (end < block.rowCount && compareTimes(block, at, block, end) === 0) end += 1;
+  return end;
 }
 
-function joined(a: Uint32Array, b: Uint32Array): Uint32Array {
-  const both = new Uint32Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
+function startOfInstant(block: RowBlock, at: number): number {
+  let start = at;
+  while (start > 0 && compareTimes(block, start - 1, block, at) === 0) start -= 1;
+  return start;
+}
+
+/** Rows [from, to) of a block by their numbers. */
+function numbersOf(index: number, from: number, to: number): Uint32Array {
+  return Uint32Array.from({ length: to - from }, (_, i) => index * BLOCK_ROWS + from + i);
+}
+
+function joined(parts: readonly Uint32Array[]): Uint32Array {
+  const all = new Uint32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let filled = 0;
+  for (const part of parts) {
+    all.set(part, filled);
+    filled += part.length;
+  }
+  return all;
 }
 
 /** A run as blocks of so many rows; a block that is taken whole and in order is not copied. */
@@ -262,28 +288,6 @@ function* blocksOf(run: RowRun, fields: readonly RowField[], blockRows: number):
   }
   const { blocks, rows } = 'rows' in run ? run : choiceOf(run);
   for (let from = 0; from < rows.length; from += blockRows) {
-    const part = rows.subarray(from, from + blockRows);
-    const dense = DenseRows.of(blocks, part);
-    const { secs, nanos } = dense?.times() ?? timesOf(blocks, part);
-    const columns = fields.map((field, index) => {
-      const column = dense?.column(index) ?? null;
-      if (dense !== null && column !== 'texts') return column;
-      return gatherColumn(blocks, index, field, part);
-    });
-    yield { rowCount: part.length, secs, nanos, columns, isOrdered: true };
+    yield gatherBlock(blocks, fields, rows.subarray(from, from + blockRows));
   }
-}
-
-function timesOf(
-  blocks: readonly RowBlock[],
-  rows: Uint32Array,
-): { readonly secs: Float64Array; readonly nanos: Int32Array } {
-  const secs = new Float64Array(rows.length);
-  const nanos = new Int32Array(rows.length);
-  for (let i = 0; i < rows.length; i++) {
-    const block = blocks[rows[i] >>> BLOCK_BITS];
-    secs[i] = block.secs[rows[i] & PLACE_MASK];
-    nanos[i] = block.nanos[rows[i] & PLACE_MASK];
-  }
-  return { secs, nanos };
 }

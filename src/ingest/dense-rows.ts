@@ -4,7 +4,9 @@
  * (column-store.ts).
  */
 import { kernels } from '../kernels/kernels.js';
+import { gatherColumn } from './column-store.js';
 import { BLOCK_BITS, PLACE_MASK, type RowBlock, type RowColumn } from './row-block.js';
+import type { RowField } from './rows.js';
 
 /** Stretches may hold so many times the rows that are wanted. */
 const MAX_SPARSITY = 2;
@@ -135,46 +137,83 @@ export class DenseRows {
 
   #lists(columns: readonly (ListColumn | null)[], valid: Uint8Array | null): RowColumn {
     const rowCount = this.rowCount;
-    const starts = new Uint32Array(this.#total);
-    const ends = new Uint32Array(this.#total);
-    let elements = 0;
-    this.#stretches.forEach(({ from, to, base }, i) => {
-      const column = columns[i];
-      if (column === null) return;
-      const { offsets } = column;
+    const given = columns.map((column, i) => {
+      const { from, to, base } = this.#stretches[i];
       // Unknown lists are empty ones.
-      const shift = elements - offsets[from];
-      for (let at = from; at < to; at++) {
-        starts[base + at - from] = offsets[at] + shift;
-        ends[base + at - from] = offsets[at + 1] + shift;
-      }
-      elements += offsets[to] - offsets[from];
+      const offsets = column?.offsets.subarray(from, to + 1) ?? new Uint32Array(to - from + 1);
+      return { base, offsets, values: column?.values.subarray(offsets[0], offsets[to - from]) ?? null };
     });
+    const elements = given.reduce((sum, { values }) => sum + (values?.length ?? 0), 0);
     const memory = kernels();
-    const [givenStarts, givenEnds, given, places, outEnds, out] = memory.regions(
-      starts.byteLength,
-      ends.byteLength,
+    const [offsetsOf, starts, ends, lists, places, outEnds, out] = memory.regions(
+      Math.max(...given.map(({ offsets }) => offsets.byteLength)),
+      this.#total * 4,
+      this.#total * 4,
       elements * 8,
       this.#places.byteLength,
       rowCount * 4,
       elements * 8,
     );
-    let filled = given;
-    this.#stretches.forEach(({ from, to }, i) => {
-      const column = columns[i];
-      if (column === null) return;
-      const values = column.values.subarray(column.offsets[from], column.offsets[to]);
-      memory.put(filled, values);
-      filled += values.byteLength;
-    });
-    memory.put(givenStarts, starts);
-    memory.put(givenEnds, ends);
+    let filled = 0;
+    for (const { base, offsets, values } of given) {
+      memory.put(offsetsOf, offsets);
+      memory.run.listPlaces(
+        offsetsOf,
+        offsets.length - 1,
+        filled - offsets[0],
+        starts + base * 4,
+        ends + base * 4,
+      );
+      if (values === null) continue;
+      memory.put(lists + filled * 8, values);
+      filled += values.length;
+    }
     memory.put(places, this.#places);
-    const count = memory.run.gatherLists(givenStarts, givenEnds, given, places, rowCount, outEnds, out);
+    const count = memory.run.gatherLists(starts, ends, lists, places, rowCount, outEnds, out);
     const values = new BigUint64Array(count);
     const offsets = new Uint32Array(rowCount + 1);
     memory.get(out, values);
     memory.get(outEnds, offsets.subarray(1));
     return { offsets, values, valid };
   }
+}
+
+/** Columns of rows by their numbers in the blocks, in the order of the fields. */
+export function gatherColumns(
+  blocks: readonly RowBlock[],
+  fields: readonly RowField[],
+  rows: Uint32Array,
+  dense = DenseRows.of(blocks, rows),
+): (RowColumn | null)[] {
+  return fields.map((field, index) => {
+    const column = dense?.column(index) ?? null;
+    if (dense !== null && column !== 'texts') return column;
+    return gatherColumn(blocks, index, field, rows);
+  });
+}
+
+/** Rows in order of arrival, by their numbers in the blocks, as a block. */
+export function gatherBlock(
+  blocks: readonly RowBlock[],
+  fields: readonly RowField[],
+  rows: Uint32Array,
+): RowBlock {
+  const dense = DenseRows.of(blocks, rows);
+  const { secs, nanos } = dense?.times() ?? timesOf(blocks, rows);
+  const columns = gatherColumns(blocks, fields, rows, dense);
+  return { rowCount: rows.length, secs, nanos, columns, isOrdered: true };
+}
+
+function timesOf(
+  blocks: readonly RowBlock[],
+  rows: Uint32Array,
+): { readonly secs: Float64Array; readonly nanos: Int32Array } {
+  const secs = new Float64Array(rows.length);
+  const nanos = new Int32Array(rows.length);
+  for (let i = 0; i < rows.length; i++) {
+    const block = blocks[rows[i] >>> BLOCK_BITS];
+    secs[i] = block.secs[rows[i] & PLACE_MASK];
+    nanos[i] = block.nanos[rows[i] & PLACE_MASK];
+  }
+  return { secs, nanos };
 }

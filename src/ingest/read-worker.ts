@@ -29,8 +29,8 @@ async function formatOf(format: ReadWorkerData['format']): Promise<LogFormat> {
 /** The buffers of blocks, which move to the other thread instead of being copied. */
 function transferable(blocks: readonly RowBlock[]): TransferListItem[] {
   const buffers = new Set<ArrayBuffer>();
-  for (const { secs, nanos, columns } of blocks) {
-    const arrays: (ArrayBufferView | null)[] = [secs, nanos];
+  for (const { secs, nanos, columns, marks = null } of blocks) {
+    const arrays: (ArrayBufferView | null)[] = [secs, nanos, marks];
     for (const column of columns) {
       if (column === null) continue;
       if ('codes' in column) arrays.push(column.codes);

@@ -16,6 +16,7 @@ import { requireColumns } from './required-columns.js';
 import { BlockBuilder } from './row-block.js';
 import { StagedRow } from './rows.js';
 import type { RowTally } from './tally.js';
+import { TieOrder } from './tie-order.js';
 import type { TimeReader } from './time.js';
 
 /** What all inputs of an ingest share. */
@@ -61,6 +62,7 @@ export class RecordPump {
   readonly #record: SourceRecord;
   readonly #row = new StagedRow();
   readonly #builder: BlockBuilder;
+  readonly #ties: TieOrder;
   readonly #emit = (): void => this.#take();
   #reader: RecordReader | null = null;
   /** Takes plain rows of the present input; null = it has none. */
@@ -76,6 +78,7 @@ export class RecordPump {
     this.#state = state;
     this.#record = new SourceRecord(format.columns, format.nullWords ?? [], state.times);
     this.#builder = new BlockBuilder(format.fills, blockRows);
+    this.#ties = new TieOrder(format.fills);
   }
 
   /**
@@ -163,7 +166,7 @@ export class RecordPump {
 
   /** Hands over the rows of the unfinished block. */
   flush(): void {
-    if (this.#builder.rowCount > 0) this.#state.rows.add(this.#builder.take());
+    if (this.#builder.rowCount > 0) this.#state.rows.add(this.#ties.settled(this.#builder.take()));
   }
 
   #drain(isCut: boolean): void {

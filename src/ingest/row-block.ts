@@ -22,6 +22,31 @@ export interface RowBlock {
   readonly columns: readonly (RowColumn | null)[];
   /** No row arrives before the one above it. */
   readonly isOrdered: boolean;
+  /**
+   * By row: 1 = it arrives with the row above it, 2 = and has the same values, else 0; null = every row arrives alone.
+   * Absent until the rows of one instant are in their order (tie-order.ts).
+   */
+  readonly marks?: Uint8Array | null;
+}
+
+/** Rows [from, to) of a block, without copying them. */
+export function partOf(block: RowBlock, from: number, to: number): RowBlock {
+  if (from === 0 && to === block.rowCount) return block;
+  return {
+    ...block,
+    rowCount: to - from,
+    secs: block.secs.subarray(from, to),
+    nanos: block.nanos.subarray(from, to),
+    columns: block.columns.map((column) => (column === null ? null : rowsOfColumn(column, from, to))),
+    marks: block.marks?.subarray(from, to) ?? block.marks,
+  };
+}
+
+function rowsOfColumn(column: RowColumn, from: number, to: number): RowColumn {
+  if ('codes' in column) return { ...column, codes: column.codes.subarray(from, to) };
+  const valid = column.valid?.subarray(from, to) ?? null;
+  if ('offsets' in column) return { ...column, offsets: column.offsets.subarray(from, to + 1), valid };
+  return { values: column.values.subarray(from, to), valid } as RowColumn;
 }
 
 /** Fills blocks row by row. */

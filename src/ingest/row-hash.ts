@@ -39,6 +39,16 @@ export class RowHasher {
     return hashes[at];
   }
 
+  /** Of all rows that share their instant with another, by their marks; 0 elsewhere. */
+  hashes(block: RowBlock, marks: Uint8Array): Float64Array {
+    const hashes = new Float64Array(block.rowCount);
+    for (let from = 0; from < block.rowCount; from += STRETCH_ROWS) {
+      // The first row of an instant is not marked, only those after it.
+      if (marks.subarray(from, from + STRETCH_ROWS + 1).includes(1)) this.#take(block, from, hashes);
+    }
+    return hashes;
+  }
+
   #hashesOf(block: RowBlock): BlockHashes {
     if (block === this.#latest) return this.#latestHashes!;
     let found = this.#blocks.get(block);
@@ -61,11 +71,7 @@ export class RowHasher {
     const columns = block.columns.filter((column) => column !== null && !('codes' in column));
     const most = Math.max(rows * 8, ...columns.map((column) => bytesOf(column as Numbers, from, to)));
     const [states, values, offsets, valid] = memory.regions(rows * 8, most, (rows + 1) * 4, rows);
-    const state = new Uint32Array(memory.bytes.buffer, states, rows * 2);
-    for (let i = 0; i < rows; i++) {
-      state[2 * i] = 0x9e3779b9;
-      state[2 * i + 1] = 0x85ebca6b;
-    }
+    memory.run.beginHashes(states, rows);
     block.columns.forEach((column, index) => {
       if (column === null || !this.#isHashed[index]) return;
       const numbers = 'codes' in column ? this.#hashesOfTexts(column, from, to) : stretchOf(column, from, to);
@@ -77,7 +83,8 @@ export class RowHasher {
         memory.run.hashLists(states, rows, index, offsets, values, flags);
       } else memory.run.hashFixed(states, rows, index, values, numbers.values.BYTES_PER_ELEMENT / 4, flags);
     });
-    for (let i = 0; i < rows; i++) hashes[from + i] = state[2 * i + 1] * 1_048_576 + (state[2 * i] & 0xfffff);
+    memory.run.endHashes(states, rows);
+    memory.get(states, hashes.subarray(from, to));
   }
 
   #hashesOfTexts({ codes, dictionary }: StringColumn, from: number, to: number): Stretch {

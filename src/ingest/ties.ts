@@ -5,11 +5,12 @@
  * arrival and request id are one, and the most complete is kept.
  */
 import { kernels } from '../kernels/kernels.js';
-import type { StringColumn, U64ListColumn } from '../types.js';
-import { DenseRows } from './dense-rows.js';
-import { BLOCK_BITS, PLACE_MASK, type RowBlock, type RowColumn } from './row-block.js';
-import { RowHasher } from './row-hash.js';
+import type { StringColumn } from '../types.js';
+import { DenseRows, gatherBlock } from './dense-rows.js';
+import { BLOCK_BITS, BLOCK_ROWS, PLACE_MASK, type RowBlock, type RowColumn } from './row-block.js';
+import type { RowHasher } from './row-hash.js';
 import type { RowField } from './rows.js';
+import { ID_FIELDS, marksOf, TieOrder } from './tie-order.js';
 
 /** Rows in order of arrival, by their numbers, or a whole block of them; rows of one instant are never parted. */
 export type RowRun = RowBlock | RowChoice;
@@ -26,13 +27,8 @@ export function choiceOf(block: RowBlock): RowChoice {
   return { blocks: [block], rows };
 }
 
-/** Ties of up to so many rows are sorted by insertion: here, and in the kernels. */
+/** Ties of up to so many rows are sorted by insertion. */
 const SMALL_TIE = 12;
-const KERNEL_TIE = 64;
-/** First of its instant, as the kernels mark rows. */
-const FIRST = 1;
-const FURTHER = 2;
-const ID_FIELDS: readonly RowField[] = ['requestId', 'sessionId', 'parentId', 'clientId'];
 
 /** What resolving ties came upon. */
 export class TieFindings {
@@ -48,6 +44,7 @@ export class TieResolver {
   readonly #fields: readonly RowField[];
   readonly #idIndex: number;
   readonly #turnIndex: number;
+  readonly #order: TieOrder;
   readonly #hasher: RowHasher;
   /** Hash and turn of each row of the tie under way. */
   #hashes = new Float64Array(64);
@@ -55,70 +52,35 @@ export class TieResolver {
 
   constructor(fields: readonly RowField[]) {
     this.#fields = fields;
-    this.#hasher = new RowHasher(fields.map((field) => !ID_FIELDS.includes(field)));
+    this.#order = new TieOrder(fields);
+    this.#hasher = this.#order.hasher;
     this.#idIndex = fields.indexOf('requestId');
     this.#turnIndex = fields.indexOf('turn');
   }
 
   resolve(run: RowRun): RowRun {
     const isWhole = !('rows' in run);
+    if (isWhole) {
+      const block = this.#order.settled(run);
+      if (block.marks !== undefined) return this.#counted(block);
+    } else if (run.rows.length <= BLOCK_ROWS && !run.blocks.some((block) => this.#order.hasIds(block)))
+      return this.#counted(this.#order.settled(gatherBlock(run.blocks, this.#fields, run.rows)));
     const times = isWhole ? run : (DenseRows.of(run.blocks, run.rows)?.times() ?? null);
-    if (times === null) return this.#resolveRows(run as RowChoice);
     const rowCount = isWhole ? run.rowCount : run.rows.length;
-    const marks = marksOf(times.secs, times.nanos, rowCount);
-    if (marks === null) return run;
-    const choice = isWhole ? choiceOf(run) : run;
-    if (this.#hasIds(choice.blocks)) return this.#resolveRows(choice);
-    const resolved = this.#resolveMarked(choice, marks);
-    return isWhole && reorder(run, resolved.rows) ? run : resolved;
+    if (times !== null && marksOf(times, rowCount) === null) return run;
+    return this.#resolveRows(isWhole ? choiceOf(run) : run);
   }
 
-  #hasIds(blocks: readonly RowBlock[]): boolean {
-    return this.#fields.some(
-      (field, index) => ID_FIELDS.includes(field) && blocks.some(({ columns }) => columns[index] !== null),
-    );
-  }
-
-  /** Rows without ids, of which none can be a repeated delivery: only their order is to be found. */
-  #resolveMarked({ blocks, rows }: RowChoice, marks: Uint8Array): RowChoice {
-    const count = rows.length;
-    const hashes = new Float64Array(count);
-    const turns = this.#turnIndex < 0 ? null : new Float64Array(count);
-    for (let i = 0; i < count; i++) {
-      if (marks[i] === 0) continue;
-      hashes[i] = this.#hasher.hash(blocks[rows[i] >>> BLOCK_BITS], rows[i] & PLACE_MASK);
-      if (turns !== null) turns[i] = this.#turn(blocks, rows[i]);
-    }
+  /** Counts what the marks tell. */
+  #counted(block: RowBlock): RowBlock {
+    const { marks } = block;
+    if (!marks) return block;
     const memory = kernels();
-    const [givenMarks, givenTurns, givenHashes, numbers] = memory.regions(
-      count,
-      count * 8,
-      count * 8,
-      count * 4,
-    );
-    memory.put(givenMarks, marks);
-    if (turns !== null) memory.put(givenTurns, turns);
-    memory.put(givenHashes, hashes);
-    memory.put(numbers, rows);
-    memory.run.orderTies(
-      givenMarks,
-      count,
-      KERNEL_TIE,
-      turns === null ? 0 : givenTurns,
-      givenHashes,
-      numbers,
-    );
-    const result = new Uint32Array(count);
-    memory.get(numbers, result);
+    const [given] = memory.regions(marks.length);
+    memory.put(given, marks);
+    this.findings.tiedRows += memory.run.countTies(given, marks.length);
     this.findings.lookAlikes += memory.run.alike.value;
-    for (let from = marks.indexOf(FIRST); from >= 0; from = marks.indexOf(FIRST, from)) {
-      let to = from + 1;
-      while (to < count && marks[to] === FURTHER) to += 1;
-      if (to - from > KERNEL_TIE) this.#order(blocks, result.subarray(from, to));
-      else this.findings.tiedRows += to - from - 1;
-      from = to;
-    }
-    return { blocks, rows: result };
+    return block;
   }
 
   #resolveRows(run: RowChoice): RowChoice {
@@ -133,7 +95,7 @@ export class TieResolver {
       } else {
         result ??= rows.slice();
         result.set(rows.subarray(from, to), kept);
-        kept += this.#order(blocks, result.subarray(kept, kept + to - from));
+        kept += this.#orderTie(blocks, result.subarray(kept, kept + to - from));
       }
       from = to;
     }
@@ -141,7 +103,7 @@ export class TieResolver {
   }
 
   /** Orders the rows of one instant in place; how many of them stay, from the first on. */
-  #order(blocks: readonly RowBlock[], rows: Uint32Array): number {
+  #orderTie(blocks: readonly RowBlock[], rows: Uint32Array): number {
     const count = rows.length;
     if (this.#hashes.length < count) {
       this.#hashes = new Float64Array(2 * count);
@@ -270,45 +232,4 @@ export function endOfTie(blocks: readonly RowBlock[], rows: Uint32Array, from: n
     if (block.nanos[at] !== nano || block.secs[at] !== sec) break;
   }
   return to;
-}
-
-/** By row: alone in its instant, the first of several, or a further one; null when all are alone. */
-function marksOf(secs: Float64Array, nanos: Int32Array, rowCount: number): Uint8Array | null {
-  const memory = kernels();
-  const [givenSecs, givenNanos, out] = memory.regions(rowCount * 8, rowCount * 4, rowCount);
-  memory.put(givenSecs, secs.subarray(0, rowCount));
-  memory.put(givenNanos, nanos.subarray(0, rowCount));
-  if (memory.run.markTies(givenSecs, givenNanos, rowCount, out) === 0) return null;
-  const marks = new Uint8Array(rowCount);
-  memory.get(out, marks);
-  return marks;
-}
-
-/** Of rows that move, the share up to which they are moved one by one. */
-const FEW = 1 / 8;
-
-/** Puts the rows of a block into an order in which few change places; false, with nothing done, when it is not so simple. */
-function reorder({ rowCount, columns }: RowBlock, order: Uint32Array): boolean {
-  if (columns.some((column) => column !== null && 'offsets' in column)) return false;
-  let count = 0;
-  for (let at = 0; at < rowCount; at++) if (order[at] !== at) count += 1;
-  if (count > rowCount * FEW) return false;
-  const to = new Uint32Array(count);
-  for (let at = 0, filled = 0; at < rowCount; at++) if (order[at] !== at) to[filled++] = at;
-  // Times need not move: they are those of one instant.
-  for (const column of columns) {
-    if (column === null) continue;
-    const { values, valid } = 'codes' in column ? { values: column.codes, valid: null } : (column as Fixed);
-    move(values, order, to);
-    if (valid !== null) move(valid, order, to);
-  }
-  return true;
-}
-
-type Fixed = Exclude<RowColumn, StringColumn | U64ListColumn>;
-
-function move(values: Fixed['values'], order: Uint32Array, to: Uint32Array): void {
-  const moved = values.slice(0, to.length);
-  for (let i = 0; i < to.length; i++) moved[i] = values[order[to[i]]];
-  for (let i = 0; i < to.length; i++) values[to[i]] = moved[i];
 }

@@ -43,7 +43,6 @@ interface Exports {
   readonly jsonAt: WebAssembly.Global<number>;
   readonly jsonIds: WebAssembly.Global<number>;
   readonly jsonIsOrdered: WebAssembly.Global<number>;
-  hasTies(secs: number, nanos: number, rows: number): number;
   arrivals(
     secs: number,
     nanos: number,
@@ -61,6 +60,7 @@ interface Exports {
   gather8(values: number, places: number, rows: number, out: number): void;
   gather32(values: number, places: number, rows: number, out: number): void;
   gather64(values: number, places: number, rows: number, out: number): void;
+  listPlaces(offsets: number, rows: number, shift: number, starts: number, ends: number): void;
   gatherLists(
     starts: number,
     ends: number,
@@ -70,9 +70,12 @@ interface Exports {
     outEnds: number,
     out: number,
   ): number;
-  markTies(secs: number, nanos: number, rows: number, marks: number): number;
-  orderTies(marks: number, rows: number, most: number, turns: number, hashes: number, numbers: number): void;
+  markFurther(secs: number, nanos: number, rows: number, marks: number): number;
+  countTies(marks: number, rows: number): number;
   readonly alike: WebAssembly.Global<number>;
+  sortTies(marks: number, rows: number, turns: number, hashes: number, numbers: number): number;
+  beginHashes(states: number, rows: number): void;
+  endHashes(states: number, rows: number): void;
   hashFixed(states: number, rows: number, column: number, values: number, words: number, valid: number): void;
   hashLists(
     states: number,

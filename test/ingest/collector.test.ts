@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { RowCollector } from '../../src/ingest/collector.js';
 import { BLOCK_ROWS, BlockBuilder, type RowBlock } from '../../src/ingest/row-block.js';
 import { type RowField, StagedRow } from '../../src/ingest/rows.js';
+import { TieOrder } from '../../src/ingest/tie-order.js';
 
 const FIELDS: readonly RowField[] = ['inputTokens', 'thinkNs', 'blockHashes', 'model'];
 
@@ -39,7 +40,7 @@ function blocksOf(lines: readonly Line[], perBlock: number): RowBlock[] {
 function collected(
   blocks: readonly RowBlock[],
   budgetBytes?: number,
-): { rows: string[]; runsOnDisk: number } {
+): { rows: string[]; runsOnDisk: number; tiedRows: number; lookAlikes: number } {
   const collector = new RowCollector(FIELDS, budgetBytes);
   for (const block of blocks) collector.add(block);
   const { runsOnDisk } = collector;
@@ -66,7 +67,8 @@ function collected(
       );
     }
   }
-  return { rows, runsOnDisk };
+  const { tiedRows, lookAlikes } = collector.tieFindings;
+  return { rows, runsOnDisk, tiedRows, lookAlikes };
 }
 
 const LINES = fc.array(fc.record({ sec: fc.nat({ max: 40 }), value: fc.nat({ max: 500 }) }), {
@@ -89,6 +91,36 @@ test('any order of the blocks, their size and the budget give the same rows', ()
     ),
     { numRuns: 60 },
   );
+});
+
+test('it makes no difference whether instants were put in order block by block before', () => {
+  const order = new TieOrder(FIELDS);
+  const settled = (blocks: readonly RowBlock[]): RowBlock[] => blocks.map((block) => order.settled(block));
+  fc.assert(
+    fc.property(LINES, fc.integer({ min: 1, max: 50 }), (lines, perBlock) => {
+      const sorted = [...lines].sort((a, b) => a.sec - b.sec || (a.value % 2) - (b.value % 2));
+      const expected = collected(blocksOf(sorted, BLOCK_ROWS));
+      const distinct = new Set(sorted.map(({ sec, value }) => `${sec} ${value}`)).size;
+      assert.equal(expected.lookAlikes, lines.length - distinct);
+      assert.deepEqual(collected(settled(blocksOf(sorted, perBlock))), expected);
+      assert.deepEqual(collected(settled(blocksOf(lines, perBlock))), expected);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('an instant of any number of rows has one order', () => {
+  for (const count of [64, 1_000, 30_000, BLOCK_ROWS + 5]) {
+    // Two instants: even values and odd ones.
+    const lines = Array.from({ length: 2 * count }, (_, i) => ({
+      sec: 7,
+      value: 2 * (i % count) + (i < count ? 0 : 1),
+    }));
+    const turned = lines.map((_, i) => lines[Math.floor(i / count) * count + ((i * 7_919) % count)]);
+    const { rows, tiedRows } = collected(blocksOf(lines, BLOCK_ROWS));
+    assert.equal(tiedRows, 2 * count - 2);
+    assert.deepEqual(collected(blocksOf(turned, 10_000)).rows, rows);
+  }
 });
 
 test('a log in order, or with rows that are late by less than the window, is one run on disk; a shuffled one is several', () => {
