@@ -39,6 +39,8 @@ export function inputNotes({
   }
   if (inputs.length > 1)
     notes.push(`${formatCount(inputs.length)} files, read in the order of their first arrivals`);
+  const wrappings = new Set(inputs.flatMap(({ wrapping }) => (wrapping ?? []).map(({ title }) => title)));
+  if (wrappings.size > 0) notes.push(`log lines taken out of ${[...wrappings].join(', ')}`);
   const unused = unusedNames(format, inputs[0].sample);
   if (unused.length > 0) notes.push(`columns not used: ${unused.join(', ')}`);
   if (tally.filteredRows > 0) {

@@ -89,7 +89,7 @@ export class JsonDocumentsReader implements RecordReader {
   /** Joins fed bytes, dropping what is read. */
   #more(): boolean {
     const queue = this.#queue;
-    const keepFrom = this.#recordStart < 0 ? this.#at : this.#recordStart;
+    const keepFrom = this.#recordStart < 0 ? this.#keyStart() : this.#recordStart;
     if (this.#recordStart >= 0 && this.#at - this.#recordStart > MAX_RECORD_BYTES) {
       this.#isSkipping = true;
       this.#recordStart = -1;
@@ -107,6 +107,12 @@ export class JsonDocumentsReader implements RecordReader {
     this.#countedTo = 0;
     if (this.#recordStart >= 0) this.#recordStart = 0;
     return true;
+  }
+
+  /** Where a key begins that may be the wanted one and goes on in the next bytes; else the next byte. */
+  #keyStart(): number {
+    const isKey = this.#under !== null && this.#inString && this.#stringStart >= 0;
+    return isKey && this.#at - this.#stringStart <= this.#under!.length ? this.#stringStart : this.#at;
   }
 
   #atEnd(): ReadStep {
@@ -231,7 +237,8 @@ export class JsonDocumentsReader implements RecordReader {
       return;
     }
     if (this.#under !== null && this.#recordStart < 0 && this.#outside === 1) {
-      this.#keyMatches = bytes.subarray(Math.max(0, this.#stringStart), at).equals(this.#under);
+      // A text that began in bytes which are gone is longer than the key.
+      this.#keyMatches = this.#stringStart >= 0 && bytes.subarray(this.#stringStart, at).equals(this.#under);
     }
     this.#inString = false;
     this.#at = at + (bytes[at] === QUOTE ? 1 : 0);

@@ -1,42 +1,28 @@
 /**
- * What container runtimes and their tools put around a log line: CRI (`<time> stdout F …`, long lines in parts marked P),
- * Docker's json-file (`{"log":"…\n","stream":…,"time":…}`, long lines in parts without `\n`) and the time that `kubectl
- * logs --timestamps` prints. Lines come out bare; a line joined from parts is followed by empty ones, so that line
- * numbers stay those of the file.
+ * What container runtimes, collectors and their tools put around a log line, in layers: CRI (`<time> stdout F …`, long
+ * lines in parts marked P), times before each line (`kubectl logs --timestamps`, exports and tails of CloudWatch Logs,
+ * Loki's `logcli`), and records with the line in a field of theirs (log-envelopes.ts). Lines come out bare; a line joined
+ * from parts is followed by empty ones, so that line numbers stay those of the file.
  */
+import { findEnvelope } from './log-envelopes.js';
+import { firstLine, type LayerReader, LineParts, LineReader, type LogLayer } from './log-lines.js';
 
-export type LogWrapping = 'cri' | 'docker' | 'timestamps';
+/** Layers from the outside in, at least one. */
+export type LogWrapping = readonly LogLayer[];
 
-const CRI = /^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (stdout|stderr) ([FP])(?:\S*) /;
-/** Only before what a log line may begin with: elsewhere the time is the line's own. */
-const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z (?=[{[(]|(?:INFO|DEBUG|WARNING|ERROR)\b)/;
-const DOCKER = /^\{\s*"log"\s*:\s*"/;
-const LF = 10;
+const MOST_LAYERS = 3;
 
 /** How the lines of a sample are wrapped; null = not at all. */
 export function findWrapping(sample: Buffer): LogWrapping | null {
-  const line = firstLine(sample);
-  if (CRI.test(line)) return 'cri';
-  if (TIMESTAMP.test(line)) return 'timestamps';
-  return dockerLine(line) === null ? null : 'docker';
-}
-
-function firstLine(sample: Buffer): string {
-  let start = 0;
-  while (start < sample.length && sample[start] <= 32) start += 1;
-  const lf = sample.indexOf(LF, start);
-  return sample.toString('utf8', start, Math.min(lf < 0 ? sample.length : lf, start + (1 << 20)));
-}
-
-function dockerLine(line: string): { log: string; stream: string } | null {
-  if (!DOCKER.test(line)) return null;
-  try {
-    const { log, stream, time } = JSON.parse(line) as Record<string, unknown>;
-    const isWrapped = typeof log === 'string' && typeof stream === 'string' && typeof time === 'string';
-    return isWrapped ? { log, stream } : null;
-  } catch {
-    return null;
+  const layers: LogLayer[] = [];
+  let bytes = sample;
+  while (layers.length < MOST_LAYERS) {
+    const layer = findPrefix(bytes) ?? findEnvelope(bytes);
+    if (layer === null) break;
+    layers.push(layer);
+    bytes = unwrapSample(bytes, [layer]);
   }
+  return layers.length === 0 ? null : layers;
 }
 
 /** The bare lines of chunks. */
@@ -44,65 +30,49 @@ export async function* unwrapLines(
   chunks: AsyncIterable<Buffer>,
   wrapping: LogWrapping,
 ): AsyncGenerator<Buffer> {
-  const unwrapper = new Unwrapper(wrapping);
-  for await (const chunk of chunks) yield unwrapper.take(chunk);
-  yield unwrapper.end();
+  const readers = wrapping.map((layer) => layer.open());
+  for await (const chunk of chunks) yield readers.reduce((bytes, reader) => reader.take(bytes), chunk);
+  let rest = Buffer.alloc(0);
+  for (const reader of readers) rest = Buffer.concat([reader.take(rest), reader.end()]);
+  yield rest;
 }
 
-/** Unwraps what is complete of a sample. */
+/** Unwraps what is complete of a sample, or all of it when that is nothing: a last line may lack its end. */
 export function unwrapSample(sample: Buffer, wrapping: LogWrapping): Buffer {
-  return new Unwrapper(wrapping).take(sample);
+  return wrapping.reduce((bytes, layer) => {
+    const reader = layer.open();
+    const complete = reader.take(bytes);
+    return complete.length > 0 ? complete : reader.end();
+  }, sample);
 }
 
-class Unwrapper {
-  readonly #wrapping: LogWrapping;
-  #rest = Buffer.alloc(0);
-  /** Parts of unfinished lines, by stream. */
-  readonly #parts = new Map<string, { text: string; lines: number }>();
+const CRI = /^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (stdout|stderr) ([FP])(?:\S*) /;
+/**
+ * Only before what a log line may begin with: elsewhere the time is the line's own. Tools add the name of the stream or
+ * its labels.
+ */
+const TIMESTAMP =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: log colours are control characters
+  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?[ \t]+(?:\{(?:\w+="[^}]*)?\}\s+)?(?:(?=[[(\u001b]|\{\s*"|\d{4}-\d\d-\d\dT|(?:INFO|DEBUG|WARNING|ERROR)(?::|\s+\d\d-\d\d ))|\S+ (?=\{\s*"))/;
 
-  constructor(wrapping: LogWrapping) {
-    this.#wrapping = wrapping;
+function findPrefix(sample: Buffer): LogLayer | null {
+  const line = firstLine(sample);
+  if (CRI.test(line)) return { title: 'CRI prefixes', open: criReader };
+  if (TIMESTAMP.test(line)) {
+    return {
+      title: 'times before each line',
+      open: () => new LineReader((raw) => `${raw.replace(TIMESTAMP, '')}\n`),
+    };
   }
+  return null;
+}
 
-  take(chunk: Buffer): Buffer {
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    const end = bytes.lastIndexOf(LF) + 1;
-    this.#rest = Buffer.from(bytes.subarray(end));
-    if (end === 0) return Buffer.alloc(0);
-    const out: string[] = [];
-    for (const line of bytes.toString('utf8', 0, end - 1).split('\n')) out.push(this.#line(line));
-    return Buffer.from(out.join(''));
-  }
-
-  end(): Buffer {
-    const last = this.#rest.length > 0 ? this.#line(this.#rest.toString('utf8')) : '';
-    const open = [...this.#parts.values()].map(({ text }) => `${text}\n`);
-    this.#parts.clear();
-    return Buffer.from(last + open.join(''));
-  }
-
-  /** The bare text of a line, with its newline; empty while more parts are to come. */
-  #line(raw: string): string {
-    const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
-    if (this.#wrapping === 'timestamps') return `${line.replace(TIMESTAMP, '')}\n`;
-    if (this.#wrapping === 'cri') {
-      const head = CRI.exec(line);
-      if (head === null) return `${line}\n`;
-      return this.#part(head[1], line.slice(head[0].length), head[2] === 'F');
-    }
-    const wrapped = dockerLine(line);
-    if (wrapped === null) return `${line}\n`;
-    const isWhole = wrapped.log.endsWith('\n');
-    return this.#part(wrapped.stream, isWhole ? wrapped.log.slice(0, -1) : wrapped.log, isWhole);
-  }
-
-  #part(stream: string, text: string, isLast: boolean): string {
-    const before = this.#parts.get(stream) ?? { text: '', lines: 0 };
-    if (!isLast) {
-      this.#parts.set(stream, { text: before.text + text, lines: before.lines + 1 });
-      return '';
-    }
-    this.#parts.delete(stream);
-    return `${before.text}${text}\n${'\n'.repeat(before.lines)}`;
-  }
+function criReader(): LayerReader {
+  const parts = new LineParts();
+  const unwrap = (raw: string): string => {
+    const head = CRI.exec(raw);
+    if (head === null) return `${raw}\n`;
+    return parts.add(head[1], raw.slice(head[0].length), head[2] === 'F');
+  };
+  return new LineReader(unwrap, () => parts.end());
 }

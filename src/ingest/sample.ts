@@ -80,10 +80,13 @@ export function rowViews(fileName: string, lines: Buffer, names: readonly string
   ];
 }
 
+/** The first that is no blank; the escape of a colour is none, and what follows it is no list. */
 function firstByte(bytes: Buffer): string {
-  for (const byte of bytes) if (byte > 32) return String.fromCharCode(byte);
+  for (const byte of bytes) if (!BLANKS.has(byte)) return String.fromCharCode(byte);
   return '';
 }
+
+const BLANKS = new Set([9, 10, 13, 32]);
 
 function csvNames(bytes: Buffer, separator: string): string[] {
   const reader = new CsvReader(separator);

@@ -86,13 +86,9 @@ export class InputSet {
     if (cut === null && /^\s*\[\s*\]\s*$/.test(whole.toString('latin1', 0, 64)))
       throw emptyInput(source.name, 'a list without records');
     const lineEnd = whole.indexOf(10);
-    const raw = whole.subarray(0, Math.max(SAMPLE_BYTES, lineEnd + 1));
-    const wrapping = findWrapping(raw);
-    const views = takeSamples(
-      source.name,
-      wrapping === null ? raw : unwrapSample(raw, wrapping),
-      this.#separator,
-    );
+    const wrapping = findWrapping(whole);
+    const bare = wrapping === null ? whole : unwrapSample(whole, wrapping);
+    const views = takeSamples(source.name, beginningOf(bare), this.#separator);
     if (cut !== null && (whole.length === 0 || (lineEnd < 0 && !views.some(isTelling))))
       throw new CutInput(cut);
     const isBare =
@@ -161,6 +157,11 @@ export class InputSet {
       isBare: false,
     });
   }
+}
+
+/** As much as is looked at: 64 KiB, or the first line when it is longer. */
+function beginningOf(bytes: Buffer): Buffer {
+  return bytes.subarray(0, Math.max(SAMPLE_BYTES, bytes.indexOf(10) + 1));
 }
 
 /** How a table of these first bytes is opened; null = it is none. */

@@ -74,13 +74,19 @@ const logs = readdirSync(SAMPLES)
 function reshaped(bytes: Buffer, draw: (below: number) => number): Buffer {
   const text = bytes.toString('utf8');
   const lines = text.trim().split('\n');
-  switch (draw(6)) {
+  switch (draw(8)) {
     case 0:
       return Buffer.from(`[${lines.join(',\n')}]`);
     case 1:
       return Buffer.from(`{"records": [${lines.join(',')}]}`);
     case 2:
       return Buffer.from(lines.map((line) => `2026-01-01T00:00:00.1Z stdout F ${line}\n`).join(''));
+    case 3:
+      return Buffer.from(
+        lines.map((line) => `${JSON.stringify({ MESSAGE: line, _HOSTNAME: 'h' })}\n`).join(''),
+      );
+    case 4:
+      return Buffer.from(JSON.stringify({ events: lines.map((message) => ({ message, eventId: '1' })) }));
     default:
       return bytes;
   }

@@ -48,6 +48,21 @@ function docker(line: string): string {
   return part(line.slice(0, half)) + part(`${line.slice(half)}\n`);
 }
 
+/** Records with a line each in a field, as stores of logs export them. */
+const asEvents = (more: (index: number) => object): object[] =>
+  LINES.map((line, index) => ({ timestamp: 1_775_000_000_000 + index, message: line, ...more(index) }));
+const filtered = asEvents((index) => ({ logStreamName: 'i', ingestionTime: 1, eventId: `3${index}` }));
+const subscribed = asEvents((index) => ({ id: `3${index}` }));
+const payload = (logEvents: object[]): object => ({
+  messageType: 'DATA_MESSAGE',
+  owner: '1',
+  logGroup: '/llm',
+  subscriptionFilters: ['all'],
+  logEvents,
+});
+const eachLine = (record: (line: string, index: number) => object): string =>
+  LINES.map((line, index) => `${JSON.stringify(record(line, index))}\n`).join('');
+
 const LAYOUTS: Readonly<Record<string, string>> = {
   'array.json': `[${LINES.join(',')}]`,
   'pretty-array.json': json(RECORDS, 2),
@@ -61,6 +76,70 @@ const LAYOUTS: Readonly<Record<string, string>> = {
   'crlf.jsonl': LINES.join('\r\n'),
   'cri.log': LINES.map(cri).join(''),
   'docker.log': LINES.map(docker).join(''),
+  'cloudwatch-filter.json': json({ events: filtered, searchedLogStreams: [] }, 4),
+  'cloudwatch-filter-line.json': json({ events: filtered, nextToken: 'x' }),
+  'cloudwatch-get.json': json({ events: asEvents(() => ({ ingestionTime: 2 })), nextForwardToken: 'f/1' }, 4),
+  'cloudwatch-events.jsonl': filtered.map((event) => `${JSON.stringify(event)}\n`).join(''),
+  'cloudwatch-firehose.json': json(payload(subscribed.slice(0, 2))) + json(payload(subscribed.slice(2))),
+  'cloudwatch-s3.log': LINES.map((line) => `2026-01-01T00:00:00.123Z ${line}\n`).join(''),
+  'cloudwatch-tail.log': LINES.map((line) => `2026-01-01T00:00:00.123000+00:00 my/stream ${line}\n`).join(''),
+  'cloudwatch-insights.json': json(
+    LINES.map((line) => ({ '@timestamp': '2026-01-01 00:00:00.000', '@message': line, '@ptr': 'C' })),
+    2,
+  ),
+  'cloudwatch-pretty-message.json': json(
+    { events: RECORDS.map((record) => ({ ingestionTime: 1, message: `${json(record, 2)}\n` })) },
+    1,
+  ),
+  'container-insights.json': json({
+    events: LINES.map((line) => ({
+      eventId: '1',
+      message: JSON.stringify({ log: `${line}\n`, stream: 'stdout', kubernetes: { pod_name: 'p' } }),
+    })),
+  }),
+  'journal.jsonl': eachLine((line) => ({
+    __CURSOR: 's=1',
+    __REALTIME_TIMESTAMP: '1775000000000000',
+    _HOSTNAME: 'h',
+    MESSAGE: line,
+  })),
+  'journal-bytes.jsonl': eachLine((line) => ({ _HOSTNAME: 'h', MESSAGE: [...Buffer.from(line)] })),
+  'fluent-bit.jsonl': eachLine((line, index) => ({
+    date: 1_775_000_000.5 + index,
+    stream: 'stdout',
+    logtag: 'F',
+    log: line,
+  })),
+  'fluent-bit-parts.jsonl': LINES.flatMap((line) => [
+    { date: 1, stream: 'stdout', logtag: 'P', log: line.slice(0, 9) },
+    { date: 1, stream: 'stdout', logtag: 'F', log: line.slice(9) },
+  ])
+    .map((record) => `${JSON.stringify(record)}\n`)
+    .join(''),
+  'filebeat.jsonl': eachLine((line) => ({
+    '@timestamp': '2026-01-01T00:00:00.000Z',
+    message: line,
+    agent: { type: 'filebeat' },
+    ecs: { version: '8.0.0' },
+  })),
+  'vector.jsonl': eachLine((line) => ({
+    message: line,
+    source_type: 'file',
+    timestamp: '2026-01-01T00:00:00Z',
+  })),
+  'logcli.jsonl': eachLine((line) => ({ labels: { app: 'llm' }, line, timestamp: '2026-01-01T00:00:00Z' })),
+  'logcli.log': LINES.map((line) => `2026-01-01T00:00:00Z {app="llm", pod="a"} ${line}\n`).join(''),
+  'grafana.json': json(
+    LINES.map((line) => ({ line, timestamp: '1775000000000000000', fields: { a: 'b' } })),
+    2,
+  ),
+  'splunk.jsonl': eachLine((line) => ({ preview: false, offset: 1, result: { _raw: line, _time: 'x' } })),
+  'gcp-text.json': json(
+    LINES.map((line) => ({ insertId: 'a', textPayload: line, timestamp: 'x' })),
+    2,
+  ),
+  'gcp-json.jsonl': LINES.map((line) => `{"insertId":"a","jsonPayload":${line},"logName":"l"}\n`).join(''),
+  'elasticsearch.jsonl': LINES.map((line) => `{"_index":"i","_id":"1","_source":${line}}\n`).join(''),
   'kubectl.log': LINES.map((line) => `2026-01-01T00:00:00.123456789Z ${line}\n`).join(''),
 };
 
