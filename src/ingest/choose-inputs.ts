@@ -3,7 +3,7 @@ import { ToolError } from '../errors.js';
 import { chooseFormatOf, formatByName, viewFor } from './detect.js';
 import type { KnownFormat, Sample } from './format.js';
 import { openFormat } from './handler.js';
-import { expandInputs } from './inputs.js';
+import { expandInputs, handfulOf } from './inputs.js';
 import type { IngestMap } from './map.js';
 import { formatOfMap } from './map-format.js';
 import { Pseudonyms } from './pseudonyms.js';
@@ -26,6 +26,8 @@ export interface ChosenInputs {
   readonly second: string | null;
   /** In order of their first arrival. */
   readonly inputs: readonly ChosenInput[];
+  /** Files of 0 bytes that were left out of folders and patterns. */
+  readonly emptyFiles: readonly string[];
   /** Deletes what was unpacked. */
   remove(): Promise<void>;
 }
@@ -44,7 +46,8 @@ export interface ChooseOptions {
 export async function chooseInputs(options: ChooseOptions): Promise<ChosenInputs> {
   const set = new InputSet(options.map?.separator ?? ',', options);
   try {
-    for (const path of await expandInputs(options.inputs)) await set.open(path);
+    const { files, empty } = await expandInputs(options.inputs);
+    for (const path of files) await set.open(path);
     const { whole, leftOut } = wholeInputs(set, options);
     const chosen = chooseViews(whole, options);
     return {
@@ -54,6 +57,7 @@ export async function chooseInputs(options: ChooseOptions): Promise<ChosenInputs
         ...inOrderOfTime(chosen.inputs, chosen.format, options.zone),
         ...leftOut.map((input) => asEmpty(input, chosen.inputs[0].sample)),
       ],
+      emptyFiles: empty,
       remove: () => set.remove(),
     };
   } catch (error) {
@@ -62,13 +66,13 @@ export async function chooseInputs(options: ChooseOptions): Promise<ChosenInputs
   }
 }
 
-/** The inputs with records in them, and the others. Throws what is wrong with the first when there is nothing else. */
+/** The inputs with records in them, and the others. Throws what is wrong with these when there is nothing else. */
 function wholeInputs(
   { inputs, leftOut }: InputSet,
   options: ChooseOptions,
 ): { readonly whole: readonly SampledInput[]; readonly leftOut: readonly LeftOutInput[] } {
   const [problem] = leftOut;
-  if (problem !== undefined && (inputs.length === 0 || !options.allowTruncated)) throw problem.problem;
+  if (problem !== undefined && (inputs.length === 0 || !options.allowTruncated)) throw problemOf(leftOut);
   const stumps = inputs.flatMap((input) => {
     if (!isStump(input)) return [];
     const trouble = troubleWith(input, options);
@@ -78,6 +82,21 @@ function wholeInputs(
   if (stumps.length === inputs.length || !options.allowTruncated) return { whole: inputs, leftOut };
   const whole = inputs.filter((input) => stumps.every((stump) => stump.input !== input));
   return { whole, leftOut: [...leftOut, ...stumps.map(({ left }) => left)] };
+}
+
+function problemOf(leftOut: readonly LeftOutInput[]): ToolError {
+  const [first] = leftOut;
+  if (leftOut.length === 1) return first.problem;
+  const { code, hint } = first.problem;
+  return new ToolError({
+    code,
+    message: handfulOf(
+      leftOut.map(({ problem }) => problem.message),
+      '; ',
+    ),
+    hint,
+    cause: first.problem,
+  });
 }
 
 /** Why an input fits no format, or not the given one; null = it fits. */
@@ -115,7 +134,10 @@ function commentsText(inputs: readonly ChosenInput[]): string {
   return most === 0 ? '' : `; ${most} comment line${most === 1 ? '' : 's'} above the header skipped`;
 }
 
-function chooseViews(inputs: readonly SampledInput[], options: ChooseOptions): Omit<ChosenInputs, 'remove'> {
+function chooseViews(
+  inputs: readonly SampledInput[],
+  options: ChooseOptions,
+): Omit<ChosenInputs, 'remove' | 'emptyFiles'> {
   const { map } = options;
   const given =
     map !== null

@@ -13,6 +13,7 @@ import { RowCollector } from './collector.js';
 import type { KnownFormat } from './format.js';
 import { openFormat } from './handler.js';
 import { inputNotes } from './input-notes.js';
+import { handfulOf } from './inputs.js';
 import { KeptTexts, withTexts } from './kept-texts.js';
 import { type IngestMap, parseIngestMap, readIngestMap } from './map.js';
 import type { IngestOptions, IngestResult } from './options.js';
@@ -115,18 +116,22 @@ function refuseUnauditable({ auditPrivacy: isAudited, inputs, keepIds }: IngestO
 
 /** The trace is there and says what was cut; the caller learns that it is not whole. */
 function refuseTruncated({ inputs }: ChosenInputs, { output, rows }: IngestResult): void {
-  const cut = inputs.find(({ source }) => source.truncation !== null);
-  if (cut === undefined) return;
-  throw truncated(
-    `${cut.source.truncation}; ${countRows(rows)} that came before ${rows === 1 ? 'is' : 'are'} in ${output}`,
-  );
+  const cuts = truncationsOf(inputs);
+  if (cuts.length === 0) return;
+  throw truncated(cuts, `${countRows(rows)} that came before ${rows === 1 ? 'is' : 'are'} in ${output}`);
 }
 
-function truncated(message: string): ToolError {
+/** What is wrong with the inputs that ended early, and where. */
+function truncationsOf(inputs: readonly ChosenInput[]): readonly string[] {
+  return inputs.flatMap(({ source }) => source.truncation ?? []);
+}
+
+function truncated(cuts: readonly string[], outcome: string): ToolError {
+  const files = cuts.length === 1 ? 'file' : 'files';
   return new ToolError({
     code: 'FILE_UNREADABLE',
-    message,
-    hint: 'fetch the file again, or take what is there as a success with --allow-truncated',
+    message: `${handfulOf(cuts, '; ')}; ${outcome}`,
+    hint: `fetch the ${files} again, or take what is there as a success with --allow-truncated`,
   });
 }
 
@@ -202,10 +207,8 @@ function readerOf(
       }
       pump.finish();
       if (rows.rowCount > 0) return;
-      const { truncation } = inputs.find(({ source }) => source.truncation !== null)?.source ?? {
-        truncation: null,
-      };
-      if (truncation !== null) throw truncated(`${truncation}; no complete row comes before`);
+      const cuts = truncationsOf(inputs);
+      if (cuts.length > 0) throw truncated(cuts, 'no complete row comes before');
       throw noRows(inputs, rejects, tally);
     },
   };

@@ -4,6 +4,7 @@ import { formatCount, formatDurationSec } from '../units.js';
 import type { ChosenInputs } from './choose-inputs.js';
 import type { RowCollector } from './collector.js';
 import { findColumn, type KnownFormat, type Sample, spellings } from './format.js';
+import { handfulOf } from './inputs.js';
 import type { KeptTexts } from './kept-texts.js';
 import { countRows, type TimeFacts } from './quality.js';
 import type { RowTally } from './tally.js';
@@ -32,8 +33,14 @@ export function inputNotes({
   texts,
   joined,
 }: NoteFacts): string[] {
-  const { format, inputs } = choice;
+  const { format, inputs, emptyFiles } = choice;
   const notes: string[] = [];
+  if (emptyFiles.length > 0) {
+    const names = handfulOf(emptyFiles.map((path) => basename(path)));
+    notes.push(
+      `${formatCount(emptyFiles.length)} empty file${emptyFiles.length === 1 ? '' : 's'} left out: ${names}`,
+    );
+  }
   for (const { source } of inputs) {
     if (source.truncation !== null) notes.push(`${source.truncation}; what came before was kept`);
   }

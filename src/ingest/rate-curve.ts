@@ -35,7 +35,7 @@ const HEADER =
 /** Writes the rate curve of usage exports. Throws FORMAT_UNKNOWN, BAD_ROWS, NO_ROWS, and what reading files throws. */
 export async function writeRateCurve(options: RateCurveOptions): Promise<RateCurve> {
   const pages: unknown[] = [];
-  for (const path of await expandInputs(options.inputs)) {
+  for (const path of (await expandInputs(options.inputs)).files) {
     const source = await openInput(path, { allowTruncated: false, signal: options.signal });
     const chunks: Buffer[] = [];
     let bytes = 0;

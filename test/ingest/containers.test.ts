@@ -181,8 +181,9 @@ test('a set with empty and cut files gives the rows of the others, and an error 
   });
   await assert.rejects(ingest({ inputs, output }), {
     code: 'FILE_UNREADABLE',
-    message: /b\.csv is empty \(0 bytes\), so it gave no row; 3 rows .* are in .*out\.parquet/,
-    hint: /--allow-truncated/,
+    message:
+      /^b\.csv is empty \(0 bytes\), so it gave no row; d\.csv\.gz is a truncated gzip file: it ends inside a member, after 12 bytes.*; e\.csv\.gz is empty.*; c\.csv ends within its first record.*; 3 rows .* are in .*out\.parquet$/,
+    hint: /fetch the files again.*--allow-truncated/,
   });
   const given = await readTraceRows(output);
   assert.equal(given.length, 3);
@@ -194,7 +195,19 @@ test('a set with empty and cut files gives the rows of the others, and an error 
   assert.match(notes, /d\.csv\.gz is a truncated gzip file/);
   assert.match(notes, /e\.csv\.gz is empty \(nothing but blanks\), so/);
   assert.equal(result.meta.manifest.inputs.find(({ name }) => name === 'd.csv.gz')?.bytes, 12);
-  await assert.rejects(ingest({ inputs, output, strict: true }), { message: 'b.csv is empty (0 bytes)' });
+  await assert.rejects(ingest({ inputs, output, strict: true }), {
+    code: 'FILE_EMPTY',
+    message:
+      /^b\.csv is empty \(0 bytes\); d\.csv\.gz .* after 12 bytes; no complete row.*; e\.csv\.gz is empty/,
+  });
+  const cuts = Array.from({ length: 8 }, (_, i) => join(folder, `cut-${i}.csv.gz`));
+  const packed = gzipSync(`${HEADER}\n${rowsText(0, 5_000)}`);
+  for (const [i, path] of cuts.entries()) writeFileSync(path, packed.subarray(0, packed.length - 9 - i));
+  await assert.rejects(ingest({ inputs: cuts, output }), {
+    message: new RegExp(
+      `^${[0, 1, 2, 3, 4].map((i) => `cut-${i}\\.csv\\.gz is a truncated gzip file: it ends inside a member, after ${packed.length - 9 - i} bytes; `).join('')}and 3 more; [\\d ,]+ rows`,
+    ),
+  });
   await assert.rejects(ingest({ inputs: inputs.slice(0, 1), output }), { code: 'FILE_EMPTY' });
 });
 

@@ -17,6 +17,29 @@ test('licences, readmes and checksums in a folder are left out, but read when th
   await assert.rejects(ingestFiles(context, [join(folder, 'LICENSE')]), { code: 'FORMAT_UNKNOWN' });
 });
 
+test('files of 0 bytes in a folder are left out, and named in the report', async (context) => {
+  const folder = temporaryFolder(context);
+  for (let i = 0; i < 7; i++) writeFileSync(join(folder, `empty-${i}.csv`), '');
+  await assert.rejects(ingestFiles(context, [folder]), {
+    code: 'FILE_EMPTY',
+    message: /^every log in the folder .* is empty: .*empty-0\.csv, .*, and 2 more$/,
+  });
+  await assert.rejects(ingestFiles(context, [join(folder, '*.csv')]), { code: 'FILE_EMPTY' });
+  await assert.rejects(ingestFiles(context, [join(folder, '*.log')]), { code: 'FILE_NOT_FOUND' });
+  writeFileSync(join(folder, 'a.csv'), azureCsv(['2023-11-16 18:17:03']));
+  for (const given of [folder, join(folder, '*')]) {
+    const { rows, result } = await ingestFiles(context, [given]);
+    assert.equal(rows.length, 1);
+    assert.ok(
+      result.quality.notes.includes(
+        '7 empty files left out: empty-0.csv, empty-1.csv, empty-2.csv, empty-3.csv, empty-4.csv, and 2 more',
+      ),
+    );
+  }
+  const { result } = await ingestFiles(context, [join(folder, '*[a0].csv')]);
+  assert.ok(result.quality.notes.includes('1 empty file left out: empty-0.csv'));
+});
+
 test('a ServeGen chunk is pointed to the command that takes it', async (context) => {
   await assert.rejects(
     ingestText(context, 'chunk-0-trace.csv', '0,0,0,,0,0\n600,1,2,Gamma,1,2\n'),
