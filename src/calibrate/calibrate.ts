@@ -32,8 +32,8 @@ import { requestObservations } from './request-level.js';
 import {
   type CalibrationRequest,
   type Reconstruction,
-  reconstructSteps,
   type StepObservation,
+  stepReconstruction,
 } from './steps.js';
 
 /** What calibration needs of a run's record. */
@@ -248,7 +248,7 @@ interface UsableRequest {
   readonly outputTokens: number;
   readonly firstSec: number;
   readonly lastSec: number;
-  readonly tokenSec: ArrayLike<number> | null;
+  readonly tokenSec: readonly number[] | null;
   readonly record: CalibrationRecord;
 }
 
@@ -268,7 +268,7 @@ function usableRequests(records: readonly CalibrationRecord[]): UsableRequest[] 
       outputTokens: tokens,
       firstSec: nsToSec(firstTokenNs),
       lastSec: nsToSec(lastTokenNs),
-      tokenSec: chunkNs === null ? null : Float64Array.from(chunkNs, nsToSec),
+      tokenSec: chunkNs?.map(nsToSec) ?? null,
       record,
     });
   }
@@ -284,11 +284,10 @@ interface Fitted {
 
 /** With an unknown token budget, the usual ones are tried; the default stays unless another explains clearly more. */
 function fitIterations(runs: readonly (readonly UsableRequest[])[], known: number | null): Fitted {
-  const requests = runs.map((run) =>
-    run.map((one): CalibrationRequest => ({ ...one, tokenSec: one.tokenSec! })),
-  );
+  // Only runs with chunks come here.
+  const reconstructors = runs.map((run) => stepReconstruction(run as readonly CalibrationRequest[]));
   const attempt = (tokens: number, seen: boolean): Fitted => {
-    const reconstructions = requests.map((run) => reconstructSteps(run, tokens));
+    const reconstructions = reconstructors.map((reconstruct) => reconstruct(tokens));
     const observations = reconstructions.map((one) => one.observations);
     return { fit: fitStepCost(observations.flat()), budget: { tokens, seen }, observations, reconstructions };
   };

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { ToolError } from '../errors.js';
 import { hashInput } from '../manifest.js';
 import { readJsonDocument, writeJson } from '../trace/files.js';
-import { readRunRecords } from '../trace/run-records.js';
+import { readRunViews } from '../trace/run-views.js';
 import type {
   EngineLimits,
   EngineModel,
@@ -51,7 +51,7 @@ export async function loadCalibrationRuns(
       continue;
     }
     const file = join(folder, 'requests.parquet');
-    runs.push(calibrationRun(summary, await readRunRecords(file)));
+    runs.push(calibrationRun(summary, await readRunViews(file)));
     inputs.push(await hashInput(file));
     notes.push(...differencesOf(toldByRuns, summary.serverLimits ?? {}, folder));
     notes.push(...unequalFleet(summary, folder));

@@ -8,6 +8,7 @@
  * came out: what first-come-first-served chunked prefill does. Iterations without a decoding sequence produce
  * nothing that a client sees; such a stretch is kept as one observation of several iterations.
  */
+import { orderOfRows } from '../trace/run-order.js';
 
 /** One request as calibration sees it; seconds of the run's clock. */
 export interface CalibrationRequest {
@@ -50,12 +51,19 @@ interface Step {
   prefillTokens: number;
 }
 
-/** Reconstructs the iterations of one replica's run; `maxBatchedTokens` is the token budget of an iteration. */
-export function reconstructSteps(
+/** Reconstructs the iterations of one replica's run, given the token budget of an iteration; for one budget after another. */
+export function stepReconstruction(
+  requests: readonly CalibrationRequest[],
+): (maxBatchedTokens: number) => Reconstruction {
+  const steps = groupTokens(requests);
+  return (maxBatchedTokens) => reconstruct(steps, requests, maxBatchedTokens);
+}
+
+function reconstruct(
+  steps: readonly Step[],
   requests: readonly CalibrationRequest[],
   maxBatchedTokens: number,
 ): Reconstruction {
-  const steps = groupTokens(requests);
   assignPrefills(steps, requests, maxBatchedTokens);
   const observations: StepObservation[] = [];
   let maxDecodeSeqs = 0;
@@ -119,9 +127,7 @@ function groupTokens(requests: readonly CalibrationRequest[]): Step[] {
       at += 1;
     }
   });
-  const order = Uint32Array.from({ length: total }, (_, i) => i).sort(
-    (a, b) => times[a] - times[b] || owner[a] - owner[b] || position[a] - position[b],
-  );
+  const order = orderOfTimes(times);
   const gaps = gapScale(requests);
   const steps: Step[] = [];
   const lastGroup = new Int32Array(requests.length).fill(-1);
@@ -173,14 +179,31 @@ function groupTokens(requests: readonly CalibrationRequest[]): Step[] {
   }
 }
 
+/** Places of instants in rising order; equal ones stay as they were. */
+function orderOfTimes(times: Float64Array): Uint32Array {
+  const leastSec = times.reduce((least, sec) => Math.min(least, sec), Number.POSITIVE_INFINITY);
+  const high = new Uint32Array(times.length);
+  const low = new Uint32Array(times.length);
+  const bits = new DataView(new ArrayBuffer(8));
+  for (let i = 0; i < times.length; i++) {
+    // Doubles from zero up are in the order of their bits.
+    bits.setFloat64(0, times[i] - leastSec);
+    high[i] = bits.getUint32(0);
+    low[i] = bits.getUint32(4);
+  }
+  return orderOfRows(times.length, [high, low]);
+}
+
 /** Typical gap between a sequence's tokens, and how far apart the writes of one iteration may be. */
 function gapScale(requests: readonly CalibrationRequest[]): { typicalSec: number; jitterSec: number } {
-  const gaps: number[] = [];
+  const count = requests.reduce((sum, { tokenSec }) => sum + Math.max(0, tokenSec.length - 1), 0);
+  if (count === 0) return { typicalSec: 0, jitterSec: 0 };
+  const sorted = new Float64Array(count);
+  let at = 0;
   for (const { tokenSec } of requests) {
-    for (let i = 1; i < tokenSec.length; i++) gaps.push(tokenSec[i] - tokenSec[i - 1]);
+    for (let i = 1; i < tokenSec.length; i++) sorted[at++] = tokenSec[i] - tokenSec[i - 1];
   }
-  if (gaps.length === 0) return { typicalSec: 0, jitterSec: 0 };
-  const sorted = Float64Array.from(gaps).sort();
+  sorted.sort();
   const typicalSec = sorted[Math.floor(sorted.length / 2)];
   const shortSec = sorted[Math.floor(sorted.length / 20)];
   return { typicalSec, jitterSec: Math.min(0.2 * shortSec, 0.005) };
@@ -192,6 +215,7 @@ function assignPrefills(
   requests: readonly CalibrationRequest[],
   budget: number,
 ): void {
+  for (const step of steps) step.prefillTokens = 0;
   for (let k = 0; k < steps.length; k++) {
     const firsts = [...steps[k].firsts].sort((a, b) => requests[a].sentSec - requests[b].sentSec);
     for (const index of firsts) {

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { ToolError } from '../errors.js';
 import { hashInput } from '../manifest.js';
 import { readJsonDocument } from '../trace/files.js';
-import { readRunRecords } from '../trace/run-records.js';
+import { readRunViews } from '../trace/run-views.js';
 import type { ManifestInput, OtherToolResult, RunComparison, RunSummary } from '../types.js';
 import { runOfOther } from './other-run.js';
 import { type CompareRunsOptions, compareRuns, type RunInput } from './runs.js';
@@ -62,6 +62,6 @@ export async function isRunPath(path: string): Promise<boolean> {
 
 async function readRunFolder(folder: string): Promise<RunInput> {
   const summary = await readJsonDocument<RunSummary>(join(folder, 'run.json'), 'run', 'BAD_RUN');
-  const records = await readRunRecords(join(folder, 'requests.parquet'));
+  const records = await readRunViews(join(folder, 'requests.parquet'));
   return { name: basename(resolve(folder)), summary, records };
 }

@@ -100,28 +100,44 @@ export interface BlockedValues {
 
 /** One value per request that has one; for ITL one per gap. */
 export function metricValues(side: RunSide, id: Exclude<MetricId, 'queue_wait'>): BlockedValues {
-  const values: number[] = [];
-  const blocks: number[] = [];
+  const kept = new GrowingValues();
   side.records.forEach((record, i) => {
     if (id === 'itl') {
-      for (const gap of itlGaps(record)) {
-        values.push(gap);
-        blocks.push(side.blockOf[i]);
-      }
+      for (const gap of itlGaps(record)) kept.push(gap, side.blockOf[i]);
       return;
     }
     const value = REQUEST_METRICS[id](record);
-    if (typeof value !== 'number') return;
-    values.push(value);
-    blocks.push(side.blockOf[i]);
+    if (typeof value === 'number') kept.push(value, side.blockOf[i]);
   });
-  return { values: Float64Array.from(values), blocks: Int32Array.from(blocks) };
+  return kept.take();
+}
+
+/** Gathers values with their blocks: gaps are as many as tokens, too many for arrays of objects or boxed numbers. */
+class GrowingValues {
+  #values = new Float64Array(1_024);
+  #blocks = new Int32Array(1_024);
+  #length = 0;
+
+  push(value: number, block: number): void {
+    if (this.#length === this.#values.length) {
+      const [values, blocks] = [this.#values, this.#blocks];
+      this.#values = new Float64Array(2 * this.#length);
+      this.#values.set(values);
+      this.#blocks = new Int32Array(2 * this.#length);
+      this.#blocks.set(blocks);
+    }
+    this.#values[this.#length] = value;
+    this.#blocks[this.#length++] = block;
+  }
+
+  take(): BlockedValues {
+    return { values: this.#values.subarray(0, this.#length), blocks: this.#blocks.subarray(0, this.#length) };
+  }
 }
 
 /** Every k-th value, so that at most `most` are left: resampling millions of gaps adds time and no information. */
 export function thinned({ values, blocks }: BlockedValues, most: number): BlockedValues {
-  const step = Math.ceil(values.length / most);
-  if (step <= 1) return { values, blocks };
+  const step = Math.max(1, Math.ceil(values.length / most));
   const kept = (_: number, i: number): boolean => i % step === 0;
   return { values: values.filter(kept), blocks: blocks.filter(kept) };
 }

@@ -165,23 +165,14 @@ function metricDrafts(
   id: (typeof METRICS)[number],
   draws: BlockDraws,
 ): { readonly drafts: Draft[]; readonly quantiles: RunComparison['quantiles'][number] | null } {
-  const ofA = metricValues(sides.a, id);
-  const ofB = metricValues(sides.b, id);
-  if (ofA.values.length === 0 || ofB.values.length === 0) return { drafts: [], quantiles: null };
-  const sortedA = ofA.values.slice().sort();
-  const sortedB = ofB.values.slice().sort();
-  const sample = (of: typeof ofA): BlockedSample => {
-    const kept = thinned(of, MOST_BOOTSTRAPPED);
-    return blockedSample(kept.values, kept.blocks);
-  };
-  const sampleA = sample(ofA);
-  const sampleB = sample(ofB);
+  const [a, b] = [sides.a, sides.b].map((side) => metricSample(side, id));
+  if (a.sorted.length === 0 || b.sorted.length === 0) return { drafts: [], quantiles: null };
   const resampled = PERCENTILES.map((): number[] => []);
   for (let r = 0; r < draws.resamples; r++) {
-    const a = weightedQuantiles(sampleA, draws.a[r], PERCENTILES);
-    const b = weightedQuantiles(sampleB, draws.b[r], PERCENTILES);
+    const ofA = weightedQuantiles(a.sample, draws.a[r], PERCENTILES);
+    const ofB = weightedQuantiles(b.sample, draws.b[r], PERCENTILES);
     PERCENTILES.forEach((_, k) => {
-      if (a[k] !== null && b[k] !== null) resampled[k].push(b[k] - a[k]);
+      if (ofA[k] !== null && ofB[k] !== null) resampled[k].push(ofB[k] - ofA[k]);
     });
   }
   const drafts = PERCENTILES.map((p, k): Draft => {
@@ -191,16 +182,27 @@ function metricDrafts(
       statistic,
       unit: 'ms',
       judged: JUDGED.has(`${id} ${statistic}`),
-      resolved: Math.min(sortedA.length, sortedB.length) * (1 - p) >= LEAST_BEYOND,
-      nA: sortedA.length,
-      nB: sortedB.length,
-      a: percentileSorted(sortedA, p),
-      b: percentileSorted(sortedB, p),
+      resolved: Math.min(a.sorted.length, b.sorted.length) * (1 - p) >= LEAST_BEYOND,
+      nA: a.sorted.length,
+      nB: b.sorted.length,
+      a: percentileSorted(a.sorted, p),
+      b: percentileSorted(b.sorted, p),
       resampled: resampled[k],
     };
   });
   const at = (sorted: Float64Array): number[] => QUANTILE_PROBS.map((p) => percentileSorted(sorted, p)!);
-  return { drafts, quantiles: { id, probs: QUANTILE_PROBS, a: at(sortedA), b: at(sortedB) } };
+  return { drafts, quantiles: { id, probs: QUANTILE_PROBS, a: at(a.sorted), b: at(b.sorted) } };
+}
+
+/** A side's values of one metric, in order, and the part of them that is resampled. */
+function metricSample(
+  side: RunSides['a'],
+  id: (typeof METRICS)[number],
+): { readonly sorted: Float64Array; readonly sample: BlockedSample } {
+  const found = metricValues(side, id);
+  const kept = thinned(found, MOST_BOOTSTRAPPED);
+  // In place: of a long run's gaps there is one copy.
+  return { sorted: found.values.sort(), sample: blockedSample(kept.values, kept.blocks) };
 }
 
 /** Flow follows the offered load: only equal loads let it tell the targets apart. */

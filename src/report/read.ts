@@ -7,7 +7,7 @@ import { readWorkloadModel } from '../synthesize/check-model.js';
 import { readJsonDocument, requireFile } from '../trace/files.js';
 import { openTrace } from '../trace/read.js';
 import { killedRun, RUN_LOG_NAME } from '../trace/run-log.js';
-import { readRunRecords } from '../trace/run-records.js';
+import { readRunViews } from '../trace/run-views.js';
 import type {
   CapacityPlan,
   FleetComparison,
@@ -184,7 +184,7 @@ async function readRunInput(file: string): Promise<ReportInput> {
     kind: 'run',
     name: basename(resolve(folder)),
     summary,
-    records: (await exists(records)) ? await readRunRecords(records) : null,
+    records: (await exists(records)) ? await readRunViews(records) : null,
     server: await readServerSamples(folder),
   };
 }

@@ -5,7 +5,14 @@
 import { ToolError } from '../errors.js';
 import type { RunRecord } from '../types.js';
 import type { ColumnBatch } from './columns.js';
-import { readTable, type TableColumn, type TableRow, type TableType, writeTable } from './table.js';
+import {
+  readTable,
+  type TableColumn,
+  type TableReader,
+  type TableRow,
+  type TableType,
+  writeTable,
+} from './table.js';
 
 /** One column of requests.parquet. */
 export interface RunColumn extends TableColumn {
@@ -87,17 +94,22 @@ export async function writeRunRecords(
   });
 }
 
-/** All records of a requests.parquet, in the file's order. Throws BAD_RUN for a table of another kind. */
-export async function readRunRecords(path: string): Promise<RunRecord[]> {
+/** Opens a requests.parquet. Throws BAD_RUN for a table of another kind. */
+export async function openRunTable(path: string): Promise<TableReader> {
   const reader = await readTable(path, { columns: RUN_COLUMNS, what: 'run records', int64As: 'number' });
+  if (reader.keyValue.has(RUN_META_KEY)) return reader;
+  reader.close();
+  throw new ToolError({
+    code: 'BAD_RUN',
+    message: `${path} holds no run records: it was not written by tokentide replay`,
+    hint: 'name the folder that `tokentide replay -o` made',
+  });
+}
+
+/** All records of a requests.parquet as objects, in the file's order. Throws BAD_RUN for a table of another kind. */
+export async function readRunRecords(path: string): Promise<RunRecord[]> {
+  const reader = await openRunTable(path);
   try {
-    if (!reader.keyValue.has(RUN_META_KEY)) {
-      throw new ToolError({
-        code: 'BAD_RUN',
-        message: `${path} holds no run records: it was not written by tokentide replay`,
-        hint: 'name the folder that `tokentide replay -o` made',
-      });
-    }
     const records: RunRecord[] = [];
     for await (const row of reader.rows()) records.push(recordOfRow(row));
     return records;

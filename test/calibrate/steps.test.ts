@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { requestObservations } from '../../src/calibrate/request-level.js';
-import { type CalibrationRequest, reconstructSteps } from '../../src/calibrate/steps.js';
+import {
+  type CalibrationRequest,
+  type Reconstruction,
+  stepReconstruction,
+} from '../../src/calibrate/steps.js';
+
+const reconstructSteps = (requests: readonly CalibrationRequest[], budget: number): Reconstruction =>
+  stepReconstruction(requests)(budget);
 
 function request(sentSec: number, inputTokens: number, tokenSec: number[], cached = 0): CalibrationRequest {
   return { sentSec, inputTokens, prefillTokens: inputTokens - cached, tokenSec };
@@ -29,6 +36,21 @@ test('durations, decoders, context and prompt pieces of every iteration', () => 
     { durationSec: 0.25, iterations: 1, prefillTokens: 0, decodeSeqs: 1, kvTokens: 231 },
     { durationSec: 3, iterations: 3, prefillTokens: 300, decodeSeqs: 0, kvTokens: 0 },
   ]);
+});
+
+test('one budget after another: each as if it were the only one', () => {
+  const reconstruct = stepReconstruction(HAND);
+  for (const budget of [100, 4_096, 100])
+    assert.deepEqual(reconstruct(budget), reconstructSteps(HAND, budget));
+});
+
+test('instants before the run’s start and equal ones are in order', () => {
+  const early = HAND.map((one) => ({
+    ...one,
+    sentSec: one.sentSec - 3,
+    tokenSec: Array.from(one.tokenSec, (sec) => sec - 3),
+  }));
+  assert.deepEqual(reconstructSteps(early, 100), reconstructSteps(HAND, 100));
 });
 
 test('a cached part of the prompt is not computed, but is context', () => {

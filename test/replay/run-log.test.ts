@@ -16,6 +16,8 @@ import { readReportInput } from '../../src/report/read.js';
 import { createRunLog, RUN_LOG_NAME } from '../../src/trace/run-log.js';
 import { openSortedRunLog, type SortedRunLog } from '../../src/trace/run-log-sorted.js';
 import { RUN_COLUMNS, readRunRecords, writeRunRecords } from '../../src/trace/run-records.js';
+import { readRunViews } from '../../src/trace/run-views.js';
+import { writeTable } from '../../src/trace/table.js';
 import type { RunRecord } from '../../src/types.js';
 import { record } from './records.js';
 
@@ -150,6 +152,30 @@ test('requests.parquet: write → read is identity', async () => {
     }),
     { numRuns: 15, seed: 4 },
   );
+});
+
+test('records that are read where they are looked at say what the objects say, member by member', async () => {
+  const path = join(dir, 'views.parquet');
+  const other = join(dir, 'other.parquet');
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyRecord, { maxLength: 40 }), async (records) => {
+      await writeRunRecords(path, records.map(wellFormed), '{}');
+      const objects = await readRunRecords(path);
+      const views = await readRunViews(path);
+      assert.equal(views.length, objects.length);
+      for (const [i, object] of objects.entries()) {
+        for (const { code } of RUN_COLUMNS) assert.deepEqual(views[i][code], object[code], code);
+        assert.ok(Object.keys(views[i]).length < 4, 'a place, not a copy');
+      }
+    }),
+    { numRuns: 30, seed: 5 },
+  );
+  await writeTable({
+    path: other,
+    columns: [{ name: 'a', type: 'int32', nullable: false }],
+    rows: [{ a: 1 }],
+  });
+  await assert.rejects(readRunViews(other), { code: 'BAD_RUN' });
 });
 
 test('a killed run is read from its log, as interrupted and invalid, and can be made whole', async () => {
