@@ -3,7 +3,7 @@
  * server's own log. Skips with the reason when there is no server binary (see README: "Against real engines").
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -184,6 +184,94 @@ test('openai-embeddings: every prompt is embedded, and its count is the serverâ€
   } finally {
     await embedding.stop();
   }
+});
+
+/** Marks around each message, other ones for each role, and one for the answer: as templates of real models have them. */
+const CHAT_TEMPLATE =
+  '<s>{% for message in messages %}[{{ message.role }}]{{ message.content }}{% if message.role == "user" %}|{% endif %};{% endfor %}[assistant]';
+
+/** Six sessions of three turns, a second apart; each turn's prompt is the one before, its answer and some new text. */
+function conversations(): TraceRow[] {
+  return Array.from({ length: 18 }, (_, i) => {
+    const [session, turn] = [i % 6, Math.floor(i / 6)];
+    const answers = 4 + session;
+    return emptyRow({
+      arrivalNs: BigInt(turn * 1e9 + session * 50e6),
+      sessionId: `s${session}`,
+      turn: turn + 1,
+      thinkNs: turn === 0 ? null : 20_000_000n,
+      inputTokens: 80 + session + turn * (answers + 60 + session),
+      outputTokens: answers,
+      operation: 'chat',
+    });
+  });
+}
+
+test('--calibrate-prompts: what the chat template adds is learnt, and conversations are exact by the serverâ€™s log', {
+  skip,
+}, async (context) => {
+  const file = join(folder, 'template.jinja');
+  writeFileSync(file, CHAT_TEMPLATE);
+  const templated = await startLlamaServer(binary!, ['--jinja', '--chat-template-file', file]);
+  const rows = conversations();
+  const run = async (name: string, more: Partial<ReplayOptions>) => {
+    const seen = templated.log().length;
+    const outDir = join(folder, name);
+    const trace = { name, rows, blockSize: null };
+    await replayTrace({ trace, url: templated.url, outDir, trial: false, drainSec: 30, ...more });
+    return { ...(await readRun(outDir)), logged: templated.log().slice(seen) };
+  };
+  try {
+    const sessions = { sessions: 'closed', history: 'synthetic' } as const;
+    const plain = await run('template-plain', sessions);
+    assert.deepEqual([plain.summary.counts.byStatus.ok, plain.summary.promptTokens.exact], [rows.length, 0]);
+    const extra = plain.records.map((one) => one.inputTokens! - one.inputTokensAsked!);
+    const { summary, records, logged } = await run('template-learnt', {
+      ...sessions,
+      calibratePrompts: true,
+    });
+    assert.equal(summary.counts.byStatus.ok, rows.length);
+    assert.deepEqual(summary.promptTokens, { compared: rows.length, exact: rows.length, meanSignedError: 0 });
+    const learnt = summary.notes.flatMap((note) => /adds (\d+) tokens to/.exec(note)?.[1] ?? []).map(Number);
+    context.diagnostic(
+      `the template adds ${learnt[0]} tokens to a prompt and ${learnt[1]} with each further turn`,
+    );
+    assert.ok(learnt[0] > 0 && learnt[1] > 0, 'both are learnt');
+    assert.deepEqual(
+      new Set(extra),
+      new Set([learnt[0], learnt[0] + learnt[1], learnt[0] + 2 * learnt[1]]),
+      'what the server had added before, in turns one, two and three',
+    );
+    // The last tasks are the load; those before are the calibration's own.
+    const prompts = logged.slice(-rows.length).map(({ promptTokens }) => promptTokens!);
+    const asked = records.map(({ inputTokensAsked }) => inputTokensAsked!);
+    const rising = (a: number, b: number): number => a - b;
+    assert.deepEqual(prompts.sort(rising), asked.sort(rising));
+    assert.deepEqual(
+      asked,
+      rows.map(({ inputTokens }) => inputTokens!).sort(rising),
+      'as the trace has them',
+    );
+  } finally {
+    await templated.stop();
+  }
+});
+
+test('token ids: conversations with answers of the recorded lengths are one list, exact for the server', {
+  skip,
+}, async () => {
+  const rows = conversations();
+  const { summary, logged } = await replayed('ids-turns', rows, {
+    protocol: 'openai-completions-ids',
+    sessions: 'closed',
+    history: 'synthetic',
+  });
+  assert.equal(summary.counts.byStatus.ok, rows.length);
+  assert.deepEqual(summary.promptTokens, { compared: rows.length, exact: rows.length, meanSignedError: 0 });
+  assert.deepEqual(
+    new Set(logged.map(({ promptTokens }) => promptTokens)),
+    new Set(rows.map(({ inputTokens }) => inputTokens)),
+  );
 });
 
 test('a prompt longer than the context is refused by the server and is an http_error here', {
