@@ -146,7 +146,7 @@ function chooseViews(
         ? { format: formatByName(options.format), reason: 'it was given' }
         : null;
   if (given !== null) {
-    const seen = inputs.map((input) => ({ ...input, sample: viewFor(given.format, input.views) }));
+    const seen = inputs.map((input) => seenAs(input, viewFor(given.format, input.views)));
     return { ...given, ...asSeparated(given, seen), second: null, inputs: seen };
   }
   const choices = inputs.map(({ views }) => chooseFormatOf(views));
@@ -161,8 +161,13 @@ function chooseViews(
   }
   const second =
     first.second === null ? null : `${first.second.format.name} (${first.second.detection.reason})`;
-  const seen = inputs.map((input, index) => ({ ...input, sample: choices[index].sample }));
+  const seen = inputs.map((input, index) => seenAs(input, choices[index].sample));
   return { ...asSeparated(first, seen), second, inputs: seen };
+}
+
+function seenAs(input: SampledInput, sample: Sample): ChosenInput {
+  const wrapping = sample.wrapping ?? null;
+  return { ...input, sample, wrapping, isBare: input.isBare && wrapping === null };
 }
 
 /** The format with the separator that the inputs have, and the reason with it. */

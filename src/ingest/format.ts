@@ -8,6 +8,7 @@
  */
 import type { ArrivalBasis } from '../types.js';
 import type { ManyRowsFormat } from './formats/many-rows.js';
+import type { LogWrapping } from './log-lines.js';
 import type { Pseudonyms } from './pseudonyms.js';
 import type { SourceRecord } from './record.js';
 import type { RowField, StagedRow } from './rows.js';
@@ -52,6 +53,8 @@ export interface Sample {
   readonly separator?: string;
   /** CSV only: lines above the header that begin with `#`; default 0. */
   readonly commentLines?: number;
+  /** What the records were taken out of; absent = they stand by themselves. */
+  readonly wrapping?: LogWrapping;
 }
 
 /** How well a format fits a sample. */

@@ -1,8 +1,9 @@
 /**
  * Records that hold a log line in one of their fields, as collectors and log stores keep them: a record a line, in a list,
- * or in the list under a key. The field may be the line's text, its bytes as numbers (the systemd journal, of lines with
+ * in the list under a key, or a row of CSV. The field may be the line's text, its bytes as numbers (the systemd journal, of lines with
  * colours), or an object where the store has parsed the line already; what is in it comes out with every digit.
  */
+import { CsvReader } from './csv.js';
 import { JsonDocumentsReader } from './json-documents.js';
 import { JsonScanner, pathTree } from './json-scan.js';
 import { firstLine, type LayerReader, LineParts, LineReader, type LogLayer } from './log-lines.js';
@@ -15,9 +16,11 @@ interface Envelope {
   /** Dotted path to the line. */
   readonly field: string;
   /** Keys of which the record has one, so that it is not taken for another. */
-  readonly beside: readonly string[];
+  readonly beside?: readonly string[];
   /** The only key under which such records lie, where the keys beside say too little. */
   readonly under?: string;
+  /** Whether the field says too little by itself: only where it holds an object. */
+  readonly isObject?: boolean;
   /** What marks a part of a line of which more is to come. */
   readonly parts?: 'no line end' | 'logtag P';
 }
@@ -48,20 +51,27 @@ const ENVELOPES: readonly Envelope[] = [
   { title: 'Splunk events', field: 'result._raw', beside: ['result'] },
   { title: 'Splunk events', field: '_raw', beside: ['_time', 'sourcetype'] },
   { title: 'Elasticsearch documents', field: '_source', beside: ['_index', '_id'] },
+  { title: 'Splunk events', field: 'event', beside: ['sourcetype', 'index'], isObject: true },
+  { title: 'Datadog logs', field: 'attributes.message', beside: ['type'], isObject: true },
+  { title: 'Datadog logs', field: 'attributes.attributes', beside: ['type'], isObject: true },
   {
     title: 'records of a log shipper',
     field: 'message',
     beside: ['agent', 'ecs', 'source_type', '@version', 'kubernetes'],
   },
+  { title: 'records of a log shipper', field: 'message', isObject: true },
 ];
 
+/** Columns of CSV that such lines are in. */
+const COLUMNS = /^(?:@?message|_raw|line|log|textpayload)$/i;
+
 /** Keys of lists that such records lie in. */
-const LISTS = ['events', 'logEvents'];
+const LISTS = ['events', 'logEvents', 'data'];
 
 /** The records with the line in a field that a sample has; null = it has none. */
 export function findEnvelope(sample: Buffer): LogLayer | null {
   const line = firstLine(sample);
-  if (!/^[{[]/.test(line)) return null;
+  if (!/^[{[]/.test(line)) return findTable(sample);
   const byLine = envelopeOf(parsed(line), null);
   if (byLine !== null) {
     const { title } = byLine;
@@ -96,8 +106,8 @@ function envelopeOf(record: unknown, under: string | null): Envelope | null {
   const found = ENVELOPES.find(
     (envelope) =>
       (envelope.under === undefined || envelope.under === under) &&
-      envelope.beside.some((key) => Object.hasOwn(record, key)) &&
-      isLine(valueAt(record, envelope.field)),
+      (envelope.beside?.some((key) => Object.hasOwn(record, key)) ?? true) &&
+      isLine(valueAt(record, envelope.field), envelope.isObject === true),
   );
   return found ?? null;
 }
@@ -111,8 +121,66 @@ function valueAt(record: object, path: string): unknown {
     );
 }
 
-function isLine(value: unknown): boolean {
-  return typeof value === 'string' || (typeof value === 'object' && value !== null);
+function isLine(value: unknown, mustBeObject: boolean): boolean {
+  if (typeof value === 'string') return !mustBeObject || isObject(parsed(value));
+  return mustBeObject ? isObject(value) : typeof value === 'object' && value !== null;
+}
+
+function isObject(value: unknown): boolean {
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0
+  );
+}
+
+/** A table with such a column, of which a row has a JSON object in it, or words. */
+function findTable(sample: Buffer): LogLayer | null {
+  const reader = new CsvReader();
+  reader.feed(sample);
+  reader.finish();
+  const names = reader.nextTexts() ?? [];
+  const column = names.findIndex((name) => COLUMNS.test(name));
+  const text = column < 0 ? undefined : reader.nextTexts()?.[column];
+  if (text === undefined || !/[ "]/.test(text)) return null;
+  return { title: `column ${names[column]} of a table`, open: () => new TableReader(column, names.length) };
+}
+
+/** Rows of CSV with a line in a column. */
+class TableReader implements LayerReader {
+  readonly #reader = new CsvReader();
+  readonly #record = recordOf(['line']);
+
+  constructor(column: number, columns: number) {
+    this.#reader.bind([column], columns);
+    this.#reader.skipHeader();
+  }
+
+  take(chunk: Buffer): Buffer {
+    this.#reader.feed(chunk);
+    return this.#drain();
+  }
+
+  end(): Buffer {
+    this.#reader.finish();
+    return this.#drain();
+  }
+
+  #drain(): Buffer {
+    const out: string[] = [];
+    for (;;) {
+      const step = this.#reader.next(this.#record);
+      if (step === 'more' || step === 'end') return Buffer.from(out.join(''));
+      const text = step === 'row' ? this.#record.text(LINE) : null;
+      out.push(text === null ? DAMAGED : `${onOneLine(text.trimEnd())}\n`);
+    }
+  }
+}
+
+/** What stands for a record that cannot be read: no format takes it for one, so it is counted. */
+const DAMAGED = '{\n';
+
+function recordOf(names: readonly string[]): SourceRecord {
+  const columns = names.map((name) => ({ name, required: false, meaning: '' }));
+  return new SourceRecord(columns, [], new TimeReader(parseZone('UTC')));
 }
 
 /** A record a line; lines that are none stay as they are. */
@@ -127,7 +195,7 @@ function lineReader(envelope: Envelope): LayerReader {
   );
 }
 
-/** Records in a list, or over several lines. What is damaged becomes a line that no format takes for a record. */
+/** Records in a list, or over several lines. */
 class DocumentReader implements LayerReader {
   readonly #lines: EnvelopeLines;
   readonly #reader: JsonDocumentsReader;
@@ -152,7 +220,7 @@ class DocumentReader implements LayerReader {
     const out: string[] = [];
     for (let step = reader.nextSpan(); step !== 'more' && step !== 'end'; step = reader.nextSpan()) {
       const line = step === 'row' ? this.#lines.of(reader.bytes, reader.start, reader.end) : null;
-      out.push(line ?? '{\n');
+      out.push(line ?? DAMAGED);
     }
     return Buffer.from(out.join(''));
   }
@@ -173,8 +241,7 @@ class EnvelopeLines {
     const paths = [envelope.field, 'stream', 'logtag'];
     this.#envelope = envelope;
     this.#scanner = new JsonScanner(pathTree(paths.map((path) => [path])));
-    const columns = paths.map((name) => ({ name, required: false, meaning: '' }));
-    this.#record = new SourceRecord(columns, [], new TimeReader(parseZone('UTC')));
+    this.#record = recordOf(paths);
   }
 
   /** The line in a record, with its line end; null when the record has none. */

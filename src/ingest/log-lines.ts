@@ -13,6 +13,9 @@ export interface LayerReader {
   end(): Buffer;
 }
 
+/** Layers from the outside in, at least one. */
+export type LogWrapping = readonly LogLayer[];
+
 const LF = 10;
 
 /** The first line that is not blank, or what there is of it. */

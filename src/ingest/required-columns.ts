@@ -64,6 +64,13 @@ export function describeSample(sample: Sample): string {
 export function hintFor(sample: Sample): string {
   if (/^chunk-\d+-(trace\.csv|dataset\.json)$/.test(sample.fileName))
     return 'a ServeGen client pool is a model, not a log: tokentide fit --servegen <its folder> -o model.json';
+  const text = sample.bytes.toString('latin1', 0, 4096);
+  if (/^\S+ \S+ \S+ \[\d\d\/[A-Z][a-z]{2}\/\d{4}:/m.test(text))
+    return 'access logs in the common form have no durations: have the server log JSON with msec, request_time, status and request_uri';
+  if (/"resultType"\s*:\s*"streams"/.test(text))
+    return "an answer of Loki's API has lines as pairs: export them with logcli query -o jsonl";
+  if (/"field"\s*:\s*"@message"/.test(text))
+    return 'results of CloudWatch Logs Insights come as pairs: export them as CSV, or use aws logs filter-log-events';
   return sample.shape === 'parquet'
     ? 'Parquet is read from files, not from standard input'
     : '--map spec.yaml says which column is what; `tokentide ingest --list-formats` describes the known formats';

@@ -6,7 +6,8 @@ import { ToolError } from '../errors.js';
 import { ARROW_MAGIC, openArrowInput } from './arrow-input.js';
 import { emptyInput, type InputSource, openInput, type SourceOptions, TruncatedInput } from './container.js';
 import type { Sample } from './format.js';
-import { findWrapping, type LogWrapping, unwrapLines, unwrapSample } from './log-wrapping.js';
+import type { LogWrapping } from './log-lines.js';
+import { findWrapping, unwrapLines, unwrapSample } from './log-wrapping.js';
 import { openParquetInput } from './parquet-input.js';
 import { rowViews, takeSamples } from './sample.js';
 import { isTar, unpackTar } from './tar.js';
@@ -15,12 +16,13 @@ export interface SampledInput {
   readonly source: InputSource;
   /** Ways to look at its records, the likeliest first. */
   readonly views: readonly Sample[];
+  /** What the records are taken out of, by the view that is chosen; null before. */
   readonly wrapping: LogWrapping | null;
   readonly head: readonly Buffer[];
   readonly rest: AsyncGenerator<Buffer>;
   /** The input ended, truncated, within the sample. */
   readonly failure: unknown;
-  /** Whether the bytes on disk are those of the records: neither compressed nor unwrapped. */
+  /** Whether the bytes on disk are those of the records: neither compressed nor, in the chosen view, unwrapped. */
   readonly isBare: boolean;
 }
 
@@ -86,15 +88,12 @@ export class InputSet {
     if (cut === null && /^\s*\[\s*\]\s*$/.test(whole.toString('latin1', 0, 64)))
       throw emptyInput(source.name, 'a list without records');
     const lineEnd = whole.indexOf(10);
-    const wrapping = findWrapping(whole);
-    const bare = wrapping === null ? whole : unwrapSample(whole, wrapping);
-    const views = takeSamples(source.name, beginningOf(bare), this.#separator);
+    const views = this.#views(source.name, whole);
     if (cut !== null && (whole.length === 0 || (lineEnd < 0 && !views.some(isTelling))))
       throw new CutInput(cut);
-    const isBare =
-      wrapping === null && source.readBytes >= whole.length && whole.length > 0 && isSame(source, whole);
+    const isBare = source.readBytes >= whole.length && whole.length > 0 && isSame(source, whole);
     if (source.path === '-') {
-      this.inputs.push({ source, views, wrapping, head, rest, failure, isBare: false });
+      this.inputs.push({ source, views, wrapping: null, head, rest, failure, isBare: false });
       return;
     }
     // Files are read again from their beginning, so that a thousand of them are not open and half read at once.
@@ -103,12 +102,21 @@ export class InputSet {
     this.inputs.push({
       source: fresh,
       views,
-      wrapping,
+      wrapping: null,
       head: [],
       rest: fresh.chunks(),
       failure: null,
       isBare,
     });
+  }
+
+  /** The lines that are wrapped come first. */
+  #views(name: string, whole: Buffer): Sample[] {
+    const asIs = takeSamples(name, beginningOf(whole), this.#separator);
+    const wrapping = findWrapping(whole);
+    if (wrapping === null) return asIs;
+    const bare = takeSamples(name, beginningOf(unwrapSample(whole, wrapping)), this.#separator);
+    return [...bare.map((view) => ({ ...view, wrapping })), ...asIs];
   }
 
   async #openArchive(

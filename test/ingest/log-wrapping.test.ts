@@ -83,6 +83,42 @@ test('what was taken out of what is in the notes; a damaged record of a list is 
   assert.ok(result.quality.notes.includes('log lines taken out of CloudWatch Logs events'));
 });
 
+test('what only looks like a layer is read as it is, with a mapping or in a known format', async (context) => {
+  const own = { kubernetes: 'x', message: 'a note', at: 1_775_000_000_000, tokens: 7 };
+  const map = { format: 'jsonl', columns: { arrival: { from: 'at', unit: 'ms' }, input_tokens: 'tokens' } };
+  const { rows, result } = await ingestText(context, 'own.jsonl', `${JSON.stringify(own)}\n`, { map });
+  assert.equal(rows[0].inputTokens, 7);
+  assert.ok(!result.quality.notes.some((note) => note.startsWith('log lines')));
+  const inner = { ...own, message: JSON.stringify({ at: 1_775_000_000_000, tokens: 9 }) };
+  const wrapped = await ingestText(
+    context,
+    'inner.jsonl',
+    `${JSON.stringify({ ecs: {}, message: inner.message })}\n`,
+    {
+      map,
+    },
+  );
+  assert.equal(wrapped.rows[0].inputTokens, 9);
+  const access = {
+    time: '2026-03-29T03:00:07Z',
+    request_time: 1,
+    status: 200,
+    agent: 'curl',
+    message: 'POST /v1',
+  };
+  const known = await ingestText(context, 'access.jsonl', `${JSON.stringify(access)}\n`);
+  assert.equal(known.result.format.name, 'nginx-access');
+});
+
+test('what stores answer in pairs, and access logs without durations, say what to do', async (context) => {
+  for (const [content, hint] of [
+    ['{"status":"success","data":{"resultType":"streams","result":[]}}', /logcli query -o jsonl/],
+    ['{"results":[[{"field":"@message","value":"x"}]],"status":"Complete"}', /as CSV/],
+    ['192.0.2.1 - - [29/Mar/2026:03:00:00 +0000] "GET / HTTP/1.1" 200 5', /no durations/],
+  ] as const)
+    await assert.rejects(ingestText(context, 'a.log', `${content}\n`), { hint });
+});
+
 test('members of a subscription, packed one by one, are read like one file', async (context) => {
   const payload = (times: readonly number[]): Buffer =>
     gzipSync(
