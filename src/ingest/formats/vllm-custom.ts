@@ -5,10 +5,12 @@
 import { QUOTING, RowReject } from '../record.js';
 import { detectByKeys } from './detect-keys.js';
 import { setArrivalNs } from './instants.js';
+import { jsonCell } from './json-cell.js';
 import type { ManyRowsFormat } from './many-rows.js';
 
 const PROMPT = 0;
 const OUTPUT = 1;
+const IMAGES = 2;
 
 export const vllmCustom: ManyRowsFormat = {
   name: 'vllm-custom',
@@ -18,8 +20,9 @@ export const vllmCustom: ManyRowsFormat = {
   columns: [
     { name: 'prompt', required: true, meaning: 'text, counted by the tokenizer and not kept' },
     { name: 'output_tokens', required: false, meaning: 'output tokens to ask for' },
+    { name: 'image_files', required: false, meaning: 'images in the prompt, which its count leaves out' },
   ],
-  fills: ['inputTokens', 'outputTokens'],
+  fills: ['inputTokens', 'outputTokens', 'images'],
   arrivalBasis: 'unknown',
   timeOrigin: 'start',
   blockSize: null,
@@ -42,6 +45,8 @@ export const vllmCustom: ManyRowsFormat = {
       setArrivalNs(row, 0n, 0);
       row.inputTokens = countTokens?.(prompt) ?? null;
       row.outputTokens = record.count(OUTPUT);
+      const images = jsonCell(record, IMAGES);
+      row.images = Array.isArray(images) ? images.length : null;
       emit();
       return true;
     },
