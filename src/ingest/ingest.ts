@@ -20,8 +20,9 @@ import type { IngestOptions, IngestResult } from './options.js';
 import { auditPrivacy } from './privacy-audit.js';
 import { Pseudonyms } from './pseudonyms.js';
 import { countRows, QualityJudge } from './quality.js';
-import { isParallelReadable, readInParallel } from './read-parallel.js';
+import { isParallelReadable, readInParallel, startThreads } from './read-parallel.js';
 import { readRecords, readRecordsFrom } from './read-records.js';
+import { ReadThreads } from './read-threads.js';
 import { RecordPump } from './record-pump.js';
 import { RECOVERED_FIELDS, SessionRecovery } from './recover-sessions.js';
 import { RejectTable } from './rejects.js';
@@ -47,25 +48,28 @@ export async function ingest(options: IngestOptions): Promise<IngestResult> {
   const map = await mapOf(options.map);
   const zone = parseZone(options.tz ?? 'UTC');
   const counter = options.tokenizer === undefined ? null : await openTextCounter(options.tokenizer);
-  const chosen = await chooseInputs({
-    ...options,
-    map,
-    zone,
-    // What comes before the cut is written in any case, except to strict eyes; whether that is a success is another matter.
-    allowTruncated: options.allowTruncated === true || options.strict !== true,
-  });
+  const threads = new ReadThreads();
+  let chosen: ChosenInputs | null = null;
   let texts: KeptTexts | null = null;
   let read: Reading | null = null;
   try {
+    await startThreads(options.inputs, threads);
+    chosen = await chooseInputs({
+      ...options,
+      map,
+      zone,
+      // What comes before the cut is written in any case, except to strict eyes; whether that is a success is another matter.
+      allowTruncated: options.allowTruncated === true || options.strict !== true,
+    });
     let choice = chosen;
     if (options.keepText !== undefined) {
       const { format, places } = withTexts(chosen.format);
       choice = { ...chosen, format };
       texts = new KeptTexts(options.keepText, places);
     }
-    read = readerOf(options, choice, { map, zone, counter, texts });
+    const setting = { map, zone, counter, texts, threads };
+    read = readerOf(options, choice, setting);
     await read.all();
-    const setting = { map, zone, counter, texts };
     const result =
       options.auditPrivacy === true
         ? await writeAudited(options, choice, read, setting)
@@ -76,7 +80,8 @@ export async function ingest(options: IngestOptions): Promise<IngestResult> {
   } finally {
     read?.rows.dispose();
     texts?.abandon();
-    await chosen.remove();
+    await threads.close();
+    await chosen?.remove();
   }
 }
 
@@ -141,6 +146,7 @@ interface Setting {
   readonly zone: Zone;
   readonly counter: TextCounter | null;
   readonly texts: KeptTexts | null;
+  readonly threads: ReadThreads;
 }
 
 /** The reading of all inputs, and what it leaves. */
@@ -158,7 +164,7 @@ interface Reading {
 function readerOf(
   options: IngestOptions,
   { format, inputs }: ChosenInputs,
-  { map, zone, counter, texts }: Setting,
+  { map, zone, counter, texts, threads }: Setting,
 ): Reading {
   const key = options.keepIds === true ? null : (options.pseudonymKey ?? randomBytes(32));
   const handler = openFormat(format, new Pseudonyms(key), counter?.count ?? null, texts);
@@ -187,6 +193,7 @@ function readerOf(
           pump.flush();
           const from = await readInParallel({
             input,
+            threads,
             format,
             map,
             zone,
@@ -218,7 +225,7 @@ async function writeOut(
   options: IngestOptions,
   choice: ChosenInputs,
   read: Reading,
-  { map, zone, counter, texts }: Setting,
+  { map, zone, counter, texts, threads }: Setting,
 ): Promise<IngestResult> {
   const { format, inputs } = choice;
   const { rows, rejects, tally } = read;
@@ -276,6 +283,7 @@ async function writeOut(
       return draft;
     },
     compat: options.compat,
+    lent: threads.workers,
     signal: options.signal,
     progress: options.progress,
   });

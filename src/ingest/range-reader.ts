@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import type { LogFormat, Sample } from './format.js';
 import { openFormat } from './handler.js';
 import { Pseudonyms } from './pseudonyms.js';
-import type { ReadPart, ReadTask } from './read-parallel.js';
+import type { ReadPart, ReadTask } from './read-threads.js';
 import { RecordPump } from './record-pump.js';
 import { MAX_RECORD_BYTES } from './record-reader.js';
 import { RejectTable } from './rejects.js';

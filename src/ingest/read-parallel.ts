@@ -6,52 +6,21 @@
  */
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
-import type { RejectCount } from '../types.js';
+import type { Worker } from 'node:worker_threads';
 import type { ChosenInput } from './choose-inputs.js';
 import type { RowCollector } from './collector.js';
 import { isManyRows } from './detect.js';
 import type { KnownFormat, LogFormat, Sample } from './format.js';
 import type { IngestMap } from './map.js';
 import { RangeReader } from './range-reader.js';
+import type { ReadPart, ReadTask, ReadThreads, ToRead } from './read-threads.js';
 import type { RejectTable } from './rejects.js';
-import type { RowBlock } from './row-block.js';
 import type { RowTally } from './tally.js';
 import type { Zone } from './zone.js';
 
-/** What a thread is started with. */
-export interface ReadWorkerData {
-  readonly path: string;
-  readonly sample: Omit<Sample, 'bytes'>;
-  /** Name of a known format, or a mapping. */
-  readonly format: string | IngestMap;
-  readonly zone: string;
-  readonly pseudonymKey: Uint8Array | string | null;
-}
-
-/** To a thread: bytes of the file in which lines begin. */
-export interface ReadTask {
-  readonly index: number;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** From a thread: what a range held. */
-export interface ReadPart {
-  readonly index: number;
-  /** Where the first of its lines begins. */
-  readonly begin: number;
-  /** A CSV range with quotes: nothing else in it is to be used. */
-  readonly hasQuotes: boolean;
-  readonly blocks: readonly RowBlock[];
-  readonly rows: number;
-  readonly lines: number;
-  readonly rejects: readonly RejectCount[];
-  readonly tally: Omit<RowTally, 'add' | 'addPlain' | 'merge'>;
-}
-
 export interface ParallelRead {
   readonly input: ChosenInput;
+  readonly threads: ReadThreads;
   readonly format: KnownFormat;
   readonly map: IngestMap | null;
   readonly zone: Zone;
@@ -67,7 +36,6 @@ export interface ParallelRead {
 const RANGE_BYTES = 8 << 20;
 /** Starting threads costs some 60 ms: smaller files are read faster without. */
 const LEAST_BYTES = 32 << 20;
-const MAX_THREADS = 8;
 /** Ranges handed out beyond the one that is waited for, per thread: bounds what is in memory. */
 const AHEAD = 2;
 
@@ -85,6 +53,16 @@ export async function isParallelReadable(
   return availableParallelism() > 1 && (await stat(input.source.path)).size >= LEAST_BYTES;
 }
 
+/** Starts the threads that inputs of this size will be read with, unless their format forbids it. */
+export async function startThreads(inputs: readonly string[], threads: ReadThreads): Promise<void> {
+  if (availableParallelism() < 2) return;
+  for (const path of inputs) {
+    const info = path === '-' ? null : await stat(path).catch(() => null);
+    const size = info?.isFile() === true ? info.size : 0;
+    if (size >= LEAST_BYTES) threads.start(Math.ceil(size / RANGE_BYTES));
+  }
+}
+
 function isSequential({ isSequential: declared = false }: LogFormat, sample: Sample): boolean {
   return typeof declared === 'boolean' ? declared : declared(sample);
 }
@@ -99,15 +77,15 @@ export async function readInParallel(
   const { size } = await stat(input.source.path);
   const ranges = Math.ceil(size / RANGE_BYTES);
   const { bytes: _, ...sample } = input.sample;
-  const workerData: ReadWorkerData = {
+  const file: ToRead = {
     path: input.source.path,
     sample,
     format: read.map ?? read.format.name,
     zone: read.zone.name,
     pseudonymKey: read.pseudonymKey,
   };
-  const workers = Math.min(availableParallelism(), MAX_THREADS, ranges) - 1;
-  const pool = new ReadPool(workerData, Math.max(1, workers), size, ranges);
+  read.threads.start(ranges);
+  const pool = new ReadPool(file, read.threads, size, ranges);
   const reader = new RangeReader({
     ...read,
     path: input.source.path,
@@ -148,10 +126,10 @@ export async function readInParallel(
   }
 }
 
-/** Threads that take ranges one after the other, never far ahead of the one that is waited for. */
+/** Lets threads take ranges one after the other, never far ahead of the one that is waited for. */
 class ReadPool {
-  readonly #workers: Worker[];
-  readonly #idle: Worker[] = [];
+  readonly #threads: ReadThreads;
+  readonly #idle: Worker[];
   readonly #parts = new Map<number, ReadPart>();
   readonly #size: number;
   readonly #ranges: number;
@@ -159,31 +137,24 @@ class ReadPool {
   #wanted = 0;
   #wake: (() => void) | null = null;
   #failure: Error | null = null;
-  #isClosed = false;
 
-  constructor(workerData: ReadWorkerData, threads: number, size: number, ranges: number) {
+  constructor(file: ToRead, threads: ReadThreads, size: number, ranges: number) {
     this.#size = size;
     this.#ranges = ranges;
-    this.#workers = Array.from({ length: threads }, () => {
-      // Flags of the program such as --input-type would make a thread fail.
-      const worker = new Worker(new URL('./read-worker.js', import.meta.url), { workerData, execArgv: [] });
-      worker.on('message', (part: ReadPart) => {
+    this.#threads = threads;
+    this.#idle = [...threads.workers];
+    threads.open(file, {
+      onPart: (part, worker) => {
         this.#parts.set(part.index, part);
         this.#idle.push(worker);
         this.#handOut();
         this.#wake?.();
-      });
-      const fail = (error: Error): void => {
+      },
+      onFailure: (error) => {
         this.#failure ??= error;
         this.#wake?.();
-      };
-      worker.on('error', fail);
-      worker.on('exit', (status) => {
-        if (!this.#isClosed) fail(new Error(`a reading thread ended early (${status})`));
-      });
-      return worker;
+      },
     });
-    this.#idle.push(...this.#workers);
     this.#handOut();
   }
 
@@ -217,9 +188,9 @@ class ReadPool {
     });
   }
 
+  /** Threads that still read have nobody who would listen: they are ended. */
   async close(): Promise<void> {
-    this.#isClosed = true;
-    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    if (this.#idle.length < this.#threads.workers.length) await this.#threads.close();
   }
 
   #handOut(): void {
@@ -231,7 +202,9 @@ class ReadPool {
   }
 
   #isOpen(): boolean {
-    return this.#next < this.#ranges && this.#next <= this.#wanted + AHEAD * (this.#workers.length + 1);
+    return (
+      this.#next < this.#ranges && this.#next <= this.#wanted + AHEAD * (this.#threads.workers.length + 1)
+    );
   }
 
   #nextTask(): ReadTask {

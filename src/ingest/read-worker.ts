@@ -1,26 +1,34 @@
-/** Thread of read-parallel.ts: reads the ranges that it is given. */
-import { parentPort, type TransferListItem, workerData } from 'node:worker_threads';
+/** Thread of read-threads.ts: reads the ranges of files that it is given, and in the end encodes columns of the trace. */
+import { parentPort, type TransferListItem } from 'node:worker_threads';
+import type { EncodeWorkerData, ToEncodeWorker } from '../trace/encode-pool.js';
 import type { LogFormat } from './format.js';
 import { RangeReader } from './range-reader.js';
-import type { ReadTask, ReadWorkerData } from './read-parallel.js';
+import type { ReadTask, ToRead } from './read-threads.js';
 import type { RowBlock } from './row-block.js';
 import { parseZone } from './zone.js';
 
 const port = parentPort!;
-const data = workerData as ReadWorkerData;
-const reader = new RangeReader({
-  ...data,
-  format: await formatOf(data.format),
-  zone: parseZone(data.zone),
+let reader: Promise<RangeReader> | null = null;
+let encoder: Promise<(message: ToEncodeWorker) => void> | null = null;
+
+port.on('message', async (message: ToRead | ReadTask | EncodeWorkerData | ToEncodeWorker) => {
+  if (message === null || 'columns' in message) (await encoder!)(message);
+  else if ('fields' in message)
+    encoder = import('../trace/encode-pool.js').then(({ encoderOf }) => encoderOf(port, message));
+  else if ('path' in message) reader = readerOf(message, reader);
+  else {
+    const part = (await reader!).read(message);
+    port.postMessage(part, transferable(part.blocks));
+  }
 });
 
-port.on('message', (task: ReadTask) => {
-  const part = reader.read(task);
-  port.postMessage(part, transferable(part.blocks));
-});
+async function readerOf(file: ToRead, before: typeof reader): Promise<RangeReader> {
+  (await before)?.close();
+  return new RangeReader({ ...file, format: await formatOf(file.format), zone: parseZone(file.zone) });
+}
 
 /** Loads the one format that is needed: all of them would take longer than the first range. */
-async function formatOf(format: ReadWorkerData['format']): Promise<LogFormat> {
+async function formatOf(format: ToRead['format']): Promise<LogFormat> {
   if (typeof format !== 'string') return (await import('./map-format.js')).formatOfMap(format);
   const module = (await import(`./formats/${format}.js`)) as Record<string, LogFormat>;
   return Object.values(module).find(({ name }) => name === format)!;

@@ -4,7 +4,7 @@
  * bytes are the same whatever the number of threads.
  */
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import { type MessagePort, Worker } from 'node:worker_threads';
 import type { Field } from './columns.js';
 import { ColumnHashes } from './content-hash.js';
 import type { Profile } from './parquet-column.js';
@@ -34,6 +34,7 @@ export class EncodePool {
   /** Row groups that may be under way before the first is waited for: some while the threads start. */
   readonly ahead: number;
   readonly #threads: number;
+  readonly #lent: readonly Worker[];
   readonly #data: EncodeWorkerData;
   #here: ColumnWork | null = null;
   #workers: ColumnThread[] = [];
@@ -42,9 +43,19 @@ export class EncodePool {
     null;
   #hasBegun = false;
 
-  /** `threads`: beside this one; 0 = this one encodes. `isHashed`: whether digests are wanted. */
-  constructor(fields: readonly Field[], profile: Profile, isHashed: boolean, threads?: number) {
+  /**
+   * `threads`: beside this one; 0 = this one encodes. `isHashed`: whether digests are wanted. `lent`: threads that have
+   * nothing else to do and answer to EncodeWorkerData by `encoderOf`; who lends them ends them.
+   */
+  constructor(
+    fields: readonly Field[],
+    profile: Profile,
+    isHashed: boolean,
+    threads?: number,
+    lent: readonly Worker[] = [],
+  ) {
     this.#data = { fields, profile, isHashed };
+    this.#lent = lent;
     this.#threads = Math.min(fields.length, threads ?? Math.min(MAX_THREADS, availableParallelism() - 1));
     this.ahead = this.#threads === 0 ? 0 : 3;
   }
@@ -94,7 +105,8 @@ export class EncodePool {
     const { fields, ...data } = this.#data;
     this.#workers = Array.from(
       { length: this.#threads },
-      (_, thread) => new ColumnThread({ ...data, fields: ofThread(fields, thread, this.#threads) }),
+      (_, thread) =>
+        new ColumnThread({ ...data, fields: ofThread(fields, thread, this.#threads) }, this.#lent[thread]),
     );
   }
 
@@ -139,16 +151,33 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** What a thread does with its messages once it knows its columns. */
+export function encoderOf(port: MessagePort, data: EncodeWorkerData): (message: ToEncodeWorker) => void {
+  const work = new ColumnWork(data);
+  return (group) => {
+    let answer: FromEncodeWorker;
+    try {
+      answer = group === null ? { digests: work.digests() } : { group: work.encode(group) };
+    } catch (error) {
+      answer = { error: error as Error };
+    }
+    port.postMessage(answer, 'group' in answer ? [answer.group.bytes.buffer] : []);
+  };
+}
+
 /** A thread with some of the columns. It answers in order. */
 class ColumnThread {
   readonly #worker: Worker;
+  readonly #isLent: boolean;
   readonly #waiting: Waiting[] = [];
   #failure: Error | null = null;
 
-  constructor(data: EncodeWorkerData) {
+  constructor(data: EncodeWorkerData, lent: Worker | undefined) {
     const url = new URL('./encode-worker.js', import.meta.url);
+    this.#isLent = lent !== undefined;
     // Flags of the program such as --input-type would make a thread fail.
-    this.#worker = new Worker(url, { workerData: data, execArgv: [] });
+    this.#worker = lent ?? new Worker(url, { workerData: data, execArgv: [] });
+    lent?.postMessage(data);
     const fail = (error: Error): void => {
       this.#failure ??= error;
       for (const { reject } of this.#waiting.splice(0)) reject(error);
@@ -171,8 +200,9 @@ class ColumnThread {
   }
 
   async close(): Promise<void> {
-    this.#worker.removeAllListeners();
-    await this.#worker.terminate();
+    // What is under way is given up.
+    this.#waiting.length = 0;
+    if (!this.#isLent) await this.#worker.terminate();
   }
 
   #ask<Answer>(message: ToEncodeWorker, moved: ArrayBuffer[]): Promise<Answer> {

@@ -4,6 +4,7 @@
  * same rows give the same bytes on every machine, however they were cut and however many threads there are.
  */
 import { type FileHandle, open } from 'node:fs/promises';
+import type { Worker } from 'node:worker_threads';
 import { toolVersion } from '../manifest.js';
 import type { ColumnBatch, Field } from './columns.js';
 import { contentHashOf } from './content-hash.js';
@@ -25,11 +26,13 @@ export interface ParquetJob {
   readonly isHashed?: boolean;
   /** Threads that encode beside this one; default: one per further core, up to four; 0 = this one encodes. */
   readonly threads?: number;
+  /** Threads that have nothing else to do, to encode with (EncodePool). */
+  readonly lent?: readonly Worker[];
 }
 
 /** Writes the file. An error that the batches throw comes out as it is. */
 export async function writeParquet(job: ParquetJob): Promise<void> {
-  const pool = new EncodePool(job.fields, job.profile, job.isHashed === true, job.threads);
+  const pool = new EncodePool(job.fields, job.profile, job.isHashed === true, job.threads, job.lent);
   const file = await open(job.path, 'w');
   try {
     const writer = new GroupWriter(file, job.fields);

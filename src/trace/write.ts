@@ -4,6 +4,7 @@
  */
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import { ToolError } from '../errors.js';
 import { kernels } from '../kernels/kernels.js';
 import type { ProgressListener, TraceBatch, TraceMeta, TraceMetaDraft } from '../types.js';
@@ -31,6 +32,8 @@ export interface WriteTraceOptions {
   readonly rowGroupSize?: number;
   /** Threads that encode beside this one; the bytes do not depend on it. */
   readonly threads?: number;
+  /** Threads that have nothing else to do, to encode with (EncodePool); who lends them ends them. */
+  readonly lent?: readonly Worker[];
   readonly signal?: AbortSignal;
   readonly progress?: ProgressListener;
 }
@@ -51,6 +54,7 @@ export interface TraceWriteJob {
   /** JSON text; asked for after the last batch, with the content hash of the rows. */
   readonly metadata: (contentHash: string) => string;
   readonly threads?: number;
+  readonly lent?: readonly Worker[];
 }
 
 /** A library that can write the trace's columns. */
@@ -113,6 +117,7 @@ export async function writeTrace(options: WriteTraceOptions): Promise<WrittenTra
         return stringifyStrict(meta);
       },
       threads: options.threads,
+      lent: options.lent,
     });
     const { size } = await stat(temporary);
     await rename(temporary, path);

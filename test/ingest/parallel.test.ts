@@ -51,6 +51,11 @@ for (const [name, change] of Object.entries(CASES)) {
       many.files.map(({ rows, rejected }) => [rows, rejected]),
       one.files.map(({ rows, rejected }) => [rows, rejected]),
     );
+    const twice = async (file: string) => {
+      const inputs = [join(folder, file), join(folder, file)];
+      return (await ingest({ inputs, output })).contentHash;
+    };
+    assert.equal(await twice('log.csv'), await twice('log.csv.gz'), 'threads go on with the next file');
     const first = many.quality.rejects[0];
     await assert.rejects(ingest({ inputs: [join(folder, 'log.csv')], output, strict: true }), {
       code: 'BAD_ROWS',
