@@ -1,9 +1,9 @@
 /** Where converted text goes: a file under a temporary name until it is whole, or standard output. */
 import { once } from 'node:events';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ToolError } from '../errors.js';
-import { temporaryName } from '../trace/files.js';
+import { makeFolder, temporaryName } from '../trace/files.js';
 
 export interface TextOutput {
   write(text: string): Promise<void>;
@@ -33,7 +33,7 @@ async function fileOutput(path: string): Promise<TextOutput> {
     }
   };
   const handle = await guarded(async () => {
-    await mkdir(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     return open(temporary, 'w');
   });
   return {

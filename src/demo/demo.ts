@@ -2,12 +2,13 @@
  * The whole picture on a bundled log: each step is a command that the reader can type, run as a process of its own,
  * with its own output. Only the sizes are chosen here, so that everything takes about a minute.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EXIT, ToolError } from '../errors.js';
 import { PACKAGE_ROOT } from '../manifest.js';
+import { makeFolder } from '../trace/files.js';
 import { formatDurationSec } from '../units.js';
 
 export interface DemoOptions {
@@ -46,7 +47,7 @@ const LAUNCHER = fileURLToPath(new URL('bin/tokentide.js', PACKAGE_ROOT));
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const { folder, print, signal } = options;
   const startedMs = performance.now();
-  await mkdir(folder, { recursive: true });
+  makeFolder(folder);
   const at = (name: string): string => relative(process.cwd(), join(folder, name)) || name;
   const bundled = (name: string): string =>
     relative(process.cwd(), fileURLToPath(new URL(name, PACKAGE_ROOT)));

@@ -2,10 +2,10 @@
  * Prompts and answers on request (`--keep-text`): a file of JSON lines beside the trace, keyed by the trace's request ids.
  * The trace itself never holds text. Edge: written under a temporary name that only its owner can read, then renamed.
  */
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ToolError } from '../errors.js';
-import { temporaryName } from '../trace/files.js';
+import { makeFolder, temporaryName } from '../trace/files.js';
 import type { KnownFormat } from './format.js';
 import { keptJson } from './formats/json-cell.js';
 import { QUOTING, type SourceRecord } from './record.js';
@@ -36,7 +36,7 @@ export class KeptTexts {
     this.places = places;
     this.#temporary = temporaryName(path);
     this.#file = this.#guarded(() => {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
       return openSync(this.#temporary, 'w', OWNER_ONLY);
     });
   }

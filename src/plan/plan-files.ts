@@ -1,8 +1,7 @@
 /** The edge of plan: the folder with plan.json and the manifests made from it. */
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ToolError } from '../errors.js';
-import { writeFileAtomic, writeJson } from '../trace/files.js';
+import { makeFolder, writeFileAtomic, writeJson } from '../trace/files.js';
 import type { CapacityPlan } from '../types.js';
 import { knativeManifest, knativeThreshold } from './knative-manifest.js';
 import { adapterManifest, hpaManifest, kedaManifest, type ManifestTarget } from './manifests.js';
@@ -27,14 +26,7 @@ export async function writePlan(
   manifests: Partial<ManifestTarget> = {},
   extraFiles: readonly string[] = [],
 ): Promise<CapacityPlan> {
-  await mkdir(folder, { recursive: true }).catch((cause: Error) => {
-    throw new ToolError({
-      code: 'OUTPUT_UNWRITABLE',
-      message: `could not make the folder ${folder}: ${cause.message}`,
-      hint: 'choose another place with -o',
-      cause,
-    });
-  });
+  makeFolder(folder);
   const target: ManifestTarget = { ...DEFAULT_TARGET, fallbackReplicas: plan.replicas, ...manifests };
   for (const name of MANIFESTS) await rm(join(folder, name), { force: true });
   const { autoscaler } = plan;

@@ -1,10 +1,10 @@
 /** The folder of a run: run.json, requests.parquet, and the log while it runs. */
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ToolError } from '../errors.js';
 import type { Samples } from '../metrics.js';
 import { parseSlo } from '../slo.js';
-import { readJsonDocument, writeJson } from '../trace/files.js';
+import { makeFolder, readJsonDocument, writeJson } from '../trace/files.js';
 import { RUN_LOG_NAME } from '../trace/run-log.js';
 import { openSortedRunLog, type SortedRunLog } from '../trace/run-log-sorted.js';
 import { readRunRecords, writeRunRecords } from '../trace/run-records.js';
@@ -39,13 +39,13 @@ export async function checkRunFolder(dir: string, force: boolean): Promise<void>
 
 /** Makes the folder, and removes the files of an earlier run from it; nothing else. */
 export async function clearRunFolder(dir: string): Promise<void> {
+  makeFolder(dir);
   try {
-    await mkdir(dir, { recursive: true });
     for (const name of await runFilesIn(dir)) await rm(join(dir, name));
   } catch (cause) {
     throw new ToolError({
       code: 'OUTPUT_UNWRITABLE',
-      message: `could not make the folder ${dir}: ${(cause as Error).message}`,
+      message: `could not clear the folder ${dir}: ${(cause as Error).message}`,
       hint: 'choose another place with -o',
       cause,
     });

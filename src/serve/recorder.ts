@@ -1,9 +1,9 @@
 /** The server's own record of each request as JSON lines, written in batches away from the step clock. */
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { ToolError } from '../errors.js';
+import { makeFolder } from '../trace/files.js';
 import type { ServedRequest } from '../types.js';
 
 export interface Recorder {
@@ -31,7 +31,7 @@ export async function openRecorder(path: string): Promise<Recorder> {
     });
   let stream: WriteStream;
   try {
-    await mkdir(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     stream = createWriteStream(path);
     await new Promise<void>((resolve, reject) => {
       stream.once('open', () => resolve());

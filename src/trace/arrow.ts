@@ -5,14 +5,14 @@
  * Types are those of the Parquet file; the schema's metadata holds the trace's metadata under the same key.
  */
 import { createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type * as Arrow from 'apache-arrow';
 import type { StringColumn, TraceBatch } from '../types.js';
 import { type Column, columnsOfTraceBatch, type Field, isKnown, TRACE_FIELDS } from './columns.js';
-import { stringifyStrict, temporaryName } from './files.js';
+import { makeFolder, stringifyStrict, temporaryName } from './files.js';
 import type { TraceReader } from './read.js';
 import { TRACE_META_KEY } from './schema.js';
 
@@ -45,7 +45,7 @@ export async function writeArrowIpc(
     if (rows === 0) yield recordBatch(arrow, schema, { rowCount: 0, arrivalNs: new BigInt64Array(0) });
   }
   try {
-    await mkdir(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const encoder = arrow.RecordBatchFileWriter.throughNode({ autoDestroy: true });
     await pipeline(Readable.from(recordBatches()), encoder, createWriteStream(temporary));
     const { size } = await stat(temporary);

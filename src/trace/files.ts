@@ -1,6 +1,7 @@
 /** Small files at the edges: JSON documents of ours, written whole or not at all, read with clear refusals. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { existsSync, mkdirSync } from 'node:fs';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { type ErrorCode, ToolError } from '../errors.js';
 
@@ -9,11 +10,34 @@ export function temporaryName(path: string): string {
   return `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
 }
 
+/**
+ * Makes a folder and those above it that are missing. Node's own `recursive` asks for ever where the system says of a
+ * folder that is there that it is not (`/proc`); here that is an error as any other.
+ * Throws OUTPUT_UNWRITABLE.
+ */
+export function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  const above = dirname(path);
+  if (above !== path) makeFolder(above);
+  try {
+    mkdirSync(path);
+  } catch (cause) {
+    // Somebody else may have made it meanwhile.
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return;
+    throw new ToolError({
+      code: 'OUTPUT_UNWRITABLE',
+      message: `could not make the folder ${path}: ${(cause as Error).message}`,
+      hint: 'choose another place with -o, or check that the folder above is writable',
+      cause,
+    });
+  }
+}
+
 /** Writes text under a temporary name in the same folder, then renames: readers see the old file or the new one. */
 export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
   const temporary = temporaryName(path);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const handle = await open(temporary, 'w');
     try {
       await handle.writeFile(data);

@@ -2,12 +2,12 @@
  * Parquet tables of other record kinds (run records): the same engine and the same guarantees as traces, with the
  * columns given by the caller. Rows go in as objects or as column batches; they come out as batches or as objects.
  */
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { ToolError } from '../errors.js';
 import { stringColumn } from './batch.js';
 import { type Column, type ColumnBatch, type Field, type FieldType, isKnown } from './columns.js';
-import { requireFile, temporaryName } from './files.js';
+import { makeFolder, requireFile, temporaryName } from './files.js';
 import { openParquet } from './parquet-read.js';
 import { writeParquet } from './parquet-write.js';
 import { ROW_GROUP_ROWS } from './row-groups.js';
@@ -50,7 +50,7 @@ export async function writeTable(options: WriteTableOptions): Promise<{ rows: nu
     }
   }
   try {
-    await mkdir(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     await writeParquet({
       path: temporary,
       fields: columns.map(fieldOf),

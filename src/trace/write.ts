@@ -2,14 +2,14 @@
  * Writes a trace: any stream of batches → Parquet with its metadata and content hash, whole or not at all. Rows are
  * checked and counted on the way to the backend, which hashes them; memory stays flat whatever their number.
  */
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { ToolError } from '../errors.js';
 import { kernels } from '../kernels/kernels.js';
 import type { ProgressListener, TraceBatch, TraceMeta, TraceMetaDraft } from '../types.js';
 import { type ColumnBatch, columnsOfTraceBatch, TRACE_FIELDS } from './columns.js';
-import { stringifyStrict, temporaryName } from './files.js';
+import { makeFolder, stringifyStrict, temporaryName } from './files.js';
 import type { Profile } from './parquet-column.js';
 import { writeParquet } from './parquet-write.js';
 import { ROW_GROUP_ROWS } from './row-groups.js';
@@ -104,7 +104,7 @@ export async function writeTrace(options: WriteTraceOptions): Promise<WrittenTra
     }
   }
   try {
-    await mkdir(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     await TRACE_WRITERS[options.engine ?? 'native'].write({
       path: temporary,
       batches: prepared(),
