@@ -12,9 +12,10 @@ import { type ChosenInput, type ChosenInputs, chooseInputs } from './choose-inpu
 import { RowCollector } from './collector.js';
 import type { KnownFormat } from './format.js';
 import { openFormat } from './handler.js';
-import { inputNotes } from './input-notes.js';
+import { changeNotes, inputNotes } from './input-notes.js';
 import { handfulOf } from './inputs.js';
 import { KeptTexts, withTexts } from './kept-texts.js';
+import { LateDigest } from './late-digest.js';
 import { type IngestMap, parseIngestMap, readIngestMap } from './map.js';
 import type { IngestOptions, IngestResult } from './options.js';
 import { auditPrivacy } from './privacy-audit.js';
@@ -79,6 +80,7 @@ export async function ingest(options: IngestOptions): Promise<IngestResult> {
     return result;
   } finally {
     read?.rows.dispose();
+    for (const digest of read?.digests ?? []) await digest.close();
     texts?.abandon();
     await threads.close();
     await chosen?.remove();
@@ -155,6 +157,8 @@ interface Reading {
   readonly rejects: RejectTable;
   readonly tally: RowTally;
   readonly blockSize: number | null;
+  /** Of files that threads read; all but the last are finished. */
+  readonly digests: readonly LateDigest[];
   /** What joining records found. */
   readonly notes: readonly string[];
   readonly files: readonly { readonly name: string; readonly rows: number; readonly rejected: number }[];
@@ -174,10 +178,12 @@ function readerOf(
   const files: { name: string; rows: number; rejected: number }[] = [];
   const pump = new RecordPump(format, handler, { rows, rejects, tally, times: new TimeReader(zone) });
   const report = progressReporter(inputs, options.progress);
+  const digests: LateDigest[] = [];
   return {
     rows,
     rejects,
     tally,
+    digests,
     files,
     get blockSize() {
       return handler.blockSize ?? null;
@@ -191,8 +197,12 @@ function readerOf(
         const isLarge = texts === null && (await isParallelReadable(input, format, zone));
         if (isLarge) {
           pump.flush();
+          await digests.at(-1)?.finish();
+          const digest = new LateDigest(input.source);
+          digests.push(digest);
           const from = await readInParallel({
             input,
+            digest,
             threads,
             format,
             map,
@@ -202,10 +212,10 @@ function readerOf(
             rejects,
             tally,
             signal: options.signal,
-            onProgress: report,
+            onProgress: (bytes) => report(input, bytes),
           });
-          if (from !== null) await readRecordsFrom(input, from, pump, report);
-        } else await readRecords(input, input.sample, pump, report);
+          if (from !== null) await readRecordsFrom(input, from, pump, () => report(input));
+        } else await readRecords(input, input.sample, pump, () => report(input));
         files.push({
           name: input.source.name,
           rows: rows.rowCount + pump.pendingRows - before.rows,
@@ -246,7 +256,9 @@ async function writeOut(
     texts,
     joined: read.notes,
   });
-  const manifest = await manifestOf(options, format, inputs);
+  const digested = read.digests.at(-1)?.finish();
+  // Awaited below; until then a failure is no unhandled one.
+  digested?.catch(() => undefined);
   const recovery = recoveryOf(options, format, read.blockSize);
   let quality: TraceQuality | null = null;
   let draft: TraceMetaDraft | null = null;
@@ -254,14 +266,15 @@ async function writeOut(
     path: options.output,
     batches: judged(rows, judge, recovery),
     columns: recovery === null ? format.fills : [...new Set([...format.fills, ...RECOVERED_FIELDS])],
-    meta: () => {
+    meta: async () => {
+      await digested;
       rejects.addRows(REPEATED, rows.tieFindings.duplicates);
       quality = judge.report({
         rejects,
         tally,
         ties: rows.tieFindings,
         outOfOrderRows: rows.outOfOrderRows,
-        notes: [...notes, ...(recovery?.notes() ?? [])],
+        notes: [...notes, ...changeNotes(read.digests), ...(recovery?.notes() ?? [])],
       });
       draft = {
         schemaVersion: 1,
@@ -278,7 +291,7 @@ async function writeOut(
             : {}),
         },
         quality,
-        manifest,
+        manifest: await manifestOf(options, format, inputs),
       };
       return draft;
     },
@@ -334,15 +347,20 @@ async function mapOf(map: IngestOptions['map']): Promise<IngestMap | null> {
   return 'nullWords' in map ? (map as IngestMap) : parseIngestMap(map, 'given');
 }
 
-/** `bytes`: read of the present input by other threads, which its own count does not show. */
+/** `bytes`: read of the input by other threads, which its own count does not show. */
 function progressReporter(
   inputs: readonly ChosenInput[],
   progress?: ProgressListener,
-): (bytes?: number) => void {
+): (input: ChosenInput, bytes?: number) => void {
+  const byThreads = new Map<ChosenInput, number>();
   const sizes = inputs.map(({ source }) => source.fileBytes);
   const total = sizes.includes(null) ? null : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
-  return () => {
-    const done = inputs.reduce((sum, { source }) => sum + source.readBytes, 0);
+  return (input, bytes = 0) => {
+    byThreads.set(input, bytes);
+    const done = inputs.reduce(
+      (sum, each) => sum + Math.max(each.source.readBytes, byThreads.get(each) ?? 0),
+      0,
+    );
     progress?.({ stage: 'read logs', done, total, unit: 'bytes' });
   };
 }

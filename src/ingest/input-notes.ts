@@ -6,6 +6,7 @@ import type { RowCollector } from './collector.js';
 import { findColumn, type KnownFormat, type Sample, spellings } from './format.js';
 import { handfulOf } from './inputs.js';
 import type { KeptTexts } from './kept-texts.js';
+import type { LateDigest } from './late-digest.js';
 import { countRows, type TimeFacts } from './quality.js';
 import type { RowTally } from './tally.js';
 
@@ -86,6 +87,16 @@ export function inputNotes({
     );
   }
   return notes;
+}
+
+/** Files that somebody wrote to while they were read. */
+export function changeNotes(digests: readonly LateDigest[]): string[] {
+  return digests
+    .filter(({ hasChanged }) => hasChanged)
+    .map(
+      ({ source }) =>
+        `${source.name} changed while it was read: the manifest's SHA-256 may not be that of the bytes that gave the rows`,
+    );
 }
 
 const SHOWN_NAMES = 12;

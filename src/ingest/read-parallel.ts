@@ -11,6 +11,7 @@ import type { ChosenInput } from './choose-inputs.js';
 import type { RowCollector } from './collector.js';
 import { isManyRows } from './detect.js';
 import type { KnownFormat, LogFormat, Sample } from './format.js';
+import type { LateDigest } from './late-digest.js';
 import type { IngestMap } from './map.js';
 import { RangeReader } from './range-reader.js';
 import type { ReadPart, ReadTask, ReadThreads, ToRead } from './read-threads.js';
@@ -20,6 +21,7 @@ import type { Zone } from './zone.js';
 
 export interface ParallelRead {
   readonly input: ChosenInput;
+  readonly digest: LateDigest;
   readonly threads: ReadThreads;
   readonly format: KnownFormat;
   readonly map: IngestMap | null;
@@ -35,9 +37,13 @@ export interface ParallelRead {
 
 const RANGE_BYTES = 8 << 20;
 /** Starting threads costs some 60 ms: smaller files are read faster without. */
-const LEAST_BYTES = 32 << 20;
+export const LEAST_BYTES = 32 << 20;
 /** Ranges handed out beyond the one that is waited for, per thread: bounds what is in memory. */
 const AHEAD = 2;
+/** Ranges that a thread has at a time, so that it never waits for this one, which may be reading a range itself. */
+const RANGES_PER_THREAD = 2;
+/** How far the digest may stay behind the reading: what it then reads again is still in the page cache. */
+const MOST_BEHIND_BYTES = 256 << 20;
 
 /** Whether an input can be read by several threads. */
 export async function isParallelReadable(
@@ -73,7 +79,7 @@ function isSequential({ isSequential: declared = false }: LogFormat, sample: Sam
 export async function readInParallel(
   read: ParallelRead,
 ): Promise<{ from: number; linesBefore: number } | null> {
-  const { input } = read;
+  const { input, digest } = read;
   const { size } = await stat(input.source.path);
   const ranges = Math.ceil(size / RANGE_BYTES);
   const { bytes: _, ...sample } = input.sample;
@@ -92,22 +98,22 @@ export async function readInParallel(
     sample,
     format: read.format as LogFormat,
   });
-  const hashing = input.source.hash();
-  let isHashed = false;
   try {
     let lines = 0;
     for (let index = 0; index < ranges; ) {
       read.signal?.throwIfAborted();
       const part = pool.take(index);
       if (part === null) {
-        // Until the part is there, this thread goes on with the digest, as far as ranges are handed out, or reads one.
-        if (!isHashed && input.source.readBytes < pool.handedOutBytes)
-          isHashed = (await hashing.next()).done === true;
-        else if (!pool.lend((task) => reader.read(task))) await pool.change();
+        // Until the part is there, this thread reads a range too, or goes on with the digest of what is handed out.
+        const behind = digest.behind(pool.handedOutBytes);
+        if (behind > MOST_BEHIND_BYTES) await digest.step();
+        else if (pool.lend((task) => reader.read(task))) continue;
+        else if (behind > 0) await digest.step();
+        else await pool.change();
         continue;
       }
       if (part.hasQuotes) {
-        while (!isHashed) isHashed = (await hashing.next()).done === true;
+        await digest.finish();
         return { from: part.begin, linesBefore: lines };
       }
       read.rejects.merge(part.rejects, input.source.name, lines);
@@ -117,18 +123,17 @@ export async function readInParallel(
       index += 1;
       read.onProgress(Math.min(size, index * RANGE_BYTES));
     }
-    while (!isHashed) isHashed = (await hashing.next()).done === true;
     return null;
   } finally {
     reader.close();
     await pool.close();
-    await hashing.return(undefined);
   }
 }
 
 /** Lets threads take ranges one after the other, never far ahead of the one that is waited for. */
 class ReadPool {
   readonly #threads: ReadThreads;
+  /** Threads that can take a range, one entry for each range. */
   readonly #idle: Worker[];
   readonly #parts = new Map<number, ReadPart>();
   readonly #size: number;
@@ -142,7 +147,7 @@ class ReadPool {
     this.#size = size;
     this.#ranges = ranges;
     this.#threads = threads;
-    this.#idle = [...threads.workers];
+    this.#idle = Array.from({ length: RANGES_PER_THREAD }, () => threads.workers).flat();
     threads.open(file, {
       onPart: (part, worker) => {
         this.#parts.set(part.index, part);
@@ -190,7 +195,7 @@ class ReadPool {
 
   /** Threads that still read have nobody who would listen: they are ended. */
   async close(): Promise<void> {
-    if (this.#idle.length < this.#threads.workers.length) await this.#threads.close();
+    if (this.#idle.length < this.#threads.workers.length * RANGES_PER_THREAD) await this.#threads.close();
   }
 
   #handOut(): void {

@@ -21,7 +21,7 @@ export interface ParquetJob {
   readonly rowGroupRows: number;
   readonly profile: Profile;
   /** Metadata of the file, asked for after the last batch; null = none. `contentHash` is empty unless `isHashed`. */
-  readonly keyValue: (contentHash: string) => KeyValue | null;
+  readonly keyValue: (contentHash: string) => KeyValue | null | Promise<KeyValue | null>;
   /** Whether a content hash of the rows is wanted. */
   readonly isHashed?: boolean;
   /** Threads that encode beside this one; default: one per further core, up to four; 0 = this one encodes. */
@@ -56,7 +56,7 @@ export async function writeParquet(job: ParquetJob): Promise<void> {
     for (const encoded of underWay) await writer.write(await encoded);
     const digests = await pool.digests();
     await writer.finish(
-      job.keyValue(job.isHashed === true ? contentHashOf(job.fields, writer.rows, digests) : ''),
+      await job.keyValue(job.isHashed === true ? contentHashOf(job.fields, writer.rows, digests) : ''),
     );
   } finally {
     await pool.close();

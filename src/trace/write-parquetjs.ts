@@ -32,7 +32,7 @@ export async function writeWithParquetjs(job: TraceWriteJob): Promise<void> {
       for (let row = 0; row < batch.rowCount; row++) await writer.appendRow(record(batch, row, firstRow));
       firstRow += batch.rowCount;
     }
-    writer.setMetadata(TRACE_META_KEY, job.metadata(hasher.digest()));
+    writer.setMetadata(TRACE_META_KEY, await job.metadata(hasher.digest()));
   } catch (error) {
     failure = asError(error);
   }

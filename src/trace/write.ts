@@ -21,7 +21,7 @@ export type TraceEngine = 'native' | 'parquetjs-lite';
 export interface WriteTraceOptions {
   readonly path: string;
   /** A function is called after the last row, for metadata that counts the rows. */
-  readonly meta: TraceMetaDraft | (() => TraceMetaDraft);
+  readonly meta: TraceMetaDraft | (() => TraceMetaDraft | Promise<TraceMetaDraft>);
   readonly batches: Iterable<TraceBatch> | AsyncIterable<TraceBatch>;
   /** Columns to write, beside the arrival; default all. The others are unknown in every row. */
   readonly columns?: readonly (keyof TraceBatch)[];
@@ -52,7 +52,7 @@ export interface TraceWriteJob {
   readonly rowGroupRows: number;
   readonly profile: Profile;
   /** JSON text; asked for after the last batch, with the content hash of the rows. */
-  readonly metadata: (contentHash: string) => string;
+  readonly metadata: (contentHash: string) => Promise<string>;
   readonly threads?: number;
   readonly lent?: readonly Worker[];
 }
@@ -70,7 +70,7 @@ const NATIVE_WRITER: TraceWriter = {
       ...job,
       fields: TRACE_FIELDS,
       isHashed: true,
-      keyValue: (contentHash) => ({ key: TRACE_META_KEY, value: metadata(contentHash) }),
+      keyValue: async (contentHash) => ({ key: TRACE_META_KEY, value: await metadata(contentHash) }),
     }),
 };
 
@@ -110,9 +110,9 @@ export async function writeTrace(options: WriteTraceOptions): Promise<WrittenTra
       batches: prepared(),
       rowGroupRows: options.rowGroupSize ?? ROW_GROUP_ROWS,
       profile: options.compat === 'parquetjs' ? 'parquetjs' : 'standard',
-      metadata: (hash) => {
+      metadata: async (hash) => {
         contentHash = hash;
-        const draft = typeof options.meta === 'function' ? options.meta() : options.meta;
+        const draft = typeof options.meta === 'function' ? await options.meta() : options.meta;
         const meta: TraceMeta = { ...draft, contentHash };
         return stringifyStrict(meta);
       },

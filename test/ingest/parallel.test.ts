@@ -1,17 +1,18 @@
 /** Large plain files are read by several threads: the result is that of one. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { ingest } from '../../src/ingest/ingest.js';
+import { LEAST_BYTES } from '../../src/ingest/read-parallel.js';
 import { sha256Hex } from '../../src/manifest.js';
 import { temporaryFolder } from '../trace/traces.js';
 
 const HEADER = 'TIMESTAMP,ContextTokens,GeneratedTokens\n';
 /** More than the least size, in ranges that end inside of lines. */
-const ROWS = 900_000;
+const ROWS = 1_000_000;
 
 function csv(change: (line: string, row: number) => string): string {
   const lines: string[] = [HEADER];
@@ -34,6 +35,7 @@ for (const [name, change] of Object.entries(CASES)) {
   test(`several threads, ${name}`, { skip: availableParallelism() < 2 && 'one core' }, async (context) => {
     const folder = temporaryFolder(context);
     const text = csv(change);
+    assert.ok(text.length >= LEAST_BYTES);
     writeFileSync(join(folder, 'log.csv'), text);
     // A packed file is read by one thread.
     writeFileSync(join(folder, 'log.csv.gz'), gzipSync(text, { level: 1 }));
@@ -63,3 +65,32 @@ for (const [name, change] of Object.entries(CASES)) {
     });
   });
 }
+
+test('a file that somebody writes to while it is read is named', {
+  skip: availableParallelism() < 2 && 'one core',
+}, async (context) => {
+  const folder = temporaryFolder(context);
+  const log = join(folder, 'log.csv');
+  writeFileSync(
+    log,
+    csv((line) => line),
+  );
+  let hasWritten = false;
+  let part = 0;
+  const changed = await ingest({
+    inputs: [log],
+    output: join(folder, 'out.parquet'),
+    progress: ({ stage, done, total }) => {
+      if (stage !== 'read logs') return;
+      part = done / total!;
+      if (!hasWritten) appendFileSync(log, '2023-11-16 19:00:00.0000000,1,1\n');
+      hasWritten = true;
+    },
+  });
+  assert.equal(changed.rows, ROWS);
+  assert.equal(part, 1);
+  assert.match(changed.quality.notes.join('\n'), /log\.csv changed while it was read/);
+  const again = await ingest({ inputs: [log], output: join(folder, 'out.parquet') });
+  assert.equal(again.rows, ROWS + 1);
+  assert.doesNotMatch(again.quality.notes.join('\n'), /changed/);
+});
