@@ -76,7 +76,7 @@ export class ClockAuditor {
 
 /**
  * Mean unit vector of the arrivals' phases, for a few natural periods. Those go n times into a second, so that their
- * unit vectors are powers of the second's: one sine and cosine a row.
+ * unit vectors are powers of the second's: one sine and cosine an instant.
  */
 class BeatMeter {
   readonly #resolutionNs: number;
@@ -96,21 +96,24 @@ class BeatMeter {
     const [cos, sin] = [this.#cos, this.#sin];
     const x = new Float64Array(POWERS.length);
     const y = new Float64Array(POWERS.length);
-    for (let row = 0; row < count; row++) {
-      const rest = block[row] - Math.floor(block[row] / SECOND_NS) * SECOND_NS;
-      const phase = (2 * Math.PI * rest) / SECOND_NS;
+    for (let row = 0; row < count; ) {
+      const offset = block[row];
+      let rows = 1;
+      while (row + rows < count && block[row + rows] === offset) rows += 1;
+      const phase = (2 * Math.PI * (offset - Math.floor(offset / SECOND_NS) * SECOND_NS)) / SECOND_NS;
       x[0] = Math.cos(phase);
       y[0] = Math.sin(phase);
-      cos[0] += x[0];
-      sin[0] += y[0];
       for (let i = 1; i < POWERS.length; i++) {
         const a = LEFT[i];
         const b = RIGHT[i];
         x[i] = x[a] * x[b] - y[a] * y[b];
         y[i] = x[a] * y[b] + y[a] * x[b];
-        cos[i] += x[i];
-        sin[i] += y[i];
       }
+      for (let i = 0; i < POWERS.length; i++) {
+        cos[i] += rows * x[i];
+        sin[i] += rows * y[i];
+      }
+      row += rows;
     }
   }
 

@@ -17,7 +17,10 @@ export interface ColumnStore {
 }
 
 /** The first elements, without the memory of the others when they are few. */
-export function trimmed<A extends FixedArray | Uint32Array | Float64Array>(array: A, length: number): A {
+export function trimmed<A extends FixedArray | Uint32Array | Float64Array | BigUint64Array>(
+  array: A,
+  length: number,
+): A {
   const isNearlyFull = length * 4 > array.length * 3;
   return (isNearlyFull ? array.subarray(0, length) : array.slice(0, length)) as A;
 }
@@ -111,12 +114,17 @@ function codeOf(text: string, known: Map<string, number>, dictionary: string[]):
   return code;
 }
 
+const LEAST_VALUES = 1_024;
+/** Rows whose lists tell how long those of a block are, and the values that are believed of them: 8 MiB. */
+const LEAST_TELLING_ROWS = 1_024;
+const MOST_EXPECTED_VALUES = 1 << 20;
+
 /** Lists of unsigned 64-bit integers. */
 export class ListStore implements ColumnStore {
   readonly #blockRows: number;
   #offsets: Uint32Array;
   #valid: Uint8Array;
-  #values = new BigUint64Array(1_024);
+  #values = new BigUint64Array(0);
   #filled = 0;
 
   constructor(blockRows: number) {
@@ -128,7 +136,7 @@ export class ListStore implements ColumnStore {
   set(at: number, value: Value): void {
     if (value !== null) {
       const list = (value as U64List).view();
-      this.#reserve(list.length);
+      this.#reserve(list.length, at + 1);
       this.#values.set(list, this.#filled);
       this.#filled += list.length;
       this.#valid[at] = 1;
@@ -139,7 +147,7 @@ export class ListStore implements ColumnStore {
   /** Sets rows from `first` on: their values one after the other, and for each row how many there are with it. */
   setLists(first: number, values: BigUint64Array, ends: Uint32Array): void {
     const filled = this.#filled;
-    this.#reserve(values.length);
+    this.#reserve(values.length, first + ends.length);
     this.#values.set(values, filled);
     this.#filled += values.length;
     for (let i = 0; i < ends.length; i++) this.#offsets[first + i + 1] = filled + ends[i];
@@ -154,20 +162,27 @@ export class ListStore implements ColumnStore {
     const valid = trimmed(this.#valid, rowCount);
     const column = {
       offsets: trimmed(this.#offsets, rowCount + 1),
-      values: this.#values.slice(0, this.#filled),
+      values: trimmed(this.#values, this.#filled),
       valid: valid.includes(0) ? valid : null,
     };
     const isKnown = valid.includes(1);
     this.#offsets = new Uint32Array(this.#blockRows + 1);
     this.#valid = new Uint8Array(this.#blockRows);
+    if (column.values.buffer === this.#values.buffer) this.#values = new BigUint64Array(0);
     this.#filled = 0;
     return isKnown ? column : null;
   }
 
-  #reserve(more: number): void {
-    let capacity = this.#values.length;
-    if (this.#filled + more <= capacity) return;
-    while (capacity < this.#filled + more) capacity *= 2;
+  /** Makes room for more values, with which there are `rows` rows. */
+  #reserve(more: number, rows: number): void {
+    const wanted = this.#filled + more;
+    if (wanted <= this.#values.length) return;
+    // Once there are many rows, the others of the block will have lists as long as theirs, nearly.
+    const expected =
+      rows < LEAST_TELLING_ROWS
+        ? 0
+        : Math.min(MOST_EXPECTED_VALUES, ((wanted * this.#blockRows) / rows) * 1.05);
+    const capacity = Math.ceil(Math.max(wanted, 2 * this.#values.length, LEAST_VALUES, expected));
     const grown = new BigUint64Array(capacity);
     grown.set(this.#values.subarray(0, this.#filled));
     this.#values = grown;

@@ -347,20 +347,17 @@ async function mapOf(map: IngestOptions['map']): Promise<IngestMap | null> {
   return 'nullWords' in map ? (map as IngestMap) : parseIngestMap(map, 'given');
 }
 
-/** `bytes`: read of the input by other threads, which its own count does not show. */
+/** `bytes`: read of an input so far, where other threads read it, which its own count does not show. */
 function progressReporter(
   inputs: readonly ChosenInput[],
   progress?: ProgressListener,
 ): (input: ChosenInput, bytes?: number) => void {
-  const byThreads = new Map<ChosenInput, number>();
   const sizes = inputs.map(({ source }) => source.fileBytes);
   const total = sizes.includes(null) ? null : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
-  return (input, bytes = 0) => {
-    byThreads.set(input, bytes);
-    const done = inputs.reduce(
-      (sum, each) => sum + Math.max(each.source.readBytes, byThreads.get(each) ?? 0),
-      0,
-    );
+  const read = new Map<ChosenInput, number>();
+  return (input, bytes = input.source.readBytes) => {
+    read.set(input, bytes);
+    const done = [...read.values()].reduce((sum, each) => sum + each, 0);
     progress?.({ stage: 'read logs', done, total, unit: 'bytes' });
   };
 }
