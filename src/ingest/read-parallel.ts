@@ -42,8 +42,9 @@ export const LEAST_BYTES = 32 << 20;
 const AHEAD = 2;
 /** Ranges that a thread has at a time, so that it never waits for this one, which may be reading a range itself. */
 const RANGES_PER_THREAD = 2;
-/** How far the digest may stay behind the reading: what it then reads again is still in the page cache. */
-const MOST_BEHIND_BYTES = 256 << 20;
+/** How far the digest may stay behind the reading: as much as this thread has time for while others encode the trace, and
+ * little enough that what it then reads again is still in the page cache. */
+const MOST_BEHIND_BYTES = 160 << 20;
 
 /** Whether an input can be read by several threads. */
 export async function isParallelReadable(
@@ -107,7 +108,8 @@ export async function readInParallel(
         // Until the part is there, this thread reads a range too, or goes on with the digest of what is handed out.
         const behind = digest.behind(pool.handedOutBytes);
         if (behind > MOST_BEHIND_BYTES) await digest.step();
-        else if (pool.lend((task) => reader.read(task))) continue;
+        // Afterwards threads are heard, which need new ranges.
+        else if (pool.lend((task) => reader.read(task))) await new Promise(setImmediate);
         else if (behind > 0) await digest.step();
         else await pool.change();
         continue;
