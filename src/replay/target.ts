@@ -150,7 +150,9 @@ function parseUrl(text: string): URL {
   throw new ToolError({
     code: 'BAD_VALUE',
     message: `expected an http or https URL, got '${text}'`,
-    hint: 'write it like --url http://localhost:8000',
+    hint: /^([a-z]+:\/\/)?[0-9a-f]*:[0-9a-f]*:/i.test(text)
+      ? 'write an IPv6 address in brackets: --url http://[::1]:8000'
+      : 'write it like --url http://localhost:8000',
   });
 }
 

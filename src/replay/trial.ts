@@ -68,11 +68,19 @@ export function unreachable(target: Target, error: Error): ToolError {
   return new ToolError({
     code: 'ENDPOINT_UNREACHABLE',
     message: `${unixSocket == null ? target.origin : unixSocket} cannot be reached: ${why}`,
-    hint: text.startsWith('tls: ')
-      ? 'name the certificate authority with --cacert, our own certificate with --cert and --key, or check nothing with --insecure'
-      : 'is the server up and --url right? `tokentide serve` starts one to try with',
+    hint: hintFor(text, unixSocket ?? null),
     cause: error,
   });
+}
+
+function hintFor(why: string, unixSocket: string | null): string {
+  if (/wrong version number|packet length too long|unknown protocol/i.test(why))
+    return 'what answers there does not speak TLS: write --url with http://, or name the port that does';
+  if (why.startsWith('tls: '))
+    return 'name the certificate authority with --cacert, our own certificate with --cert and --key, or check nothing with --insecure';
+  return unixSocket === null
+    ? 'is the server up and --url right? `tokentide serve` starts one to try with'
+    : 'is the server up, and is --unix-socket the path that it listens on?';
 }
 
 function modelNames(text: string, protocol: Protocol): readonly string[] {

@@ -76,10 +76,11 @@ export function stringifyStrict(document: unknown): string {
 
 /** Refuses a path that is missing, a folder, or empty. `what` names the expected file kind. */
 export async function requireFile(path: string, what: string): Promise<void> {
+  const bare = what.replace(/^an? /, '');
   const info = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     throw new ToolError({
       code: 'FILE_NOT_FOUND',
-      message: `${what} not found: ${path}`,
+      message: `${bare} not found: ${path}`,
       hint: 'check the spelling and the current folder',
       cause,
     });
@@ -94,7 +95,7 @@ export async function requireFile(path: string, what: string): Promise<void> {
   if (info.size === 0) {
     throw new ToolError({
       code: 'FILE_EMPTY',
-      message: `${what} is empty (0 bytes): ${path}`,
+      message: `${bare} is empty (0 bytes): ${path}`,
       hint: 'was the command that writes it stopped early?',
     });
   }

@@ -28,6 +28,16 @@ test('an endpoint that is down, and one that refuses, stop the run before the lo
     replay(() => null, { url: 'http://127.0.0.1:9' }),
     thrown('ENDPOINT_UNREACHABLE', /127\.0\.0\.1:9 cannot be reached: connection refused/),
   );
+  const plain = await createScriptedEndpoint({ script: () => null });
+  try {
+    const url = plain.url.replace('http:', 'https:');
+    await assert.rejects(
+      replay(() => null, { url }),
+      thrown('ENDPOINT_UNREACHABLE', /cannot be reached: tls: .*does not speak TLS/s),
+    );
+  } finally {
+    await plain.close();
+  }
   const refusal = (status: number, message: string): ScriptedAnswer => ({
     status,
     contentType: 'application/json',

@@ -59,6 +59,10 @@ test('what is no URL and what is no header are refused; a refused header is not 
       url,
     );
   }
+  assert.throws(
+    () => parseTarget({ url: 'http://::1:8000', protocol }),
+    (error) => error instanceof ToolError && /http:\/\/\[::1\]:8000/.test(error.hint),
+  );
   for (const header of ['Bearer sk-abcdefghijklmnop', ': x', 'a b: c', 'x: a\r\nevil: b']) {
     assert.throws(
       () => parseTarget({ url: 'http://h', protocol, headers: [header] }),
