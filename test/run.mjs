@@ -22,15 +22,15 @@ if (files.length === 0) {
 // Slow files of these folders judge timing: one at a time, so that nothing disturbs them. The others share the cores.
 const TIMED = /\/(llama|engines|plan|profile|replay|transports|serve|calibrate)\/[^/]*$/;
 /**
- * What a timed file takes at worst, on a machine half as fast as the one that it was written on: with a limit
+ * What timed files take at worst, s, on a machine half as fast as the one that they were written on: with a limit
  * (`--seconds 300`) only what surely ends in time is begun, and what is not is named. The longest come last.
  */
-const worstSec = (file) =>
-  /(round-trip|confirm|predict|endpoint)\.slow/.test(file)
-    ? 240
-    : /replay\/serve\.slow/.test(file)
-      ? 160
-      : 60;
+const WORST_SEC = [
+  [/(round-trip|confirm|predict|endpoint)\.slow/, 240],
+  [/replay\/serve\.slow/, 160],
+  [/(self-test|two-clocks|transports\/chaos)\.slow/, 35],
+];
+const worstSec = (file) => WORST_SEC.find(([pattern]) => pattern.test(file))?.[1] ?? 60;
 const limitAt = process.argv.indexOf('--seconds');
 const limitSec = limitAt < 0 ? Number.POSITIVE_INFINITY : Number(process.argv[limitAt + 1]);
 

@@ -26,7 +26,7 @@ const memoryRequests = Number(process.argv[3] ?? 1_000_000);
 /** The timing at which rates are compared: p99 of TTFT errors, ms. */
 const EQUAL_ERROR_MS = 5;
 const RIVAL_RATES = [50, 100, 150, 200, 250, 300, 350, 400];
-const OUR_RATES = [100, 200, 400, 600, 800, 900, 1_000, 1_200];
+const OUR_RATES = [100, 200, 400, 600, 800, 900, 1_000, 1_100, 1_200];
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const ms = (value: number | null): string => (value === null ? '–' : `${significant(value)} ms`);
