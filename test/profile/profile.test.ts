@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ToolError } from '../../src/errors.js';
 import { interpolatedRate, kneeOf } from '../../src/profile/capacity.js';
-import { judgeLevel, type LevelRecord, samplesNeeded } from '../../src/profile/judge.js';
+import { judgeLevel, samplesNeeded } from '../../src/profile/judge.js';
 import { levelSize, profileLoad } from '../../src/profile/profile.js';
 import { parseSlo } from '../../src/slo.js';
 import type { LoadLevel } from '../../src/types.js';
+import { unsent } from '../replay/records.js';
 import { profileOptions, record, scriptedServer, TARGET } from './fixtures.js';
 
 const SLO = parseSlo('p90(ttft) < 100ms');
@@ -165,18 +166,7 @@ test('a level’s throughput is that of its run’s summary: what was never sent
   const sent = Array.from({ length: 10 }, (_, i) => record(i * 1e9, 50));
   const uncounted = { ...record(10e9, 50), inputTokens: null, inputTokensAsked: 30 };
   const failed = { ...record(11e9, 50, false, true), outputTokens: 2 };
-  const never: LevelRecord[] = Array.from({ length: 88 }, (_, i) => ({
-    ...record((12 + i) * 1e9, 50),
-    status: 'unsent',
-    sentNs: null,
-    firstByteNs: null,
-    firstTokenNs: null,
-    firstAnswerTokenNs: null,
-    lastTokenNs: null,
-    endNs: null,
-    outputTokens: null,
-    inputTokens: null,
-  }));
+  const never = Array.from({ length: 88 }, (_, i) => unsent((12 + i) * 1e3));
   const { throughput } = judgeLevel(
     {
       target: TARGET,

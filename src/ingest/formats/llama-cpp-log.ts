@@ -8,11 +8,7 @@ import type { Detection, Sample } from '../format.js';
 import type { StagedRow } from '../rows.js';
 import { setArrivalNs } from './instants.js';
 import type { Emit, ManyRowsContext, ManyRowsFormat, ManyRowsHandler } from './many-rows.js';
-
-const LINE = 0;
-
-/** Never in a text log: the line is one field. */
-const NO_SEPARATOR = '\u0001';
+import { LINE, textLines } from './text-lines.js';
 
 /** Minutes, seconds, ms and µs of running; level; where it was said. */
 const HEAD = /^(?:\[\s*\d+\]\s+)?(\d{1,7})\.(\d\d)\.(\d{3})\.(\d{3}) [A-Z] (?:slot|srv)\s+\w+: (.*)$/;
@@ -28,17 +24,9 @@ export const llamaCppLog: ManyRowsFormat = {
   name: 'llama-cpp-log',
   title: 'llama.cpp server log with slot lines',
   sourceUrl: 'https://github.com/ggml-org/llama.cpp/tree/master/tools/server',
-  shape: 'csv',
-  separator: NO_SEPARATOR,
-  headerNames: ['line'],
-  columns: [
-    {
-      name: 'line',
-      required: true,
-      meaning:
-        '`0.10.000.000 I slot …: id 0 | task 5 | …`: `processing task` begins a request, `stop processing` ends it; `new prompt`, `prompt eval time` and `eval time` have the counts',
-    },
-  ],
+  ...textLines(
+    '`0.10.000.000 I slot …: id 0 | task 5 | …`: `processing task` begins a request, `stop processing` ends it; `new prompt`, `prompt eval time` and `eval time` have the counts',
+  ),
   fills: ['inputTokens', 'outputTokens', 'cachedTokens', 'requestId', 'status', 'durationNs'],
   arrivalBasis: 'arrival',
   timeOrigin: 'start',

@@ -21,11 +21,7 @@ import {
   stampOf,
 } from './sglang-join.js';
 import { httpStatusOf } from './status.js';
-
-const LINE = 0;
-
-/** Never in a text log: the line is one field. */
-const NO_SEPARATOR = '\u0001';
+import { LINE, textLines } from './text-lines.js';
 
 const HEAD =
   /^(?:\d+\s+)?(?:\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?)[^\]]*\]\s+|(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)\s+)?(Receive|Finish): obj=(.*)$/s;
@@ -35,17 +31,9 @@ export const sglangText: ManyRowsFormat = {
   name: 'sglang-text',
   title: 'SGLang request log (text), received and finished joined',
   sourceUrl: 'https://github.com/sgl-project/sglang',
-  shape: 'csv',
-  separator: NO_SEPARATOR,
-  headerNames: ['line'],
-  columns: [
-    {
-      name: 'line',
-      required: true,
-      meaning:
-        '`Receive: obj=…` and `Finish: obj=…, out=…`: local time, rid, stream, max_new_tokens, meta_info of the end',
-    },
-  ],
+  ...textLines(
+    '`Receive: obj=…` and `Finish: obj=…, out=…`: local time, rid, stream, max_new_tokens, meta_info of the end',
+  ),
   fills: SGLANG_FILLS,
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',

@@ -4,12 +4,8 @@
  * are left out. Prompt lengths are nowhere in it.
  */
 import type { Detection, LogFormat, Sample } from '../format.js';
+import { LINE, textLines } from './text-lines.js';
 import { endsTgiRequest, fillFromTgi, TGI_FILLS, type TgiLine } from './tgi-rows.js';
-
-const LINE = 0;
-
-/** Never in a text log: the line is one field. */
-const NO_SEPARATOR = '\u0001';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: log colours are control characters
 const COLOUR = /\u001b\[[0-9;]*m/g;
@@ -25,17 +21,9 @@ export const tgiLog: LogFormat = {
   name: 'tgi-log',
   title: 'Text Generation Inference router log (text)',
   sourceUrl: 'https://github.com/huggingface/text-generation-inference',
-  shape: 'csv',
-  separator: NO_SEPARATOR,
-  headerNames: ['line'],
-  columns: [
-    {
-      name: 'line',
-      required: true,
-      meaning:
-        '`<time> INFO generate{parameters=… total_time="1.2s" inference_time="…" time_per_token="…"}: …: Success`; ERROR = failed; output = inference time ÷ time per token; prompt lengths are not logged',
-    },
-  ],
+  ...textLines(
+    '`<time> INFO generate{parameters=… total_time="1.2s" inference_time="…" time_per_token="…"}: …: Success`; ERROR = failed; output = inference time ÷ time per token; prompt lengths are not logged',
+  ),
   fills: TGI_FILLS,
   arrivalBasis: 'arrival',
   timeOrigin: 'epoch',

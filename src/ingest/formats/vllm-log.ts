@@ -10,6 +10,7 @@ import type { Detection, Sample } from '../format.js';
 import { RowReject } from '../record.js';
 import type { StagedRow } from '../rows.js';
 import type { Emit, ManyRowsContext, ManyRowsFormat, ManyRowsHandler } from './many-rows.js';
+import { LINE, textLines } from './text-lines.js';
 import {
   parseVllmLine,
   parseVllmRequestLine,
@@ -19,11 +20,6 @@ import {
 } from './vllm-line.js';
 import { YearlessCalendar } from './yearless-calendar.js';
 
-const LINE = 0;
-
-/** Never in a text log: the line is one field. */
-const NO_SEPARATOR = '\u0001';
-
 /** Requests held open for their end lines; beyond it the oldest is taken as it is, so that memory does not grow. */
 const MOST_OPEN = 100_000;
 
@@ -31,17 +27,9 @@ export const vllmLog: ManyRowsFormat = {
   name: 'vllm-log',
   title: 'vLLM text log with request lines',
   sourceUrl: 'https://docs.vllm.ai',
-  shape: 'csv',
-  separator: NO_SEPARATOR,
-  headerNames: ['line'],
-  columns: [
-    {
-      name: 'line',
-      required: true,
-      meaning:
-        '`Received request <id>: …` (else `Added request <id>`): time, id, max_tokens, prompt or token ids where logged; `Finished`, `Aborted` and `Generated response` lines end it',
-    },
-  ],
+  ...textLines(
+    '`Received request <id>: …` (else `Added request <id>`): time, id, max_tokens, prompt or token ids where logged; `Finished`, `Aborted` and `Generated response` lines end it',
+  ),
   fills: [
     'inputTokens',
     'outputTokens',
